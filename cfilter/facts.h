@@ -1,0 +1,57 @@
+/* facts.h - what a worker found in one message: a flat record that crosses from the cage to the front.
+ *
+ * Pure.  The front reads it as foreign input: facts_decode checks every length, kind, name byte and offset.
+ * A fact states what is there; what follows from it is decided in verdict.c.
+ * Units:     bytes, points, microseconds.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_FACTS_H
+#define GATEPOST_CFILTER_FACTS_H
+
+#include "lib/base/buf.h"
+#include "lib/base/errtext.h"
+
+enum fact_kind {
+    FACT_VIRUS = 1,       /* name: signature; source: parser whose reading held it */
+    FACT_HEURISTIC,       /* name: libclamav heuristic (macro, encrypted, phishing, PUA); class in `klass` */
+    FACT_UNCHECKED,       /* name: what could not be checked ("limit", "timeout", "encrypted", "budget"); klass */
+    FACT_SPAM,            /* a scanner's hit: name, points, detail */
+    FACT_NOTE,            /* for the record only: number of parts, parser disagreement, ... */
+    FACT_KINDS
+};
+
+enum fact_class {
+    FACT_CLASS_NONE, FACT_CLASS_ENCRYPTED, FACT_CLASS_MACRO, FACT_CLASS_PHISHING, FACT_CLASS_PUA, FACT_CLASS_LIMIT,
+    FACT_CLASS_TIMEOUT, FACT_CLASS_AMBIGUOUS, FACT_CLASS_OTHER, FACT_CLASSES
+};
+
+enum { FACT_NAME_MAX = 128, FACT_DETAIL_MAX = 256, FACTS_MAX = 256 };
+
+struct fact {
+    uint8_t kind, klass;
+    float points;                      /* finite; 0 unless FACT_SPAM */
+    char scanner[16];                  /* row of scanners.c that said it */
+    char name[FACT_NAME_MAX];          /* printable ASCII without blanks */
+    char detail[FACT_DETAIL_MAX];      /* printable ASCII; may be "" */
+};
+
+struct facts {
+    uint32_t generation;               /* of the signature database; 0: none was used */
+    uint64_t signatures;
+    uint32_t engine_calls;
+    uint64_t scanned_bytes;
+    int64_t took_us;
+    bool complete;                     /* every extract step ran to its end: false is never "clean" */
+    char incomplete_why[FACT_DETAIL_MAX];
+    size_t n;
+    struct fact v[FACTS_MAX];
+};
+
+void facts_init(struct facts *f);
+/* Adds one; name and detail are cleaned and cut.  When full, `complete` is cleared: never silently. */
+void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum fact_class klass, double points, const char *name,
+               const char *detail);
+void facts_encode(const struct facts *f, struct buf *to);
+bool facts_decode(span bytes, struct facts *out, struct errtext *err);
+
+#endif

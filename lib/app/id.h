@@ -1,0 +1,17 @@
+/* id.h - decision ids: 13 characters of Crockford base 32, sortable by time, unique across hosts.
+ *
+ * 41 bits: wall milliseconds since 2020-01-01 UTC; 24 bits: a counter that starts at random in each process.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_APP_ID_H
+#define GATEPOST_APP_ID_H
+
+#include "lib/base/span.h"
+
+enum { ID_LEN = 13, ID_TEXT = ID_LEN + 1 };
+
+void id_make(char out[ID_TEXT], int64_t wall_ms);
+bool id_valid(span s);                                     /* form only; letters in either case */
+bool id_time(span s, int64_t *wall_ms_out);
+
+#endif

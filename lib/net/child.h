@@ -1,0 +1,95 @@
+/* child.h - child processes behind a SOCK_SEQPACKET socket pair: start, talk, deadline, kill, replace, recycle.
+ *
+ * A child is this daemon's own binary, exec'd anew ("--child ROLE ARGS..."), so that it inherits no key, no socket and
+ * no memory; its end of the pair is descriptor 3 (CHILD_FD).  Every other descriptor is closed, PR_SET_PDEATHSIG is SIGKILL.
+ * A child that some other process has forked can be adopted by its socket and pidfd (child_adopt).
+ * Units:     bytes, milliseconds.
+ * Messages:  whole datagrams up to CHILD_MESSAGE_MAX, each with up to CHILD_FDS_MAX descriptors; what is larger travels as a memfd.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_NET_CHILD_H
+#define GATEPOST_NET_CHILD_H
+
+#include "lib/base/span.h"
+#include "lib/net/loop.h"
+
+enum { CHILD_FD = 3, CHILD_MESSAGE_MAX = 64 * 1024, CHILD_FDS_MAX = 4 };
+
+struct child;
+
+struct child_handler {
+    /* fds are the callee's (close them). */
+    void (*on_message)(struct child *c, span msg, const int *fds, size_t nfds, void *arg);
+    /* The process has ended or its socket closed: wait(2) status, or -1 if unknown (adopted).  The owner calls child_free. */
+    void (*on_exit)(struct child *c, int wait_status, void *arg);
+};
+
+struct child_spec {
+    const char *role;             /* row of the daemon's role table */
+    const char *const *args;      /* NULL-terminated, may be NULL; public: they show in ps(1) */
+    const int *keep_fds;          /* extra descriptors handed over as 4, 5, ...; n_keep of them */
+    size_t n_keep;
+};
+
+/* The role table of a binary: the first thing main() does is child_main_if_asked(roles, argc, argv). */
+struct child_role {
+    const char *name;
+    int (*run)(int argc, char **argv);   /* exit status; talks on CHILD_FD */
+};
+/* Runs the role and exits when argv is "--child ROLE ..."; returns otherwise. */
+void child_main_if_asked(const struct child_role *roles, int argc, char **argv);
+
+struct child *child_start(struct loop *l, const struct child_spec *spec, const struct child_handler *h, void *arg,
+                          struct errtext *err);
+struct child *child_adopt(struct loop *l, int sock, int pidfd, const struct child_handler *h, void *arg);
+/* 0, or -1 when the child does not take it (its queue is full, it is gone). fds are duplicated, the caller keeps its own. */
+int child_send(struct child *c, span msg, const int *fds, size_t nfds);
+void child_kill(struct child *c);                 /* SIGKILL by pidfd; on_exit follows */
+void child_free(struct child **c);                /* kills it if it still lives; no callback follows; reaps own ones */
+int child_pid(const struct child *c);             /* own ones; -1 for adopted ones */
+
+/* For the code inside a child: blocking. Length, 0 at EOF, -1 with errno. */
+long child_recv_blocking(int sock, void *msg, size_t size, int *fds_out, size_t *nfds_inout);
+int child_send_blocking(int sock, span msg, const int *fds, size_t nfds);
+
+/* ---- a pool: one job a worker at a time, a queue before it ---- */
+
+struct child_pool;
+
+enum child_outcome {
+    CHILD_ANSWERED,
+    CHILD_TIMED_OUT,      /* in the worker past its deadline: the worker was killed */
+    CHILD_CRASHED,        /* the worker died on this job */
+    CHILD_UNAVAILABLE,    /* no worker took it before the deadline: never started */
+};
+
+typedef void child_job_fn(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg);
+
+struct child_pool_spec {
+    size_t workers;                       /* wanted number */
+    uint64_t recycle_after_jobs;          /* 0: never; the worker is ended after so many */
+    int64_t restart_delay_ms;             /* least time between two starts of one slot after a crash without an answer; doubles up to 32 times */
+    size_t queue_limit;                   /* waiting jobs; more are CHILD_UNAVAILABLE at once; 0: 10000 */
+    /* Asks for one new worker: must lead to child_pool_add (now or later) or child_pool_supply_failed. */
+    void (*supply)(struct child_pool *p, void *arg);
+    void *supply_arg;
+    /* May be NULL: an idle worker said something, or a worker ended (why for the log). */
+    void (*on_note)(struct child_pool *p, const char *what, void *arg);
+};
+
+struct child_pool *child_pool_new(struct loop *l, const struct child_pool_spec *spec);
+/* A pool whose supply is child_start(spec). */
+struct child_pool *child_pool_new_exec(struct loop *l, const struct child_pool_spec *pool, const struct child_spec *spec);
+void child_pool_add(struct child_pool *p, int sock, int pidfd);
+void child_pool_supply_failed(struct child_pool *p, const char *why);
+/* Queues a job: `fds` are duplicated.  fn runs exactly once, unless child_pool_cancel(job) was called first. */
+struct child_job *child_pool_submit(struct child_pool *p, span msg, const int *fds, size_t nfds, int64_t deadline_ms,
+                                    child_job_fn *fn, void *arg);
+void child_pool_cancel(struct child_job **job);   /* a running job's worker is killed (its answer would come to nobody) unless it answers in time */
+size_t child_pool_idle(const struct child_pool *p);
+size_t child_pool_live(const struct child_pool *p);
+/* Lets busy workers finish their job and ends all; new jobs are CHILD_UNAVAILABLE.  For a swap of generations. */
+void child_pool_retire(struct child_pool *p);
+void child_pool_free(struct child_pool **p);      /* kills all; waiting jobs get CHILD_UNAVAILABLE first */
+
+#endif

@@ -1,0 +1,226 @@
+/* settings.h - gatepost.yaml as C structs: one file for all three daemons.
+ *
+ * The rows that fill these structs stand in settings_*.c, one file a section.  A set is immutable and counted:
+ * whoever works on a request keeps a reference, a reload puts a new set beside it.
+ * Units:     _ms, _bytes in the names; scores are points.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_SETTINGS_SETTINGS_H
+#define GATEPOST_SETTINGS_SETTINGS_H
+
+#include "lib/conf/conf.h"
+
+enum mode { MODE_INHERIT, MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };   /* words: inherit enforce observe off */
+
+/* ---- process: who the daemons run as and where they keep things ---- */
+struct set_process {
+    const char *user, *group;        /* "" : stay as started.  Default: gatepost when started as root */
+    const char *run_directory;       /* control sockets, shared memory: /run/gatepost */
+    const char *state_directory;     /* caches, event segments, handover key: /var/lib/gatepost */
+    int sandbox;                     /* enum sandbox_policy: require warn off */
+    const char *hostname;            /* "" : gethostname(2); own name in EHLO and replies */
+};
+enum sandbox_policy { SANDBOX_REQUIRE, SANDBOX_WARN, SANDBOX_OFF };
+
+struct set_network { const char *name; struct conf_nets nets; };   /* networks: {trusted: [...], partners: [...]} */
+
+struct set_listen {
+    struct conf_strings socketmap, policy, filter;   /* addresses; several each */
+    const char *owner, *group;       /* of unix sockets */
+    const char *mode;                /* octal text, default "0660" */
+    int64_t max_clients;             /* a daemon, default 10000 */
+};
+
+struct set_redis {
+    const char *server;              /* address */
+    const char *user, *password_file;
+    int64_t db;
+    const char *prefix;              /* of every key, default "gatepost" */
+    int64_t timeout_ms;
+    bool tls;
+    const char *ca_file;
+};
+enum store_type { STORE_TYPE_EMBEDDED, STORE_TYPE_REDIS };
+struct set_store {
+    int type;
+    int64_t max_entries;             /* embedded, per table; default 1,000,000 */
+    int64_t save_interval_ms;        /* embedded: copy to disk, default 60 s */
+    struct set_redis redis;
+};
+
+/* ---- recipients ---- */
+enum recipient_source_type { RCPT_SRC_NONE, RCPT_SRC_STATIC, RCPT_SRC_LDAP };
+enum ldap_profile { LDAP_PROFILE_NONE, LDAP_PROFILE_ACTIVE_DIRECTORY, LDAP_PROFILE_OPENLDAP, LDAP_PROFILE_EXCHANGE_HYBRID };
+enum ldap_tls { LDAP_TLS_AUTO, LDAP_TLS_STARTTLS, LDAP_TLS_NONE };
+struct set_ldap_bind { const char *user, *password_file; };
+struct set_recipient_source {
+    const char *name;                /* in logs and `why`; default: its type */
+    struct conf_strings domains;     /* empty: all of `domains` */
+    struct conf_strings addresses;   /* static: given here */
+    struct conf_strings files;       /* static: one address or @domain a line, # comments */
+    int profile;                     /* LDAP */
+    struct conf_strings servers;     /* ldap:// ldaps:// ldapi:// URLs; giving them makes it an LDAP source */
+    const char *base;                /* "" : the rootDSE's defaultNamingContext / first namingContexts */
+    const char *filter;              /* %s: the whole address, %u local-part, %d domain; each RFC 4515-escaped; "" : the profile's */
+    struct set_ldap_bind bind;
+    int tls;                         /* enum ldap_tls for ldap:// URLs */
+    const char *ca_file;
+    int64_t timeout_ms;              /* of one lookup, default 3 s */
+    int64_t connections;             /* child processes, default 2 */
+    bool authoritative;              /* a NOTFOUND here ends the walk */
+};
+struct set_recipients {
+    struct set_recipient_source single;   /* the short form: keys of one source written straight under recipients: */
+    struct conf_list sources;             /* struct set_recipient_source[] */
+    const char *delimiters;               /* recipient_delimiter, default "" */
+    bool fold_local_part;                 /* default true */
+    int64_t positive_ttl_ms, negative_ttl_ms;   /* cached answers: 1 h, 5 min */
+    int64_t refresh_after_ms;             /* ask again in the background: half of the TTL when 0 */
+    int64_t stale_ttl_ms;                 /* a known yes while no source answers: 7 d */
+    int64_t timeout_ms;                   /* whole lookup, default 5 s */
+    int64_t cache_entries;                /* 200000 */
+    struct conf_list aliases;             /* alias domains: struct set_domain_alias[] */
+    struct conf_list catch_all;           /* reserved shape: struct set_domain_alias[] (name -> "accept") */
+};
+struct set_domain_alias { const char *name; const char *target; };
+enum map_kind { MAP_RECIPIENTS };
+struct set_map { const char *name; int kind; int mode; };     /* maps: {recipients: {kind: recipients}} */
+
+/* ---- policy ---- */
+struct set_score { double prepend, greylist, defer, reject; };     /* thresholds; 0 = off.  reject default 5 */
+enum dnsbl_kind { DNSBL_CLIENT, DNSBL_HELO, DNSBL_SENDER };
+enum dnsbl_preset { DNSBL_PRESET_NONE, DNSBL_PRESET_SPAMHAUS, DNSBL_PRESET_SPAMHAUS_DQS };
+struct set_dnsbl {
+    const char *name;                /* public; must be given */
+    const char *zone;                /* may hold a customer key: never shown outside config show with it starred */
+    int preset;
+    const char *key_file;
+    int kind;
+    const char *returns;             /* return-code filter as postscreen(8) writes it: "127.0.0.[2..11]"; default 127.0.0.[2..254] */
+    double weight;                   /* default 5; negative: a DNSWL */
+    int mode;
+    int64_t timeout_ms;              /* 1 s */
+};
+enum policy_action { ACTION_DEFAULT, ACTION_DUNNO, ACTION_OK, ACTION_DEFER, ACTION_REJECT };
+struct set_access_rule { int mode; struct conf_nets clients; struct conf_strings lists; };   /* allow / deny */
+struct set_spoof { int mode; struct conf_strings partners; /* names of networks */ };
+struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; };
+enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES };
+struct set_limit {
+    const char *name;                /* must be given */
+    struct conf_strings key;         /* client, client/24 (prefix for IPv4; IPv6 gets /64), sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all */
+    int count;
+    struct conf_rate rate;           /* must be given */
+    int64_t burst;                   /* 0: rate.count */
+    int action;                      /* enum policy_action: default defer */
+    int mode;
+    const char *text;                /* reply text; "%r" seconds to wait */
+    bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
+};
+struct set_dns { struct conf_strings servers; };
+struct set_policy {
+    struct set_score score;
+    struct conf_list dnsbl;          /* struct set_dnsbl[] */
+    struct set_rules rules;
+    struct conf_list limits;         /* struct set_limit[] */
+    struct set_dns dns;
+    int64_t timeout_ms;              /* a decision, default 3 s */
+    int64_t txt_wait_ms;             /* for a hit's TXT, default 100 ms */
+    int mode;
+    struct conf_strings submission_contexts;   /* policy_context values that mean submission; default [submission] */
+};
+
+/* ---- filter ---- */
+struct set_virus {
+    int mode;
+    const char *database;            /* folder, default /var/lib/clamav */
+    struct conf_strings trusted_databases;  /* file names whose hits lose ".UNOFFICIAL" */
+    int64_t min_signatures;          /* fewer: the database is not taken, default 1 */
+    int64_t max_scan_bytes, max_file_bytes, max_files, max_recursion;
+    bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max;
+};
+struct set_spamd { const char *server; const char *user; int64_t timeout_ms; double weight; };
+struct set_spam {
+    int mode;
+    double tag, reject;              /* thresholds: 5, 10 */
+    int64_t max_bytes;               /* larger messages are not scored: 100 kB */
+    const char *subject_tag;         /* "[SPAM]" */
+    bool gtube;                      /* true */
+    struct set_spamd spamd;          /* off while server is not given */
+};
+enum unscannable_action { UNSCANNABLE_REJECT, UNSCANNABLE_DEFER, UNSCANNABLE_TAG, UNSCANNABLE_PASS };
+struct set_unscannable { int action; int64_t after_tries, after_ms; };   /* reject, 3, 4 h */
+struct set_filter {
+    int mode;
+    const char *reinject;            /* address; must be given for cfilter */
+    int64_t max_message_bytes;       /* 50 MB; larger: 552 5.3.4 */
+    int64_t spool_memory_bytes;      /* above: an unlinked file; 1 MB */
+    const char *spool_directory;     /* "" : state_directory/spool */
+    int64_t scan_timeout_ms;         /* 45 s */
+    int64_t reinject_timeout_ms;     /* of one reply: 60 s */
+    int64_t idle_timeout_ms;         /* of the front's next command: 310 s */
+    const char *workers;             /* "auto" (one a core) or a number; 0: scan in the front, for debuggers only */
+    int64_t worker_memory_bytes;     /* beyond the engine: 512 MB */
+    int64_t worker_recycle;          /* messages, 1000 */
+    int64_t worker_tmpfs_bytes;      /* 256 MB */
+    struct conf_strings xforward_from;    /* unused words kept out: who may XFORWARD; networks, default 127.0.0.0/8 ::1 and unix */
+    struct set_virus virus;
+    struct set_unscannable unscannable;
+    struct set_spam spam;
+    struct conf_strings parsers;     /* default [libclamav, gmime] */
+};
+
+struct set_replies { const char *virus, *spam, *unscannable, *listed, *spoofed, *denied; };  /* %v virus, %l list, %t TXT reason */
+struct set_handover { const char *key_file; int64_t max_age_ms; };       /* "" : state_directory/handover.key, made at first start */
+struct set_events {
+    bool enabled;
+    const char *directory;           /* "" : state_directory/events */
+    int64_t max_bytes;               /* 1 GB a daemon */
+    int64_t keep_ms;                 /* 1 d */
+    bool hash_addresses;
+};
+enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+struct set_log { int to; int level; };
+
+struct settings {
+    int mode;                        /* enum mode: enforce (default), observe */
+    struct conf_strings domains;
+    struct conf_list networks;       /* struct set_network[] */
+    struct set_process process;
+    struct set_listen listen;
+    struct set_store store;
+    struct set_recipients recipients;
+    struct conf_list maps;           /* struct set_map[] */
+    struct set_policy policy;
+    struct set_filter filter;
+    struct set_replies replies;
+    struct set_handover handover;
+    struct set_events events;
+    struct set_log log;
+
+    /* filled in by settings_load */
+    const char *file;                /* absolute path */
+    char digest[65];                 /* SHA-256 of the file, hex */
+    char hostname[256];
+    struct arena *arena;
+    unsigned refs;
+};
+
+extern const struct conf_key settings_rows[];   /* the whole tree */
+
+/* NULL: the file is not usable, every reason is in errors.  Besides the rows, checks what spans sections (names that must exist, ...). */
+struct settings *settings_load(const char *path, struct conf_errors *errors);
+struct settings *settings_ref(struct settings *s);
+void settings_unref(struct settings **s);
+
+/* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
+enum mode mode_effective(int outer, int own);
+/* The nets of networks: NAME; NULL when there is no such list. */
+const struct conf_nets *settings_network(const struct settings *s, const char *name);
+bool settings_trusts(const struct settings *s, const struct ipaddr *client);    /* networks.trusted */
+bool settings_own_domain(const struct settings *s, span domain_lower);
+/* Keys whose change needs a restart, as "listen.filter, process.user"; "" when none.  For the reload's log line. */
+void settings_restart_keys(const struct settings *old, const struct settings *neu, struct buf *to);
+
+#endif

@@ -1,0 +1,82 @@
+/* store.h - shared memory of the daemons: limits, greylist, remembered answers.
+ *
+ * Domain operations, each atomic in its back end (embedded tables or Redis).
+ * Time:      the embedded store takes the caller's wall clock, Redis its own TIME; `now_ms` in a request overrides both when > 0 (tests).
+ * Outcomes:  HIT, MISS and DOWN are three things.  DOWN says nothing about the key.
+ * Calls:     fn runs exactly once, possibly before the call returns (embedded); store_cancel prevents it.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_STORE_STORE_H
+#define GATEPOST_STORE_STORE_H
+
+#include "lib/base/span.h"
+#include "lib/net/loop.h"
+#include "lib/settings/settings.h"
+
+struct store;
+struct store_call;
+
+enum store_outcome { STORE_HIT, STORE_MISS, STORE_DOWN };
+
+enum { STORE_LIMITS_MAX = 16, STORE_KEY_MAX = 400, STORE_VALUE_MAX = 4096 };
+
+/* GCRA: `count` events per `per_ms`, up to `burst` at once; each decision costs `cost` of them. */
+struct store_limit {
+    span key;               /* whole and unique: "limit-name/key value" */
+    int64_t count, per_ms;
+    int64_t burst;
+    int64_t cost;           /* 0: only looks */
+};
+struct store_limit_result {
+    bool exceeded;
+    int64_t retry_ms;       /* when exceeded: until it would fit */
+    int64_t left;           /* how many more would fit now */
+};
+struct store_limits_result {
+    enum store_outcome outcome;                       /* STORE_HIT: decided; STORE_DOWN: nobody knows */
+    bool committed;                                   /* nothing is taken when one is exceeded */
+    struct store_limit_result each[STORE_LIMITS_MAX];
+    size_t n;
+    const char *why;                                  /* DOWN: for the log */
+};
+typedef void store_limits_fn(const struct store_limits_result *r, void *arg);
+
+/* Decides all limits at once: all are checked, and only if none is exceeded all are charged.  A `once` key (empty: none) that was
+ * charged before within once_ms makes this a look: a request that Postfix repeats is not counted twice. */
+struct store_limits_request {
+    const struct store_limit *limits;
+    size_t n;
+    span once;
+    int64_t once_ms;
+    int64_t now_ms;
+};
+void store_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+
+enum grey_answer { GREY_WAIT, GREY_PASS };
+struct store_grey_request { span key; int64_t delay_ms, window_ms, keep_ms; int64_t now_ms; };
+struct store_grey_result { enum store_outcome outcome; enum grey_answer answer; int64_t wait_ms; int64_t tries; const char *why; };
+typedef void store_grey_fn(const struct store_grey_result *r, void *arg);
+/* First seen -> WAIT; seen again after delay and within window -> PASS, kept keep_ms from the last pass. A clock set back never lengthens the wait. */
+void store_grey(struct store *s, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out);
+
+struct store_value_result { enum store_outcome outcome; span value; int64_t age_ms; int64_t ttl_left_ms; const char *why; };
+typedef void store_value_fn(const struct store_value_result *r, void *arg);
+/* table: a short word ("rcpt", "unscannable"); fn may be NULL for remember and forget. */
+void store_remember(struct store *s, const char *table, span key, span value, int64_t ttl_ms, int64_t now_ms, store_value_fn *fn, void *arg);
+void store_recall(struct store *s, const char *table, span key, int64_t now_ms, store_value_fn *fn, void *arg, struct store_call **call_out);
+void store_forget(struct store *s, const char *table, span key, store_value_fn *fn, void *arg);
+
+/* Walks a table ("limits", "grey", or a remembered one) in no order; keys that start with prefix; at most `limit`. */
+struct store_scan_item { span key; span value; int64_t age_ms, ttl_left_ms; };
+typedef void store_scan_fn(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg);
+void store_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg);
+
+void store_cancel(struct store_call **call);
+
+/* `name`: the daemon ("policyd"), a file name of the embedded store.  Each daemon has its own embedded store. */
+struct store *store_open(struct loop *l, const char *name, const struct settings *set, struct errtext *err);
+void store_close(struct store **s);            /* embedded: a last copy to disk is made by the saver child within its time */
+bool store_up(const struct store *s);
+int store_saver_run(int argc, char **argv);    /* child role "store-saver": copies the tables to disk */
+
+#endif
