@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# deps.sh - installs what building and testing Gatepost need, from Debian's packages.
+#
+# It never removes a package (--no-remove), never starts a service (a policy-rc.d stands in the way while it
+# works and goes with it) and never puts another MTA in the place of the one that is there: the MTAs that the
+# tests and the demo use are unpacked into build/peers, not installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=(gcc clang llvm libclang-rt-14-dev make pkg-config git ca-certificates
+    libevent-dev libhiredis-dev libssl-dev libyaml-dev libc-ares-dev libldap-dev libclamav-dev libgmime-3.0-dev
+    libpcre2-dev libjansson-dev libsystemd-dev libseccomp-dev libidn2-dev libcmocka-dev)
+tests=(python3 openssl zip iproute2 procps systemd mandoc
+    redis-server slapd ldap-utils spamd spamassassin rbldnsd unbound)
+# Unpacked beside the system, with what their binaries need to run installed.
+peers=(postfix postfix-ldap)
+peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
+
+missing=()
+for p in "${build[@]}" "${tests[@]}" "${peer_needs[@]}"; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+done
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    if [ ${#missing[@]} -gt 0 ] || [ ! -e build/peers/.done ]; then
+        command -v sudo >/dev/null || { echo "deps: ${missing[*]} must be installed: run \`make deps\` as root, or install sudo" >&2; exit 1; }
+    fi
+    as_root=(sudo)
+fi
+
+updated=
+apt_update() {
+    [ -n "$updated" ] || "${as_root[@]}" apt-get update -q >/dev/null
+    updated=1
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "deps: installing ${missing[*]}"
+    fence=/usr/sbin/policy-rc.d
+    made_fence=
+    if [ ! -e $fence ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $fence >/dev/null
+        "${as_root[@]}" chmod 755 $fence
+        made_fence=1
+    fi
+    trap '[ -z "$made_fence" ] || "${as_root[@]}" rm -f $fence' EXIT
+    apt_update
+    log=$(mktemp)
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get install -y -q \
+            --no-install-recommends --no-remove "${missing[@]}" >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        echo "deps: apt-get could not install these packages; the end of its output stands above" >&2
+        exit 1
+    fi
+    rm -f "$log"
+fi
+
+# Postfix for tests and demo: always the unpacked one, so that a Postfix (or Exim, or Sendmail) of the machine is never touched.
+if [ ! -e build/peers/.done ]; then
+    mkdir -p build/peers/deb
+    apt_update
+    (cd build/peers/deb && rm -f ./*.deb && apt-get download -q "${peers[@]}" >/dev/null)
+    for deb in build/peers/deb/*.deb; do
+        dpkg-deb -x "$deb" build/peers/root
+    done
+    rm -rf build/peers/deb
+    touch build/peers/.done
+fi
