@@ -20,7 +20,8 @@ struct child;
 struct child_handler {
     /* fds are the callee's (close them). */
     void (*on_message)(struct child *c, span msg, const int *fds, size_t nfds, void *arg);
-    /* The process has ended or its socket closed: wait(2) status, or -1 if unknown (adopted).  The owner calls child_free. */
+    /* The process has ended (or its socket closed, after which it is killed): wait(2) status, or -1 if unknown (adopted).
+     * What it said before came first.  The owner calls child_free. */
     void (*on_exit)(struct child *c, int wait_status, void *arg);
 };
 
@@ -34,7 +35,8 @@ struct child_spec {
 /* The role table of a binary: the first thing main() does is child_main_if_asked(roles, argc, argv). */
 struct child_role {
     const char *name;
-    int (*run)(int argc, char **argv);   /* exit status; talks on CHILD_FD */
+    int (*run)(int argc, char **argv);   /* exit status; talks on CHILD_FD; argv[0] is the role's name.  SIGTERM, SIGINT and
+                                          * SIGHUP are ignored: end when the channel does (EOF) */
 };
 /* Runs the role and exits when argv is "--child ROLE ..."; returns otherwise. */
 void child_main_if_asked(const struct child_role *roles, int argc, char **argv);
@@ -42,13 +44,15 @@ void child_main_if_asked(const struct child_role *roles, int argc, char **argv);
 struct child *child_start(struct loop *l, const struct child_spec *spec, const struct child_handler *h, void *arg,
                           struct errtext *err);
 struct child *child_adopt(struct loop *l, int sock, int pidfd, const struct child_handler *h, void *arg);
-/* 0, or -1 when the child does not take it (its queue is full, it is gone). fds are duplicated, the caller keeps its own. */
+/* 0, or -1 with errno when the child does not take it (EAGAIN: its queue is full; EPIPE: it is gone; EMSGSIZE: empty, too long or too many
+ * fds). fds are duplicated, the caller keeps its own. */
 int child_send(struct child *c, span msg, const int *fds, size_t nfds);
 void child_kill(struct child *c);                 /* SIGKILL by pidfd; on_exit follows */
-void child_free(struct child **c);                /* kills it if it still lives; no callback follows; reaps own ones */
+void child_free(struct child **c);                /* kills it if it still lives; no callback follows; own ones are reaped, without waiting */
 int child_pid(const struct child *c);             /* own ones; -1 for adopted ones */
 
-/* For the code inside a child: blocking. Length, 0 at EOF, -1 with errno. */
+/* For the code inside a child: blocking. Length, 0 at EOF, -1 with errno (EMSGSIZE: longer than `size`; it is lost). *nfds_inout: room in
+ * fds_out, then how many came; surplus ones are closed. Both may be NULL. */
 long child_recv_blocking(int sock, void *msg, size_t size, int *fds_out, size_t *nfds_inout);
 int child_send_blocking(int sock, span msg, const int *fds, size_t nfds);
 
@@ -63,17 +67,18 @@ enum child_outcome {
     CHILD_UNAVAILABLE,    /* no worker took it before the deadline: never started */
 };
 
+/* reply and fds are there for CHILD_ANSWERED only and live during the call: dup what is wanted for longer. */
 typedef void child_job_fn(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg);
 
 struct child_pool_spec {
     size_t workers;                       /* wanted number */
     uint64_t recycle_after_jobs;          /* 0: never; the worker is ended after so many */
-    int64_t restart_delay_ms;             /* least time between two starts of one slot after a crash without an answer; doubles up to 32 times */
+    int64_t restart_delay_ms;             /* least time between two starts of one slot after a crash without an answer; doubles up to 32 times it */
     size_t queue_limit;                   /* waiting jobs; more are CHILD_UNAVAILABLE at once; 0: 10000 */
     /* Asks for one new worker: must lead to child_pool_add (now or later) or child_pool_supply_failed. */
     void (*supply)(struct child_pool *p, void *arg);
     void *supply_arg;
-    /* May be NULL: an idle worker said something, or a worker ended (why for the log). */
+    /* May be NULL: an idle worker said something (it is ended: it could be a late answer), or a worker ended (why for the log). */
     void (*on_note)(struct child_pool *p, const char *what, void *arg);
 };
 
@@ -82,14 +87,18 @@ struct child_pool *child_pool_new(struct loop *l, const struct child_pool_spec *
 struct child_pool *child_pool_new_exec(struct loop *l, const struct child_pool_spec *pool, const struct child_spec *spec);
 void child_pool_add(struct child_pool *p, int sock, int pidfd);
 void child_pool_supply_failed(struct child_pool *p, const char *why);
-/* Queues a job: `fds` are duplicated.  fn runs exactly once, unless child_pool_cancel(job) was called first. */
+/* Queues a job: msg is copied, `fds` are duplicated.  deadline_ms: from now.  fn runs exactly once and never before submit has
+ * returned, unless child_pool_cancel(job) was called first; the job is gone when fn is called. */
 struct child_job *child_pool_submit(struct child_pool *p, span msg, const int *fds, size_t nfds, int64_t deadline_ms,
                                     child_job_fn *fn, void *arg);
 void child_pool_cancel(struct child_job **job);   /* a running job's worker is killed (its answer would come to nobody) unless it answers in time */
+/* Inside a job's fn: the worker whose answer this is gets no further job, it is killed and replaced (its answer was no good). */
+void child_pool_distrust(struct child_pool *p);
 size_t child_pool_idle(const struct child_pool *p);
 size_t child_pool_live(const struct child_pool *p);
-/* Lets busy workers finish their job and ends all; new jobs are CHILD_UNAVAILABLE.  For a swap of generations. */
+/* Lets the workers finish what was submitted so far and ends them; new jobs are CHILD_UNAVAILABLE.  For a swap of generations:
+ * free the pool when child_pool_live is 0. */
 void child_pool_retire(struct child_pool *p);
-void child_pool_free(struct child_pool **p);      /* kills all; waiting jobs get CHILD_UNAVAILABLE first */
+void child_pool_free(struct child_pool **p);      /* kills all; waiting jobs get CHILD_UNAVAILABLE first, running ones CHILD_CRASHED */
 
 #endif
