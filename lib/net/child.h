@@ -83,7 +83,7 @@ struct child_pool_spec {
 };
 
 struct child_pool *child_pool_new(struct loop *l, const struct child_pool_spec *spec);
-/* A pool whose supply is child_start(spec). */
+/* A pool whose supply is child_start(spec); what spec points to must live as long. */
 struct child_pool *child_pool_new_exec(struct loop *l, const struct child_pool_spec *pool, const struct child_spec *spec);
 void child_pool_add(struct child_pool *p, int sock, int pidfd);
 void child_pool_supply_failed(struct child_pool *p, const char *why);
