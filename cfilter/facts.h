@@ -51,7 +51,11 @@ void facts_init(struct facts *f);
 /* Adds one; name and detail are cleaned and cut.  When full, `complete` is cleared: never silently. */
 void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum fact_class klass, double points, const char *name,
                const char *detail);
+/* Clears `complete`; the first reason stays. */
+void facts_incomplete(struct facts *f, const char *why);
+/* Within to's limit: facts that do not fit are left out, and the record says that it is not complete. */
 void facts_encode(const struct facts *f, struct buf *to);
+/* On false *out is empty and not complete. */
 bool facts_decode(span bytes, struct facts *out, struct errtext *err);
 
 #endif
