@@ -31,11 +31,11 @@ enum conf_type {
     CONF_ADDRESSES,   /* struct conf_strings */
     CONF_PATHS,       /* struct conf_strings */
     CONF_NETS,        /* struct conf_nets: addresses and networks */
-    CONF_DOMAINS,     /* struct conf_strings: lower case, A-labels, no trailing dot */
-    CONF_OBJECT,      /* struct of `sub` rows, in place */
+    CONF_DOMAIN,      /* const char *: lower case, A-labels, no trailing dot */
+    CONF_DOMAINS,     /* struct conf_strings of such */
+    CONF_OBJECT,      /* struct of `sub` rows, in place; a row named "*" in sub takes the value when it is not a mapping */
     CONF_LIST,        /* struct conf_list of `sub` structs, each sub_size bytes */
-    CONF_NAMED,       /* mapping name -> value: struct conf_list of `sub` structs whose row "name" takes the key; a row named "*"
-                       * in sub takes the value when it is not a mapping */
+    CONF_NAMED,       /* mapping name -> value: struct conf_list of `sub` structs whose row "name" takes the key; "*" as above */
 };
 
 enum conf_apply { APPLY_LIVE, APPLY_RESTART };   /* whether a reload takes it over */
@@ -58,7 +58,11 @@ struct conf_key {
     size_t sub_size;
     /* May be NULL: a last look at one parsed value (at `value`); 0, or -1 with err. */
     int (*check)(const void *value, struct errtext *err);
+    /* May be NULL: true when the value holds a secret, so that show prints stars. */
+    bool (*secret)(const void *value);
 };
+
+enum { CONF_MAX_BYTES = 1 << 20, CONF_MAX_DEPTH = 16, CONF_MAX_NODES = 200000 };   /* of one file */
 
 struct conf_errors;                 /* collected messages */
 struct conf_errors *conf_errors_new(void);
@@ -68,15 +72,28 @@ const char *conf_errors_at(const struct conf_errors *e, size_t i);   /* one whol
 void conf_errors_add(struct conf_errors *e, const char *file, size_t line, size_t column, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
 
+struct conf_marks;                  /* where each value was written; lives in the arena */
+
 /* Parses `text` (named `file` in messages) into *out (zeroed struct of `rows`), strings in `arena`.  false when any error was added.
- * Duplicate keys, unknown keys (with the nearest known one), wrong types, anchors/aliases, several documents are errors. */
-bool conf_parse(span text, const char *file, const struct conf_key *rows, void *out, struct arena *arena, struct conf_errors *errors);
+ * Duplicate keys, unknown keys (with the nearest known one), wrong types, anchors/aliases, several documents are errors.
+ * marks_out may be NULL; *marks_out is NULL when the text is not YAML. */
+bool conf_parse(span text, const char *file, const struct conf_key *rows, void *out, struct arena *arena, struct conf_errors *errors,
+                const struct conf_marks **marks_out);
 /* Where a value came from, for later checks: "policy.dnsbl[1].zone" -> line and column; false if it was not written. */
-bool conf_where(const void *out, const char *key_path, size_t *line_out, size_t *column_out);
+bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *line_out, size_t *column_out);
+/* Adds an error about key_path at its place, or at that of the nearest thing around it that was written. */
+void conf_errors_add_at(struct conf_errors *e, const struct conf_marks *marks, const char *key_path, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The known word nearest to `word`, or NULL when none is near: for "did you mean". */
+const char *conf_nearest(span word, const char *const *words);
 
 /* YAML text of the values in force; all: also those equal to the default (marked as comment). Secrets are file names, never content. */
 void conf_show(const struct conf_key *rows, const void *values, bool all, struct buf *to);
-/* mdoc/man list items of every key: for man/gatepost.yaml.5 */
+/* man(7) list items of every key: for man/gatepost.yaml.5 */
 void conf_man(const struct conf_key *rows, struct buf *to);
+/* A commented YAML file of every key with its default; as it stands it sets nothing, and a line without its '#' sets the default. */
+void conf_example(const struct conf_key *rows, struct buf *to);
+/* Appends the names of the keys with this `apply` whose values differ, as "a.b, c". */
+void conf_changed(const struct conf_key *rows, const void *old, const void *neu, enum conf_apply apply, struct buf *to);
 
 #endif

@@ -1,0 +1,240 @@
+/* conf_man.c - the table of rows as manual page items and as a commented example file.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdio.h>
+
+#include "lib/conf/conf_walk.h"
+
+enum { HELP_WIDTH = 110 };
+
+/* ---- what both say about a row ---- */
+
+static bool is_required(const struct conf_key *r)
+{
+    return r->dflt != NULL && strcmp(r->dflt, "!") == 0;
+}
+
+static bool has_default(const struct conf_key *r)
+{
+    return r->dflt != NULL && !is_required(r);
+}
+
+/* Without an own default a number is 0, a list empty, a switch off: values, too. */
+static void default_text(const struct conf_key *r, struct buf *to)
+{
+    switch (r->type) {
+    case CONF_LIST:
+    case CONF_STRINGS:
+    case CONF_ADDRESSES:
+    case CONF_PATHS:
+    case CONF_NETS:
+    case CONF_DOMAINS:
+        buf_append_str(to, has_default(r) ? r->dflt : "[]");
+        break;
+    case CONF_NAMED:
+        buf_append_str(to, has_default(r) ? r->dflt : "{}");
+        break;
+    case CONF_BOOL:
+        buf_append_str(to, has_default(r) ? r->dflt : "no");
+        break;
+    case CONF_INT:
+    case CONF_NUMBER:
+    case CONF_DURATION:
+    case CONF_SIZE:
+        buf_append_str(to, has_default(r) ? r->dflt : "0");
+        break;
+    case CONF_ENUM:
+        buf_append_str(to, has_default(r) ? r->dflt : r->words[0]);
+        break;
+    default:
+        if (has_default(r))
+            conf_string_format(r->dflt, to);
+    }
+}
+
+/* "a duration, 1s to 1d", "enforce, observe or off" */
+static void type_text(const struct conf_key *r, struct buf *to)
+{
+    if (r->type == CONF_ENUM) {
+        for (int i = 0; r->words[i] != NULL; i++)
+            buf_printf(to, "%s%s", i == 0 ? "" : r->words[i + 1] != NULL ? ", " : " or ", r->words[i]);
+        return;
+    }
+    buf_append_str(to, conf_type_noun(r->type));
+    if (r->min != 0 || r->max != 0) {
+        buf_append_str(to, ", ");
+        conf_bound_format(r->type, r->min, to);
+        buf_append_str(to, " to ");
+        conf_bound_format(r->type, r->max, to);
+    }
+}
+
+/* ---- manual page ---- */
+
+/* man(7): a backslash is \e, a line must not begin with a dot or quote, a hyphen that is typed is \-. */
+static void man_text(const char *s, struct buf *to)
+{
+    if (s[0] == '.' || s[0] == '\'')
+        buf_append_str(to, "\\&");
+    for (; *s != '\0'; s++) {
+        if (*s == '\\')
+            buf_append_str(to, "\\e");
+        else if (*s == '-')
+            buf_append_str(to, "\\-");
+        else
+            buf_append_char(to, *s);
+    }
+}
+
+static void man_row(const struct conf_key *r, const char *path, struct buf *to)
+{
+    struct buf facts;
+
+    buf_init(&facts, 1024);
+    buf_append_str(to, ".TP\n.B ");
+    man_text(path, to);
+    buf_append_str(to, "\n");
+    if (r->type == CONF_OBJECT) {
+        man_text(r->help, to);
+        buf_append_char(to, '\n');
+        buf_free(&facts);
+        return;
+    }
+    buf_append_char(&facts, '(');
+    type_text(r, &facts);
+    if (is_required(r)) {
+        buf_append_str(&facts, "; must be given");
+    } else {
+        size_t before = facts.len;
+
+        buf_append_str(&facts, "; default: ");
+        default_text(r, &facts);
+        if (facts.len == before + strlen("; default: ")) {
+            buf_truncate(&facts, before);
+            buf_append_str(&facts, "; no default");
+        }
+    }
+    if (r->apply == APPLY_RESTART)
+        buf_append_str(&facts, "; a change needs a restart");
+    buf_append_char(&facts, ')');
+    man_text(r->help, to);
+    buf_append_char(to, '\n');
+    man_text(buf_cstr(&facts), to);
+    buf_append_char(to, '\n');
+    buf_free(&facts);
+}
+
+static void man_rows(const struct conf_key *rows, const char *prefix, bool named, struct buf *to)
+{
+    for (const struct conf_key *r = rows; r->name != NULL; r++) {
+        char path[256], below[300];
+
+        if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0))
+            continue;
+        snprintf(path, sizeof(path), "%s%s", prefix, r->name);
+        man_row(r, path, to);
+        if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
+            continue;
+        snprintf(below, sizeof(below), "%s%s", path, r->type == CONF_LIST ? "[]." : r->type == CONF_NAMED ? ".NAME." : ".");
+        man_rows(r->sub, below, r->type == CONF_NAMED, to);
+    }
+}
+
+void conf_man(const struct conf_key *rows, struct buf *to)
+{
+    man_rows(rows, "", false, to);
+}
+
+/* ---- example file ---- */
+
+static void line_start(struct buf *to, unsigned indent, const char *mark)
+{
+    for (unsigned i = 0; i < indent; i++)
+        buf_append_char(to, ' ');
+    buf_append_str(to, mark);
+}
+
+/* Words of a comment, broken at blanks. */
+static void comment(const char *text, unsigned indent, const char *mark, struct buf *to)
+{
+    span rest = span_str(text);
+
+    while (rest.n > 0) {
+        size_t cut = rest.n;
+
+        if (cut > HELP_WIDTH - indent) {
+            cut = span_rfind(span_head(rest, HELP_WIDTH - indent), ' ');
+            if (cut == 0 || cut > HELP_WIDTH)
+                cut = rest.n;
+        }
+        line_start(to, indent, mark);
+        buf_append(to, span_head(rest, cut));
+        buf_append_char(to, '\n');
+        rest = span_trim(span_from(rest, cut));
+    }
+}
+
+static void example_help(const struct conf_key *r, unsigned indent, const char *mark, struct buf *to)
+{
+    struct buf text;
+
+    buf_init(&text, 2048);
+    buf_append_str(&text, r->help);
+    if (r->type != CONF_OBJECT && r->type != CONF_LIST && r->type != CONF_NAMED && r->type != CONF_STRING && r->type != CONF_BOOL) {
+        buf_append_str(&text, " (");
+        type_text(r, &text);
+        buf_append_char(&text, ')');
+    }
+    if (r->apply == APPLY_RESTART)
+        buf_append_str(&text, " [restart]");
+    comment(buf_cstr(&text), indent, mark, to);
+    buf_free(&text);
+}
+
+static void example_rows(const struct conf_key *rows, unsigned indent, bool named, bool entry, struct buf *to);
+
+/* `#key: default`: without the # it is valid and changes nothing.  A key without a default has to be filled in. */
+static void example_leaf(const struct conf_key *r, unsigned indent, bool entry, struct buf *to)
+{
+    struct buf value;
+
+    buf_init(&value, 1024);
+    default_text(r, &value);
+    line_start(to, indent, entry ? "#   " : "#");
+    buf_printf(to, "%s:%s%s\n", r->name, value.len > 0 ? " " : "", buf_cstr(&value));
+    buf_free(&value);
+}
+
+static void example_row(const struct conf_key *r, unsigned indent, bool entry, struct buf *to)
+{
+    if (r->type == CONF_OBJECT) {
+        example_help(r, indent, entry ? "#   # " : "# ", to);
+        line_start(to, indent, entry ? "#   " : "");
+        buf_printf(to, "%s:\n", r->name);
+        example_rows(r->sub, indent + 2, false, entry, to);
+        return;
+    }
+    example_help(r, indent, entry ? "#   # " : "# ", to);
+    example_leaf(r, indent, entry, to);
+    if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
+        return;
+    comment(r->type == CONF_LIST ? "Each entry (- key: value ...):" : "Each NAME: {key: value ...}:", indent, entry ? "#   # " : "# ", to);
+    example_rows(r->sub, indent, r->type == CONF_NAMED, true, to);
+}
+
+static void example_rows(const struct conf_key *rows, unsigned indent, bool named, bool entry, struct buf *to)
+{
+    for (const struct conf_key *r = rows; r->name != NULL; r++) {
+        if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0))
+            continue;
+        if (indent == 0 && r != rows && !entry)
+            buf_append_char(to, '\n');
+        example_row(r, indent, entry, to);
+    }
+}
+
+void conf_example(const struct conf_key *rows, struct buf *to)
+{
+    example_rows(rows, 0, false, false, to);
+}
