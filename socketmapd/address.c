@@ -1,0 +1,146 @@
+/* address.c - from the key that an MTA sends to the addresses that a source is asked for.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "socketmapd/address.h"
+
+#include "lib/proto/domain.h"
+#include "lib/proto/mailbox.h"
+#include "lib/proto/oneline.h"
+
+enum { ALIAS_HOPS_MAX = 4 };     /* alias domains that lead to alias domains */
+
+const char *address_status_text(enum address_status st)
+{
+    switch (st) {
+    case ADDRESS_OK:
+        return "a recipient address";
+    case ADDRESS_NOT_OURS:
+        return "its domain is none of ours (domains, recipients.aliases)";
+    case ADDRESS_ALIAS_LOOP:
+        return "its alias domains lead to each other (recipients.aliases)";
+    case ADDRESS_NOT_A_MAILBOX:
+        break;
+    }
+    return "not a mailbox";
+}
+
+/* Unquoted and, if asked for, in lower case: "Bob"@ and bob@ are one mailbox to every directory. */
+static bool fold_local(span local, bool fold, char *out, size_t *n_out)
+{
+    if (local.n > MAILBOX_LOCAL_MAX || !mailbox_unquote(local, out, n_out) || *n_out == 0)
+        return false;
+    for (size_t i = 0; i < *n_out; i++) {
+        if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f)
+            return false;
+        if (fold)
+            out[i] = ascii_lower(out[i]);
+    }
+    return oneline_is_utf8(span_of(out, *n_out));
+}
+
+/* Where the aliases lead; the domain itself when it is no alias. */
+static enum address_status follow_aliases(const struct settings *set, span *domain, bool *followed_out)
+{
+    const struct set_domain_alias *alias = set->recipients.aliases.v;
+
+    for (int hop = 0; hop <= ALIAS_HOPS_MAX; hop++) {
+        size_t i = 0;
+
+        while (i < set->recipients.aliases.n && !span_eq(span_str(alias[i].name), *domain))
+            i++;
+        if (i == set->recipients.aliases.n)
+            return settings_own_domain(set, *domain) ? ADDRESS_OK : ADDRESS_NOT_OURS;
+        *domain = span_str(alias[i].target);
+        *followed_out = true;
+    }
+    return ADDRESS_ALIAS_LOOP;
+}
+
+static void join(struct address *a, span local, span domain)
+{
+    memcpy(a->text, local.p, local.n);
+    a->text[local.n] = '@';
+    memcpy(a->text + local.n + 1, domain.p, domain.n);
+    a->text[local.n + 1 + domain.n] = '\0';
+    a->whole = span_of(a->text, local.n + 1 + domain.n);
+    a->domain = span_from(a->whole, local.n + 1);
+    a->candidate[0] = a->whole;
+    a->n = 1;
+}
+
+static void add_without_subaddress(struct address *a, const char *delimiters)
+{
+    span local = span_head(a->whole, a->whole.n - a->domain.n - 1), base, extension;
+    size_t cursor = 0;
+
+    if (delimiters == NULL || delimiters[0] == '\0')
+        return;
+    while (a->n < ADDRESS_CANDIDATES_MAX && mailbox_subaddress(local, delimiters, &cursor, &base, &extension)) {
+        char *text = a->stripped[a->n];
+
+        memcpy(text, base.p, base.n);
+        memcpy(text + base.n, a->text + local.n, a->domain.n + 1);
+        a->candidate[a->n] = span_of(text, base.n + 1 + a->domain.n);
+        a->n++;
+    }
+}
+
+enum address_status address_resolve(const struct settings *set, span key, struct address *out)
+{
+    char local[MAILBOX_LOCAL_MAX], domain_text[DOMAIN_TEXT_MAX];
+    enum address_status st;
+    size_t local_n;
+    struct mailbox m;
+    span domain;
+    bool followed = false;
+
+    if (key.n == 0 || key.n > MAILBOX_MAX)
+        return ADDRESS_NOT_A_MAILBOX;
+    mailbox_split(key, &m);
+    if (m.domain.p == NULL || !fold_local(m.local, set->recipients.fold_local_part, local, &local_n) ||
+        domain_normalise(m.domain, domain_text, &domain) != DOMAIN_OK)
+        return ADDRESS_NOT_A_MAILBOX;
+    out->alias_of = NULL;
+    if ((st = follow_aliases(set, &domain, &followed)) != ADDRESS_OK)
+        return st;
+    if (followed) {
+        memcpy(out->asked_domain, domain_text, sizeof(domain_text));
+        out->alias_of = out->asked_domain;
+    }
+    join(out, span_of(local, local_n), domain);
+    add_without_subaddress(out, set->recipients.delimiters);
+    return ADDRESS_OK;
+}
+
+void address_copy(const struct address *from, struct address *to)
+{
+    memcpy(to->text, from->text, from->whole.n + 1);
+    to->whole = span_of(to->text, from->whole.n);
+    to->domain = span_from(to->whole, from->whole.n - from->domain.n);
+    to->candidate[0] = to->whole;
+    to->n = from->n;
+    for (size_t i = 1; i < from->n; i++) {
+        memcpy(to->stripped[i], from->stripped[i], from->candidate[i].n);
+        to->candidate[i] = span_of(to->stripped[i], from->candidate[i].n);
+    }
+    memcpy(to->asked_domain, from->asked_domain, sizeof(to->asked_domain));
+    to->alias_of = from->alias_of != NULL ? to->asked_domain : NULL;
+}
+
+bool address_fold_entry(span entry, bool fold_local_part, char buffer[ADDRESS_MAX], span *folded_out)
+{
+    char domain_text[DOMAIN_TEXT_MAX];
+    struct mailbox m;
+    size_t local_n = 0;
+    span domain;
+
+    mailbox_split(entry, &m);
+    if (m.domain.p == NULL || domain_normalise(m.domain, domain_text, &domain) != DOMAIN_OK)
+        return false;
+    if (m.local.n > 0 && !fold_local(m.local, fold_local_part, buffer, &local_n))
+        return false;
+    buffer[local_n] = '@';
+    memcpy(buffer + local_n + 1, domain.p, domain.n);
+    *folded_out = span_of(buffer, local_n + 1 + domain.n);
+    return true;
+}

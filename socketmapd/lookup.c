@@ -1,0 +1,240 @@
+/* lookup.c - does this recipient exist?  The way of a question: quick sources, cache, memory of the store, walk.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "socketmapd/lookup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/alloc.h"
+#include "lib/base/map.h"
+#include "socketmapd/lookup_private.h"
+
+static struct source_set *source_set_open(struct loop *l, struct settings *set, struct errtext *err)
+{
+    struct source_set *ss = xcalloc(1, sizeof(*ss));
+    const struct set_recipients *r = &set->recipients;
+
+    if (sources_open(l, set, &ss->sources, err) != 0) {
+        free(ss);
+        return NULL;
+    }
+    ss->refs = 1;
+    ss->set = settings_ref(set);
+    ss->life = (struct rcpt_lifetimes){ .positive_ms = r->positive_ttl_ms,
+                                        .negative_ms = r->negative_ttl_ms,
+                                        .refresh_ms = r->refresh_after_ms > 0 ? r->refresh_after_ms : r->positive_ttl_ms / 2,
+                                        .stale_ms = r->stale_ttl_ms,
+                                        .negatives_since_ms = loop_now_ms(l) };
+    return ss;
+}
+
+struct source_set *source_set_ref(struct source_set *ss)
+{
+    ss->refs++;
+    return ss;
+}
+
+void source_set_unref(struct source_set **ss)
+{
+    struct source_set *gone = *ss;
+
+    *ss = NULL;
+    if (--gone->refs > 0)
+        return;
+    sources_close(&gone->sources);
+    settings_unref(&gone->set);
+    free(gone);
+}
+
+static void make_counters(struct lookup *k, struct stats *st)
+{
+    static const char name[] = "lookups", help[] = "answers to socketmap requests by outcome";
+
+    k->stats.valid = stats_counter(st, name, help, "answer", "valid");
+    k->stats.invalid = stats_counter(st, name, help, "answer", "invalid");
+    k->stats.tempfail = stats_counter(st, name, help, "answer", "tempfail");
+    k->stats.cached = stats_counter(st, "lookups_known", "answers given from what was known", NULL, NULL);
+    k->stats.walks = stats_counter(st, "lookup_walks", "questions that went to the sources", NULL, NULL);
+    k->stats.joined = stats_counter(st, "lookup_joined", "questions that joined a walk under way", NULL, NULL);
+    k->stats.stale = stats_counter(st, "lookups_stale", "known yes given while no source could answer", NULL, NULL);
+}
+
+struct lookup *lookup_new(struct loop *l, struct settings *set, struct store *store, struct stats *stats, struct errtext *err)
+{
+    struct source_set *ss = source_set_open(l, set, err);
+    struct lookup *k;
+
+    if (ss == NULL)
+        return NULL;
+    ss->life.negatives_since_ms = INT64_MIN;     /* what an earlier process remembered may be used */
+    k = xcalloc(1, sizeof(*k));
+    k->loop = l;
+    k->store = store;
+    k->in_force = ss;
+    k->walks = map_new();
+    k->cache = rcpt_cache_new((size_t)set->recipients.cache_entries);
+    make_counters(k, stats);
+    return k;
+}
+
+void lookup_free(struct lookup **k)
+{
+    struct lookup *gone = *k;
+
+    if (gone == NULL)
+        return;
+    *k = NULL;
+    while (gone->all_walks != NULL)
+        walk_abandon(gone->all_walks);
+    map_free(&gone->walks, NULL);
+    rcpt_cache_free(&gone->cache);
+    source_set_unref(&gone->in_force);
+    free(gone);
+}
+
+int lookup_reconfigure(struct lookup *k, struct settings *set, struct errtext *err)
+{
+    struct source_set *neu = source_set_open(k->loop, set, err);
+
+    if (neu == NULL)
+        return -1;
+    source_set_unref(&k->in_force);      /* walks under way keep the old one until they end */
+    k->in_force = neu;
+    return 0;
+}
+
+void lookup_count(struct lookup *k, enum rcpt_answer answer)
+{
+    uint64_t *const counters[] = { [RCPT_VALID] = k->stats.valid, [RCPT_INVALID] = k->stats.invalid, [RCPT_TEMPFAIL] = k->stats.tempfail };
+
+    ++*counters[answer];
+}
+
+static void answer_now(struct lookup *k, const struct lookup_result *r, lookup_fn *fn, void *arg)
+{
+    lookup_count(k, r->answer);
+    fn(r, arg);
+}
+
+struct quick {
+    struct source_result result;
+    char detail[256];
+};
+
+static void on_quick(const struct source_result *r, void *arg)
+{
+    struct quick *q = arg;
+
+    q->result.answer = r->answer;
+    snprintf(q->detail, sizeof(q->detail), "%s", r->detail);
+}
+
+/* The sources that always answer at once, as far as they stand before all others.  true: that was the whole answer. */
+static bool ask_quick_sources(struct lookup *k, const struct address *a, struct lookup_result *r, struct quick *q)
+{
+    const struct sources *s = &k->in_force->sources;
+    bool all_quick = true, any = false;
+
+    for (size_t i = 0; i < s->n; i++) {
+        struct source_ask *none;
+
+        if (!source_covers(&s->v[i], a->domain))
+            continue;
+        if (s->v[i].type->cancel != NULL) {
+            all_quick = false;
+            break;
+        }
+        any = true;
+        for (size_t c = 0; c < a->n; c++) {
+            s->v[i].type->ask(s->v[i].state, a->candidate[c], 0, on_quick, q, &none);
+            if (q->result.answer != RCPT_VALID)
+                continue;
+            *r = (struct lookup_result){ RCPT_VALID, s->v[i].set->name, q->detail, -1, false };
+            return true;
+        }
+        if (s->v[i].set->authoritative)
+            break;
+    }
+    *r = (struct lookup_result){ RCPT_INVALID, "sources", any ? "no source knows it" : "no source covers this domain", -1, false };
+    return all_quick;
+}
+
+static bool source_still_there(const struct source_set *ss, const char *name, span domain)
+{
+    for (size_t i = 0; i < ss->sources.n; i++)
+        if (strcmp(ss->sources.v[i].set->name, name) == 0 && source_covers(&ss->sources.v[i], domain))
+            return true;
+    return strcmp(name, "sources") == 0;
+}
+
+/* The whole address first; for the address without its sub-address only a yes counts. */
+enum rcpt_freshness lookup_known_answer(struct lookup *k, const struct source_set *ss, const struct address *a, struct rcpt_known *out)
+{
+    for (size_t c = 0; c < a->n; c++) {
+        enum rcpt_freshness f = rcpt_cache_get(k->cache, a->candidate[c], loop_now_ms(k->loop), &ss->life, out);
+
+        if (f == RCPT_UNKNOWN || (c > 0 && out->answer != RCPT_VALID) || !source_still_there(ss, out->source, a->domain))
+            continue;
+        return f;
+    }
+    return RCPT_UNKNOWN;
+}
+
+static bool answer_from_known(struct lookup *k, const struct address *a, lookup_fn *fn, void *arg)
+{
+    struct rcpt_known known;
+    enum rcpt_freshness f = lookup_known_answer(k, k->in_force, a, &known);
+
+    if (f != RCPT_FRESH && f != RCPT_AGEING)
+        return false;
+    ++*k->stats.cached;
+    if (f == RCPT_AGEING)
+        walk_join(k, a, NULL, NULL);
+    answer_now(k, &(struct lookup_result){ known.answer, known.source, known.detail, known.age_ms, false }, fn, arg);
+    return true;
+}
+
+void lookup_ask(struct lookup *k, span key, lookup_fn *fn, void *arg, struct lookup_ask **ask_out)
+{
+    struct quick quick = { { RCPT_INVALID, NULL }, "" };
+    struct lookup_result r;
+    struct address a;
+    enum address_status st = address_resolve(k->in_force->set, key, &a);
+
+    *ask_out = NULL;
+    if (st != ADDRESS_OK) {
+        enum rcpt_answer answer = st == ADDRESS_ALIAS_LOOP ? RCPT_TEMPFAIL : RCPT_INVALID;
+
+        answer_now(k, &(struct lookup_result){ answer, "address", address_status_text(st), -1, false }, fn, arg);
+        return;
+    }
+    if (ask_quick_sources(k, &a, &r, &quick) || r.answer == RCPT_VALID) {
+        answer_now(k, &r, fn, arg);
+        return;
+    }
+    if (answer_from_known(k, &a, fn, arg))
+        return;
+    *ask_out = walk_join(k, &a, fn, arg);
+}
+
+size_t lookup_known(const struct lookup *k)
+{
+    return rcpt_cache_count(k->cache);
+}
+
+size_t lookup_flush(struct lookup *k, span key)
+{
+    struct address a;
+    size_t n = rcpt_cache_count(k->cache);
+
+    if (key.n == 0) {
+        rcpt_cache_clear(k->cache);
+        return n;
+    }
+    if (address_resolve(k->in_force->set, key, &a) != ADDRESS_OK)
+        return 0;
+    if (k->store != NULL)
+        store_forget(k->store, "rcpt", a.whole, NULL, NULL);
+    return rcpt_cache_forget(k->cache, a.whole) ? 1 : 0;
+}

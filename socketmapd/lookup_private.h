@@ -1,0 +1,39 @@
+/* lookup_private.h - what lookup.c and walk.c share.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_SOCKETMAPD_LOOKUP_PRIVATE_H
+#define GATEPOST_SOCKETMAPD_LOOKUP_PRIVATE_H
+
+#include "socketmapd/lookup.h"
+#include "socketmapd/rcpt_cache.h"
+
+/* The sources of one configuration; walks under way keep theirs over a reload. */
+struct source_set {
+    unsigned refs;
+    struct settings *set;
+    struct sources sources;
+    struct rcpt_lifetimes life;
+};
+
+struct lookup {
+    struct loop *loop;
+    struct store *store;             /* may be NULL */
+    struct source_set *in_force;
+    struct rcpt_cache *cache;
+    struct map *walks;               /* whole address -> struct walk: equal questions are asked once */
+    struct walk *all_walks;
+    struct lookup_stats stats;
+};
+
+struct source_set *source_set_ref(struct source_set *ss);
+void source_set_unref(struct source_set **ss);
+void lookup_count(struct lookup *k, enum rcpt_answer answer);
+enum rcpt_freshness lookup_known_answer(struct lookup *k, const struct source_set *ss, const struct address *a, struct rcpt_known *out);
+
+struct walk;
+/* Starts a walk or joins the one under way.  fn == NULL: nobody waits, the answer refreshes what is known.
+ * NULL when fn was run already. */
+struct lookup_ask *walk_join(struct lookup *k, const struct address *a, lookup_fn *fn, void *arg);
+void walk_abandon(struct walk *w);    /* no callbacks */
+
+#endif
