@@ -10,6 +10,9 @@
 #include "cfilter/facts.h"
 #include "cfilter/scan.h"
 
+struct clamav;
+struct mime_parts;
+
 struct view {                        /* the message as a worker sees it */
     const struct scan_message *msg;
     span bytes;                      /* whole message, mapped read-only */
@@ -17,7 +20,8 @@ struct view {                        /* the message as a worker sees it */
     int tmp_dir_fd;                  /* the worker's own folder on the tmpfs */
     const char *tmp_dir;
     const struct settings *set;      /* the part the holder was given */
-    void *engine;                    /* struct cl_engine *, or NULL */
+    struct clamav *engine;            /* clamav.h; NULL: none */
+    struct mime_parts *parts;         /* mime/parts.h: made by the first who asks (view_parts), gone with the message */
 };
 
 struct lookup;                       /* one pending lookup of a scanner */

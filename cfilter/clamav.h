@@ -1,0 +1,35 @@
+/* clamav.h - libclamav behind our own words; scan_clamav.c is the only file that knows clamav.h.
+ *
+ * An engine is loaded, tried (a marker must be found, a harmless message must be clean) and never changed after; workers share it by fork.
+ * Every way of not having looked is a fact or makes the facts incomplete: libclamav itself calls a scan that ran out of time "clean".
+ * Units:     bytes, milliseconds.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_CLAMAV_H
+#define GATEPOST_CFILTER_CLAMAV_H
+
+#include "cfilter/facts.h"
+#include "lib/settings/settings.h"
+
+struct clamav;
+
+/* Loads the folder of set->filter.virus, with every limit set.  scratch: a folder for the time of loading.  NULL with err: missing, empty, broken,
+ * too few signatures, or it did not pass its test.  *warning is filled when it loaded but something wants a look. */
+struct clamav *clamav_load(const struct settings *set, const char *scratch, struct errtext *warning, struct errtext *err);
+void clamav_free(struct clamav **c);
+uint64_t clamav_signatures(const struct clamav *c);
+/* Where the scanning process unpacks things: each its own, set once after the fork. */
+void clamav_use_scratch(struct clamav *c, const char *dir);
+
+/* Forgets what was seen of the message before. */
+void clamav_begin_message(struct clamav *c);
+/* The whole message, always read as mail, whatever its first bytes look like. */
+void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scanner, struct facts *f);
+/* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message; returns whether the engine
+ * was called. `text`: line ends and blank lines at the end do not make a difference. */
+bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f);
+
+/* A stamp of the database folder that changes when a file in it does; 0: not there. */
+uint64_t clamav_database_stamp(const char *dir);
+
+#endif

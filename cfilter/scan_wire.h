@@ -1,0 +1,37 @@
+/* scan_wire.h - what front, holder and workers say to each other, as flat records.
+ *
+ * The holder is given the values it needs by the front, not the file: it may not be allowed to read that (privileges are
+ * dropped by then), and a reload must swap one whole set.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_SCAN_WIRE_H
+#define GATEPOST_CFILTER_SCAN_WIRE_H
+
+#include "cfilter/scan.h"
+
+/* First byte of a message on the holder's channel. */
+enum holder_word {
+    HOLDER_CONFIG = 'C',      /* front -> holder, once, first: generation and settings */
+    HOLDER_WANT_WORKER = 'W', /* front -> holder */
+    HOLDER_READY = 'E',       /* holder -> front: an engine is loaded and has found its marker: u64 signatures */
+    HOLDER_NO_ENGINE = 'N',   /* holder -> front: text why; it tries again by itself */
+    HOLDER_WORKER = 'w',      /* holder -> front: u32 pid, with the worker's socket and pidfd */
+    HOLDER_NO_WORKER = 'f',   /* holder -> front: text why */
+    HOLDER_LOG = 'L',         /* holder -> front: u8 enum log_level, text */
+};
+
+void scan_wire_put_config(const struct settings *set, uint32_t generation, struct buf *to);
+/* The part of the settings that a holder knows; everything else is zero or "".  NULL: not such a record.  settings_unref has no
+ * business with it: free it with scan_wire_free_config. */
+struct settings *scan_wire_get_config(span record, uint32_t *generation_out);
+void scan_wire_free_config(struct settings **set);
+
+/* One message for a worker.  The strings point into an own copy. */
+struct scan_wire_job {
+    struct scan_message m;    /* fd is the one that came along */
+    char text[4 * 1024];
+};
+void scan_wire_put_job(const struct scan_message *m, struct buf *to);
+bool scan_wire_get_job(span record, int fd, struct scan_wire_job *out);
+
+#endif
