@@ -21,12 +21,13 @@ void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool log_wants(enum log_level level);
+void log_syslog_path(const char *path);      /* instead of /dev/log; kept, not copied */
 uint64_t log_dropped(void);
 
 /* A decision's line: "ID: key=value key=value".  At most 2000 bytes, then cut with "...". */
 struct logline { char text[2048]; size_t n; bool cut; };
 void logline_begin(struct logline *l, const char *id);
-void logline_str(struct logline *l, const char *key, span value);        /* quoted if it holds a space */
+void logline_str(struct logline *l, const char *key, span value);        /* quoted if it holds a space; at most 320 bytes of each value */
 void logline_addr(struct logline *l, const char *key, span mailbox);     /* key=<mailbox> */
 void logline_client(struct logline *l, const char *key, span name, const struct ipaddr *a);   /* key=name[ip] */
 void logline_int(struct logline *l, const char *key, int64_t value);

@@ -13,6 +13,6 @@ void stats_free(struct stats **s);
 /* The counter "name" with an optional label pair (both NULL: none); the pointer stays valid: ++*c is the hot path. */
 uint64_t *stats_counter(struct stats *s, const char *name, const char *help, const char *label, const char *value);
 void stats_gauge(struct stats *s, const char *name, const char *help, double (*read)(void *arg), void *arg);
-void stats_print(const struct stats *s, struct buf *to);              /* "name{label="value"} 12" lines */
+void stats_print(const struct stats *s, struct buf *to);              /* Prometheus text: "gatepost_<daemon>_name{label="value"} 12" lines */
 
 #endif
