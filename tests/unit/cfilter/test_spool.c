@@ -1,0 +1,176 @@
+/* test_spool.c - the message spool: memory, file, limits, seals.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cfilter/spool.h"
+
+static char dir[] = "/tmp/test_spool.XXXXXX";
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int drop_dir(void **state)
+{
+    (void)state;
+    return rmdir(dir);          /* fails if a spool file was left behind */
+}
+
+static void fill(struct spool *sp, size_t bytes, size_t step)
+{
+    char block[4096];
+
+    for (size_t at = 0; at < bytes; at += step) {
+        size_t n = bytes - at < step ? bytes - at : step;
+
+        for (size_t i = 0; i < n; i++)
+            block[i] = (char)('a' + (at + i) % 26);
+        assert_int_equal(spool_write(sp, span_of(block, n), NULL), SPOOL_OK);
+    }
+}
+
+static void check_content(struct spool *sp, size_t bytes)
+{
+    span all = spool_bytes(sp);
+
+    assert_int_equal(all.n, bytes);
+    assert_int_equal(spool_size(sp), bytes);
+    for (size_t i = 0; i < bytes; i++)
+        if (all.p[i] != (char)('a' + i % 26))
+            fail_msg("byte %zu of %zu is wrong", i, bytes);
+}
+
+static void sizes(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t bytes, step;
+        bool file;
+    } rows[] = {
+        { "empty", 0, 1, false },
+        { "one byte", 1, 1, false },
+        { "at the memory limit", 10000, 4096, false },
+        { "one above the memory limit", 10001, 4096, true },
+        { "one big step above", 20000, 3000, true },
+        { "at the size limit", 50000, 4096, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct spool_limits lim = { 10000, 50000, dir };
+        struct spool *sp = spool_new(&lim, NULL);
+
+        print_message("  %s\n", rows[i].name);
+        assert_non_null(sp);
+        fill(sp, rows[i].bytes, rows[i].step);
+        assert_int_equal(spool_in_file(sp), rows[i].file);
+        assert_int_equal(spool_finish(sp, NULL), SPOOL_OK);
+        check_content(sp, rows[i].bytes);
+        spool_free(&sp);
+        assert_null(sp);
+    }
+}
+
+static void too_big(void **state)
+{
+    struct spool_limits lim = { 100, 1000, dir };
+    struct spool *sp = spool_new(&lim, NULL);
+
+    (void)state;
+    fill(sp, 1000, 500);
+    assert_int_equal(spool_write(sp, SPAN("x"), NULL), SPOOL_TOO_BIG);
+    assert_int_equal(spool_write(sp, SPAN("yz"), NULL), SPOOL_TOO_BIG);
+    assert_int_equal(spool_size(sp), 1003);
+    assert_int_equal(spool_finish(sp, NULL), SPOOL_TOO_BIG);
+    spool_free(&sp);
+}
+
+/* Whoever gets the descriptor (a worker in the cage) can neither write nor cut it, in memory or in a file. */
+static void read_only(void **state)
+{
+    (void)state;
+    for (int file = 0; file <= 1; file++) {
+        struct spool_limits lim = { file ? 10 : 10000, 50000, dir };
+        struct spool *sp = spool_new(&lim, NULL);
+        char c = 'x';
+        void *m;
+
+        fill(sp, 1000, 100);
+        assert_int_equal(spool_finish(sp, NULL), SPOOL_OK);
+        assert_int_equal(pwrite(spool_fd(sp), &c, 1, 0), -1);
+        assert_int_equal(ftruncate(spool_fd(sp), 10), -1);
+        m = mmap(NULL, 1000, PROT_READ | PROT_WRITE, MAP_SHARED, spool_fd(sp), 0);
+        assert_ptr_equal(m, MAP_FAILED);
+        check_content(sp, 1000);
+        spool_free(&sp);
+    }
+}
+
+static void no_directory(void **state)
+{
+    struct spool_limits lim = { 10, 1000, "/nonexistent/gatepost" };
+    struct spool *sp = spool_new(&lim, NULL);
+    struct errtext err = { "" };
+
+    (void)state;
+    assert_int_equal(spool_write(sp, SPAN("12345"), &err), SPOOL_OK);
+    assert_int_equal(spool_write(sp, SPAN("678901"), &err), SPOOL_FAILED);
+    assert_non_null(strstr(err.text, "/nonexistent/gatepost"));
+    assert_int_equal(spool_write(sp, SPAN("x"), NULL), SPOOL_FAILED);
+    assert_int_equal(spool_finish(sp, NULL), SPOOL_FAILED);
+    spool_free(&sp);
+}
+
+/* A write that the kernel refuses (here: RLIMIT_FSIZE, as a full disk would) is told, never swallowed. */
+static void write_refused(void **state)
+{
+    struct rlimit old, small;
+    struct errtext err = { "" };
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 2000;
+    for (int file = 0; file <= 1; file++) {
+        struct spool_limits lim = { file ? 10 : 10000, 50000, dir };
+        struct spool *sp = spool_new(&lim, NULL);
+
+        err.text[0] = '\0';
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        fill(sp, 2000, 1000);
+        assert_int_equal(spool_write(sp, SPAN("one more"), &err), SPOOL_FAILED);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_true(err.text[0] != '\0');
+        assert_int_equal(spool_finish(sp, NULL), SPOOL_FAILED);
+        assert_null(spool_bytes(sp).p);
+        spool_free(&sp);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes),        cmocka_unit_test(too_big),       cmocka_unit_test(read_only),
+        cmocka_unit_test(no_directory), cmocka_unit_test(write_refused),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}
