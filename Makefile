@@ -17,7 +17,7 @@ BUILD      := build/san
 OPT        := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DGATEPOST_SANITIZED=1
 HARDEN     := -fPIE
 endif
-ifneq ($(filter-out clean deps help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps help check demo bench fuzz check-e2e,$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 endif
@@ -100,6 +100,62 @@ check-unit:
 	@$(MAKE) --no-print-directory unit-binaries
 	@$(MAKE) --no-print-directory SAN=1 unit-binaries
 	@tests/run_unit.sh build build/san
+
+## make check        everything: unit tests, seeds, end-to-end tests with real servers, plain and under sanitizers; installs what is missing
+check: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SAN=1 all
+	@$(MAKE) --no-print-directory unit-binaries
+	@$(MAKE) --no-print-directory SAN=1 unit-binaries
+	@tests/run_all.sh
+
+## make check-e2e    the end-to-end tests alone; E2E=test_name picks one file
+check-e2e: deps
+	@$(MAKE) --no-print-directory all
+	@python3 tests/run_e2e.py $(E2E)
+
+## make demo         a real Postfix with the three daemons on loopback; KEEP=1 leaves it running
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@if [ "$$(id -u)" = 0 ]; then KEEP=$(KEEP) python3 demo/demo.py; \
+	else sudo KEEP=$(KEEP) python3 demo/demo.py; fi
+
+## make bench        throughput and CPU beside bare echo servers, as ratios inside one run
+BENCH_BIN  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+.PHONY: bench-binaries
+bench-binaries: $(BENCH_BIN)
+
+bench: deps
+	@$(MAKE) --no-print-directory all bench-binaries
+	@python3 bench/run.py $(BENCH)
+
+## make fuzz         every fuzz target for FUZZ_SECONDS (default 60) each, under ASan and UBSan
+FUZZ_SECONDS ?= 60
+fuzz: deps
+	@fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
+
+## make install      installs into DESTDIR: binaries, units, manual pages, example configuration
+SYSTEMD_UNITS := $(wildcard systemd/*.service systemd/*.socket)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost/postfix $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)/etc/gatepost \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(addprefix $(BUILD)/bin/,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 config/postfix/* $(DESTDIR)$(PREFIX)/share/gatepost/postfix/
+	install -m 644 config/gatepost.yaml $(DESTDIR)$(PREFIX)/share/gatepost/gatepost.yaml
+	[ -e $(DESTDIR)/etc/gatepost/gatepost.yaml ] || install -m 640 config/gatepost-minimal.yaml $(DESTDIR)/etc/gatepost/gatepost.yaml
+	install -m 644 $(SYSTEMD_UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 systemd/gatepost.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatepost.conf
+	install -m 644 systemd/gatepost.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gatepost.conf
+	for page in man/*.[578]; do install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+
+format:
+	clang-format -i $(LIB_SRC)
 
 clean:
 	rm -rf build
