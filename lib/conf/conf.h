@@ -81,11 +81,16 @@ bool conf_parse(span text, const char *file, const struct conf_key *rows, void *
                 const struct conf_marks **marks_out);
 /* Where a value came from, for later checks: "policy.dnsbl[1].zone" -> line and column; false if it was not written. */
 bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *line_out, size_t *column_out);
+/* false when parsing complained of that value or of anything within it: a check that needs it whole is then left out. */
+bool conf_sound(const struct conf_marks *marks, const char *key_path);
 /* Adds an error about key_path at its place, or at that of the nearest thing around it that was written. */
 void conf_errors_add_at(struct conf_errors *e, const struct conf_marks *marks, const char *key_path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* The known word nearest to `word`, or NULL when none is near: for "did you mean". */
 const char *conf_nearest(span word, const char *const *words);
+
+/* The row's default into `value` (of the row's type), whatever was there; for CONF_OBJECT that of each of its rows. */
+void conf_reset(const struct conf_key *row, void *value, struct arena *arena);
 
 /* YAML text of the values in force; all: also those equal to the default (marked as comment). Secrets are file names, never content. */
 void conf_show(const struct conf_key *rows, const void *values, bool all, struct buf *to);

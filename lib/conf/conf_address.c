@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { HOST_MAX = 253, LABEL_MAX = 63, SYSTEMD_NAME_MAX = 255 };
+#include "lib/proto/domain.h"
+
+enum { HOST_MAX = 253, SYSTEMD_NAME_MAX = 255 };
 
 static int refuse(span text, const char *why, struct errtext *err)
 {
@@ -93,47 +95,20 @@ int conf_address_parse(span text, const struct conf_scalar_context *c, const cha
     return 0;
 }
 
-/* RFC 1123 2.1, with the underscore that DNS itself allows (RFC 2181 11). */
-static const char *domain_fault(span d)
-{
-    span rest = d, label;
-
-    if (d.n == 0)
-        return "it is empty";
-    if (d.n > HOST_MAX)
-        return "longer than 253 bytes";
-    if (span_find(d, '@') < d.n)
-        return "without @ and what is before it";
-    while (span_next(&rest, '.', &label)) {
-        if (label.n == 0)
-            return "a label is empty: no leading, trailing or double dot";
-        if (label.n > LABEL_MAX)
-            return "a label is longer than 63 bytes";
-        if (label.p[0] == '-' || label.p[label.n - 1] == '-')
-            return "a label begins or ends with -";
-        for (size_t i = 0; i < label.n; i++) {
-            if ((unsigned char)label.p[i] >= 0x80)
-                return "write it in its ASCII form, xn--...";
-            if (label.p[i] == '.' || !is_host_char(label.p[i]))
-                return "letters, digits, - and . only";
-        }
-    }
-    return NULL;
-}
-
 int conf_domain_parse(span text, const struct conf_scalar_context *c, const char **out, struct errtext *err)
 {
-    char shown[128], *lower;
-    span d = text.n > 1 && text.p[text.n - 1] == '.' ? span_head(text, text.n - 1) : text;
-    const char *fault = domain_fault(d);
+    char shown[128], name[DOMAIN_TEXT_MAX];
+    enum domain_status status;
+    span domain;
 
-    if (fault != NULL) {
-        errtext_set(err, "%s is not a domain (%s)", conf_quoted(text, shown, sizeof(shown)), fault);
+    if (text.n > 0 && span_find(text, '@') < text.n) {
+        errtext_set(err, "%s is not a domain (without the @ and what is before it)", conf_quoted(text, shown, sizeof(shown)));
         return -1;
     }
-    lower = arena_str(c->arena, d);
-    for (char *p = lower; *p != '\0'; p++)
-        *p = ascii_lower(*p);
-    *out = lower;
+    if ((status = domain_normalise(text, name, &domain)) != DOMAIN_OK) {
+        errtext_set(err, "%s is not a domain (%s)", conf_quoted(text, shown, sizeof(shown)), domain_status_text(status));
+        return -1;
+    }
+    *out = arena_str(c->arena, domain);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/conf/conf_walk.h"
 #include "lib/conf/conf_yaml.h"
@@ -24,7 +25,7 @@ struct walk {
     bool good;
 };
 
-static void walk_value(struct walk *w, const struct conf_node *n, const struct conf_key *row, void *value, const struct step *at);
+static void walk_value(struct walk *w, struct conf_node *n, const struct conf_key *row, void *value, const struct step *at);
 
 static size_t step_text(const struct step *at, char *out, size_t size)
 {
@@ -41,7 +42,7 @@ static size_t step_text(const struct step *at, char *out, size_t size)
     return n < size ? n : size - 1;
 }
 
-__attribute__((format(printf, 4, 5))) static void complain(struct walk *w, const struct conf_node *n, const struct step *at,
+__attribute__((format(printf, 4, 5))) static void complain(struct walk *w, struct conf_node *n, const struct step *at,
                                                             const char *fmt, ...)
 {
     char path[512] = "", what[700];
@@ -53,6 +54,8 @@ __attribute__((format(printf, 4, 5))) static void complain(struct walk *w, const
         what[0] = '\0';
     va_end(ap);
     w->good = false;
+    if (n != NULL)
+        n->bad = true;
     conf_errors_add(w->errors, w->file, n != NULL ? n->line : 0, n != NULL ? n->column : 0, path, "%s", what);
 }
 
@@ -63,20 +66,33 @@ static const char *kind_words(const struct conf_node *n)
 
 /* ---- defaults ---- */
 
+static size_t value_size(const struct conf_key *row)
+{
+    if (row->type == CONF_LIST || row->type == CONF_NAMED)
+        return sizeof(struct conf_list);
+    if (row->type == CONF_NETS)
+        return sizeof(struct conf_nets);
+    return conf_type_is_list(row->type) ? sizeof(struct conf_strings) : conf_item_size(row->type);
+}
+
 /* The text of a default is written as in a file, so the same walk reads it.  A default that does not parse is a broken table. */
-void conf_default(const struct conf_key *row, void *value, struct arena *arena)
+static void reset_rows(const struct conf_key *rows, void *base, bool named, struct arena *arena)
+{
+    for (const struct conf_key *r = rows; r->name != NULL; r++) {
+        if (!conf_is_star(r) && !(named && strcmp(r->name, "name") == 0))
+            conf_reset(r, conf_slot(base, r), arena);
+    }
+}
+
+static void reset_value(const struct conf_key *row, void *value, struct arena *arena)
 {
     struct conf_errors *errors = conf_errors_new();
     struct walk w = { .file = row->name, .root = row, .errors = errors, .scalar = { arena, NULL }, .good = true };
     struct step at = { .name = span_str(row->name) };
     struct conf_node *n = NULL;
 
-    if (row->type == CONF_OBJECT) {
-        for (const struct conf_key *r = row->sub; r->name != NULL; r++) {
-            if (!conf_is_star(r))
-                conf_default(r, conf_slot(value, r), arena);
-        }
-    } else if (row->dflt != NULL && strcmp(row->dflt, "!") != 0) {
+    memset(value, 0, value_size(row));
+    if (row->dflt != NULL && strcmp(row->dflt, "!") != 0) {
         struct conf_node scalar = { .kind = CONF_NODE_SCALAR, .text = span_str(row->dflt) };
         bool structured = conf_type_is_list(row->type) || row->type == CONF_LIST || row->type == CONF_NAMED;
 
@@ -84,16 +100,19 @@ void conf_default(const struct conf_key *row, void *value, struct arena *arena)
             w.good = false;
         walk_value(&w, n != NULL ? n : &scalar, row, value, &at);
     }
-    assert(w.good);
+    if (!w.good) {
+        fprintf(stderr, "broken table of settings: %s\n", conf_errors_at(errors, 0));
+        abort();
+    }
     conf_errors_free(&errors);
 }
 
-static void set_defaults(struct walk *w, const struct conf_key *rows, void *base, bool named)
+void conf_reset(const struct conf_key *row, void *value, struct arena *arena)
 {
-    for (const struct conf_key *r = rows; r->name != NULL; r++) {
-        if (!conf_is_star(r) && !(named && strcmp(r->name, "name") == 0))
-            conf_default(r, conf_slot(base, r), w->scalar.arena);
-    }
+    if (row->type == CONF_OBJECT)
+        reset_rows(row->sub, value, false, arena);
+    else
+        reset_value(row, value, arena);
 }
 
 /* ---- mappings ---- */
@@ -140,7 +159,7 @@ static bool find_elsewhere(const struct conf_key *rows, span name, char *out, si
     return false;
 }
 
-static void unknown_key(struct walk *w, const struct conf_node *n, const struct conf_key *rows, bool named, const struct step *at)
+static void unknown_key(struct walk *w, struct conf_node *n, const struct conf_key *rows, bool named, const struct step *at)
 {
     const char *names[128];
     const char *near;
@@ -167,13 +186,13 @@ static void unknown_key(struct walk *w, const struct conf_node *n, const struct 
 }
 
 /* map: NULL when the section was not written; where: the node that a missing key is reported at. */
-static void walk_map(struct walk *w, const struct conf_node *map, const struct conf_node *where, const struct conf_key *rows,
+static void walk_map(struct walk *w, struct conf_node *map, struct conf_node *where, const struct conf_key *rows,
                      void *base, bool named, const struct step *at)
 {
     bool seen[128] = { false };
 
-    set_defaults(w, rows, base, named);
-    for (const struct conf_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
+    reset_rows(rows, base, named, w->scalar.arena);
+    for (struct conf_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
         const struct conf_key *row = conf_row(rows, n->key);
         struct step here = { at, n->key.p != NULL ? n->key : SPAN(""), 0 };
 
@@ -188,13 +207,13 @@ static void walk_map(struct walk *w, const struct conf_node *map, const struct c
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
         struct step here = { at, span_str(r->name), 0 };
 
-        if (r->dflt != NULL && strcmp(r->dflt, "!") == 0 && !seen[r - rows])
+        if (r->dflt != NULL && strcmp(r->dflt, "!") == 0 && !seen[r - rows] && !(named && strcmp(r->name, "name") == 0))
             complain(w, where, &here, "must be given (%s)", conf_type_noun(r->type));
     }
 }
 
 /* The value of an object or of an entry: a mapping, or what its "*" row takes. */
-static void walk_struct(struct walk *w, const struct conf_node *n, const struct conf_key *rows, void *base, bool named,
+static void walk_struct(struct walk *w, struct conf_node *n, const struct conf_key *rows, void *base, bool named,
                         const struct step *at)
 {
     const struct conf_key *star = conf_row(rows, SPAN("*"));
@@ -204,7 +223,7 @@ static void walk_struct(struct walk *w, const struct conf_node *n, const struct 
     } else if (n->kind == CONF_NODE_MAP && !(star != NULL && conf_is_pair(rows))) {
         walk_map(w, n, n, rows, base, named, at);
     } else if (star != NULL) {
-        set_defaults(w, rows, base, named);
+        reset_rows(rows, base, named, w->scalar.arena);
         walk_value(w, n, star, conf_slot(base, star), at);
     } else {
         complain(w, n, at, "must be %s, not %s", conf_type_noun(CONF_OBJECT), kind_words(n));
@@ -213,7 +232,7 @@ static void walk_struct(struct walk *w, const struct conf_node *n, const struct 
 
 /* ---- values ---- */
 
-static void run_check(struct walk *w, const struct conf_node *n, const struct conf_key *row, const void *value, const struct step *at)
+static void run_check(struct walk *w, struct conf_node *n, const struct conf_key *row, const void *value, const struct step *at)
 {
     struct errtext err = { "" };
 
@@ -222,7 +241,7 @@ static void run_check(struct walk *w, const struct conf_node *n, const struct co
 }
 
 /* The list of n items, or of one where a single value stands. */
-static const struct conf_node *items_of(const struct conf_node *n, size_t *count_out)
+static struct conf_node *items_of(struct conf_node *n, size_t *count_out)
 {
     if (n->kind == CONF_NODE_LIST) {
         *count_out = n->count;
@@ -233,7 +252,7 @@ static const struct conf_node *items_of(const struct conf_node *n, size_t *count
 }
 
 /* false, and said, when n is no scalar or an empty one. */
-static bool want_scalar(struct walk *w, const struct conf_node *n, enum conf_type t, const struct step *at)
+static bool want_scalar(struct walk *w, struct conf_node *n, enum conf_type t, const struct step *at)
 {
     if (n->kind != CONF_NODE_SCALAR) {
         bool brackets = n->kind == CONF_NODE_LIST && n->count == 1 && n->first->kind == CONF_NODE_SCALAR && t == CONF_STRING;
@@ -249,7 +268,7 @@ static bool want_scalar(struct walk *w, const struct conf_node *n, enum conf_typ
     return true;
 }
 
-static void walk_scalar(struct walk *w, const struct conf_node *n, enum conf_type t, const struct conf_key *row, void *value,
+static void walk_scalar(struct walk *w, struct conf_node *n, enum conf_type t, const struct conf_key *row, void *value,
                         const struct step *at)
 {
     struct errtext err = { "" };
@@ -259,10 +278,10 @@ static void walk_scalar(struct walk *w, const struct conf_node *n, enum conf_typ
 }
 
 /* CONF_STRINGS, CONF_NETS and their like: both structs are a pointer and a count. */
-static void walk_scalars(struct walk *w, const struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
+static void walk_scalars(struct walk *w, struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
 {
     size_t count, size = conf_item_size(row->type), i = 0;
-    const struct conf_node *item;
+    struct conf_node *item;
     char *v;
 
     if (conf_node_is_null(n))        /* `domains:` with every item commented out */
@@ -284,10 +303,10 @@ static void walk_scalars(struct walk *w, const struct conf_node *n, const struct
         *(struct conf_strings *)value = (struct conf_strings){ (const char *const *)(void *)v, count };
 }
 
-static void walk_list(struct walk *w, const struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
+static void walk_list(struct walk *w, struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
 {
     size_t count, i = 0;
-    const struct conf_node *item;
+    struct conf_node *item;
     char *v;
 
     if (conf_node_is_null(n))
@@ -302,7 +321,7 @@ static void walk_list(struct walk *w, const struct conf_node *n, const struct co
     *(struct conf_list *)value = (struct conf_list){ v, count };
 }
 
-static void walk_named(struct walk *w, const struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
+static void walk_named(struct walk *w, struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
 {
     const struct conf_key *name = conf_row(row->sub, SPAN("name"));
     size_t i = 0;
@@ -316,7 +335,7 @@ static void walk_named(struct walk *w, const struct conf_node *n, const struct c
         return;
     }
     v = arena_alloc(w->scalar.arena, n->count * row->sub_size + 1);
-    for (const struct conf_node *item = n->first; item != NULL; item = item->next, i++) {
+    for (struct conf_node *item = n->first; item != NULL; item = item->next, i++) {
         struct step here = { at, item->key.p != NULL ? item->key : SPAN(""), 0 };
         void *base = v + i * row->sub_size;
         struct conf_node key = { .kind = CONF_NODE_SCALAR, .line = item->line, .column = item->column, .text = item->key };
@@ -327,7 +346,7 @@ static void walk_named(struct walk *w, const struct conf_node *n, const struct c
     *(struct conf_list *)value = (struct conf_list){ v, n->count };
 }
 
-static void walk_value(struct walk *w, const struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
+static void walk_value(struct walk *w, struct conf_node *n, const struct conf_key *row, void *value, const struct step *at)
 {
     bool good = w->good;
 
@@ -349,13 +368,18 @@ static void walk_value(struct walk *w, const struct conf_node *n, const struct c
 
 /* ---- the whole file ---- */
 
+/* Absolute, so that a path from the file means the same wherever it is opened. */
 static const char *folder_of(const char *file, struct arena *arena)
 {
     const char *slash = strrchr(file, '/');
+    span given = slash != NULL ? span_of(file, (size_t)(slash - file)) : SPAN(".");
+    const char *folder = slash == file ? "/" : arena_str(arena, given);
+    char *real = realpath(folder, NULL);
 
-    if (slash == NULL)
-        return NULL;
-    return slash == file ? "/" : arena_str(arena, span_of(file, (size_t)(slash - file)));
+    if (real != NULL)
+        folder = arena_str(arena, span_str(real));
+    free(real);
+    return folder;
 }
 
 bool conf_parse(span text, const char *file, const struct conf_key *rows, void *out, struct arena *arena, struct conf_errors *errors,

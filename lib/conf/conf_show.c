@@ -157,7 +157,7 @@ static bool is_default(const struct conf_key *row, const void *value, struct are
     if (row->dflt != NULL && strcmp(row->dflt, "!") == 0)
         return false;
     memset(&dflt, 0, sizeof(dflt));
-    conf_default(row, &dflt, arena);
+    conf_reset(row, &dflt, arena);
     return same_value(row, value, &dflt, arena);
 }
 

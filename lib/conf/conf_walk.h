@@ -26,8 +26,6 @@ static inline bool conf_is_star(const struct conf_key *row)
 const struct conf_key *conf_row(const struct conf_key *rows, span name);
 /* Only "name" and "*": the value of such an entry is never a mapping. */
 bool conf_is_pair(const struct conf_key *sub);
-/* The row's default into `value` (zeroed, of the row's type); for CONF_OBJECT that of each of its rows. */
-void conf_default(const struct conf_key *row, void *value, struct arena *arena);
 /* No value: a NULL string, a rate of nothing. */
 bool conf_is_none(const struct conf_key *row, const void *value);
 

@@ -58,6 +58,24 @@ bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *li
     return true;
 }
 
+static bool is_sound(const struct conf_node *n)
+{
+    if (n->bad)
+        return false;
+    for (const struct conf_node *c = n->first; c != NULL; c = c->next) {
+        if (!is_sound(c))
+            return false;
+    }
+    return true;
+}
+
+bool conf_sound(const struct conf_marks *marks, const char *key_path)
+{
+    const struct conf_node *n = marks != NULL && marks->root != NULL ? find(marks->root, span_str(key_path)) : NULL;
+
+    return n == NULL || is_sound(n);
+}
+
 /* ---- the nearest word ---- */
 
 enum { WORD_MAX = 40 };

@@ -22,11 +22,12 @@ struct conf_node {
     struct conf_node *first, *last;  /* children */
     struct conf_node *next;          /* sibling */
     size_t count;                    /* of children */
+    bool bad;                        /* the reader of the tree complained of it */
 };
 
 struct conf_marks {
     const char *file;
-    const struct conf_node *root;    /* NULL: an empty file */
+    struct conf_node *root;          /* NULL: an empty file */
 };
 
 /* *root_out: NULL when the text holds nothing.  false: errors were added; *root_out is still set unless the text was not YAML. */

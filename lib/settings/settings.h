@@ -55,7 +55,7 @@ enum ldap_tls { LDAP_TLS_AUTO, LDAP_TLS_STARTTLS, LDAP_TLS_NONE };
 struct set_ldap_bind { const char *user, *password_file; };
 struct set_recipient_source {
     const char *name;                /* in logs and `why`; default: its type */
-    struct conf_strings domains;     /* empty: all of `domains` */
+    struct conf_strings domains;     /* after settings_load: never empty unless `domains` is; default all of `domains` */
     struct conf_strings addresses;   /* static: given here */
     struct conf_strings files;       /* static: one address or @domain a line, # comments */
     int profile;                     /* LDAP */
@@ -71,7 +71,7 @@ struct set_recipient_source {
 };
 struct set_recipients {
     struct set_recipient_source single;   /* the short form: keys of one source written straight under recipients: */
-    struct conf_list sources;             /* struct set_recipient_source[] */
+    struct conf_list sources;             /* struct set_recipient_source[]; after settings_load the one list to use: the short form is in it */
     const char *delimiters;               /* recipient_delimiter, default "" */
     bool fold_local_part;                 /* default true */
     int64_t positive_ttl_ms, negative_ttl_ms;   /* cached answers: 1 h, 5 min */
@@ -203,6 +203,7 @@ struct settings {
     const char *file;                /* absolute path */
     char digest[65];                 /* SHA-256 of the file, hex */
     char hostname[256];
+    const struct conf_marks *marks;  /* where each key was written */
     struct arena *arena;
     unsigned refs;
 };
@@ -213,6 +214,17 @@ extern const struct conf_key settings_rows[];   /* the whole tree */
 struct settings *settings_load(const char *path, struct conf_errors *errors);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings **s);
+
+/* Adds an error about a key ("filter.reinject", "policy.dnsbl[1].zone") with the place where it was written: for ops->check. */
+void settings_error(const struct settings *s, struct conf_errors *errors, const char *key_path, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Whether the file says something about a key itself, be it the default. */
+bool settings_written(const struct settings *s, const char *key_path);
+
+/* The zone to ask, a customer key from key_file included: never log it.  0, or -1 with err. */
+int settings_dnsbl_zone(const struct set_dnsbl *d, struct buf *zone, struct errtext *err);
+/* The secret in a CONF_SECRET_FILE value, without its last line end.  A file that others may read is refused. */
+int settings_secret_read(const char *path, struct buf *secret, struct errtext *err);
 
 /* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
 enum mode mode_effective(int outer, int own);

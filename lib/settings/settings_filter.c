@@ -1,0 +1,205 @@
+/* settings_filter.c - rows of filter and replies, and the checks of filter.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdio.h>
+
+#include "lib/settings/rows.h"
+
+/* ---- virus ---- */
+
+#define AT(f) offsetof(struct set_virus, f)
+
+static const struct conf_key virus_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "enforce", APPLY_LIVE, "Viruses are refused in global observe mode, too; here that can be changed.",
+      .words = mode_words },
+    { "database", CONF_PATH, AT(database), 0, 0, "/var/lib/clamav", APPLY_LIVE, "Folder with ClamAV's signatures." },
+    { "trusted_databases", CONF_STRINGS, AT(trusted_databases), 0, 0, NULL, APPLY_LIVE,
+      "File names in that folder whose hits count like signed ones: without .UNOFFICIAL behind the name." },
+    { "min_signatures", CONF_INT, AT(min_signatures), 1, 100e6, "1", APPLY_LIVE, "A database with fewer is not taken." },
+    { "max_scan", CONF_SIZE, AT(max_scan_bytes), KB(64), GB(1), "200M", APPLY_LIVE, "Bytes looked at in one message, unpacked." },
+    { "max_file", CONF_SIZE, AT(max_file_bytes), KB(64), GB(1), "100M", APPLY_LIVE, "Bytes of one file in it." },
+    { "max_files", CONF_INT, AT(max_files), 1, 100000, "2000", APPLY_LIVE, "Files in one message." },
+    { "max_recursion", CONF_INT, AT(max_recursion), 1, 50, "12", APPLY_LIVE, "Archives within archives." },
+    { "alert_macros", CONF_BOOL, AT(alert_macros), 0, 0, "yes", APPLY_LIVE, "Report documents with macros; they score." },
+    { "alert_encrypted", CONF_BOOL, AT(alert_encrypted), 0, 0, "yes", APPLY_LIVE, "Report encrypted archives and documents; they are tagged." },
+    { "alert_phishing", CONF_BOOL, AT(alert_phishing), 0, 0, "yes", APPLY_LIVE, "Report links that show another address than they lead to; they score." },
+    { "alert_exceeds_max", CONF_BOOL, AT(alert_exceeds_max), 0, 0, "yes", APPLY_LIVE, "Report what is over one of these limits; it is tagged." },
+    { NULL },
+};
+#undef AT
+
+/* ---- unscannable ---- */
+
+#define AT(f) offsetof(struct set_unscannable, f)
+
+static const char *const unscannable_words[] = { "reject", "defer", "tag", "pass", NULL };
+
+static const struct conf_key unscannable_rows[] = {
+    { "action", CONF_ENUM, AT(action), 0, 0, "reject", APPLY_LIVE, "What becomes of it.", .words = unscannable_words },
+    { "after_tries", CONF_INT, AT(after_tries), 1, 1000, "3", APPLY_LIVE, "It is put off (4xx) so many times before." },
+    { "after", CONF_DURATION, AT(after_ms), 0, DAYS(30), "4h", APPLY_LIVE, "Or so long." },
+    { "*", CONF_ENUM, AT(action), 0, 0, NULL, APPLY_LIVE, "What becomes of it.", .words = unscannable_words },
+    { NULL },
+};
+#undef AT
+
+/* ---- spam ---- */
+
+#define AT(f) offsetof(struct set_spamd, f)
+
+static const struct conf_key spamd_rows[] = {
+    { "server", CONF_ADDRESS, AT(server), 0, 0, NULL, APPLY_LIVE, "Address of spamd; without it spamd is not asked." },
+    { "user", CONF_STRING, AT(user), 0, 0, NULL, APPLY_LIVE, "Whose preferences it shall use." },
+    { "timeout", CONF_DURATION, AT(timeout_ms), 100, SECONDS(60), "10s", APPLY_LIVE, "Wait for its score; without it the message passes on the others' points." },
+    { "weight", CONF_NUMBER, AT(weight), 0, 100, "1", APPLY_LIVE, "Its score counts so many times." },
+    { "*", CONF_ADDRESS, AT(server), 0, 0, NULL, APPLY_LIVE, "Address of spamd." },
+    { NULL },
+};
+#undef AT
+
+#define AT(f) offsetof(struct set_spam, f)
+
+static const struct conf_key spam_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of spam scoring.", .words = mode_words },
+    { "tag", CONF_NUMBER, AT(tag), -1000, 1000, "5", APPLY_LIVE, "Points from which a message is marked." },
+    { "reject", CONF_NUMBER, AT(reject), -1000, 1000, "10", APPLY_LIVE, "Points from which it is refused." },
+    { "max_size", CONF_SIZE, AT(max_bytes), KB(1), GB(1), "100k", APPLY_LIVE, "Larger messages are not scored." },
+    { "subject_tag", CONF_STRING, AT(subject_tag), 0, 0, "[SPAM]", APPLY_LIVE, "Goes before the Subject of a marked message; \"\" for none." },
+    { "gtube", CONF_BOOL, AT(gtube), 0, 0, "yes", APPLY_LIVE, "Refuse the GTUBE test string, to see that scoring works." },
+    { "spamd", CONF_OBJECT, AT(spamd), 0, 0, NULL, APPLY_LIVE, "SpamAssassin's spamd.", .sub = spamd_rows },
+    { NULL },
+};
+#undef AT
+
+/* ---- filter ---- */
+
+#define AT(f) offsetof(struct set_filter, f)
+
+static int check_workers(const void *value, struct errtext *err)
+{
+    const char *text = *(const char *const *)value;
+    uint64_t n;
+
+    if (strcmp(text, "auto") == 0 || (span_to_u64(span_str(text), &n) && n <= 256))
+        return 0;
+    errtext_set(err, "\"%.40s\" is not auto or a number up to 256", text);
+    return -1;
+}
+
+static int check_xforward_from(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+    struct ipnet net;
+
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->v[i], "unix") != 0 && !ipnet_parse(span_str(l->v[i]), &net)) {
+            errtext_set(err, "\"%.80s\" is not a network or unix (try 127.0.0.0/8)", l->v[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_parsers(const void *value, struct errtext *err)
+{
+    static const char *const words[] = { "libclamav", "gmime", NULL };
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const char *near = conf_nearest(span_str(l->v[i]), words);
+
+        if (strcmp(l->v[i], words[0]) == 0 || strcmp(l->v[i], words[1]) == 0)
+            continue;
+        errtext_set(err, "\"%.80s\" is no parser (%s)", l->v[i], near != NULL ? near : "libclamav, gmime");
+        return -1;
+    }
+    return 0;
+}
+
+const struct conf_key filter_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of all of cfilter but the virus scan.", .words = mode_words },
+    { "reinject", CONF_ADDRESS, AT(reinject), 0, 0, NULL, APPLY_LIVE, "Where accepted mail goes: Postfix' smtpd behind the filter. cfilter needs it." },
+    { "max_message", CONF_SIZE, AT(max_message_bytes), KB(64), GB(1), "50M", APPLY_LIVE, "Larger messages are refused (552 5.3.4)." },
+    { "spool_memory", CONF_SIZE, AT(spool_memory_bytes), KB(4), GB(1), "1M", APPLY_LIVE, "Larger messages wait in a file rather than in memory." },
+    { "spool_directory", CONF_PATH, AT(spool_directory), 0, 0, "", APPLY_RESTART, "For these files; \"\" is spool in the state directory." },
+    { "scan_timeout", CONF_DURATION, AT(scan_timeout_ms), SECONDS(1), SECONDS(80), "45s", APPLY_LIVE,
+      "A whole scan; then the message is put off (451). Postfix gives the filter 100 s unless smtpd_proxy_timeout says otherwise." },
+    { "reinject_timeout", CONF_DURATION, AT(reinject_timeout_ms), SECONDS(1), SECONDS(600), "60s", APPLY_LIVE,
+      "Wait for one reply of the re-injection server." },
+    { "idle_timeout", CONF_DURATION, AT(idle_timeout_ms), SECONDS(1), HOURS(1), "310s", APPLY_LIVE, "Wait for the next command of Postfix." },
+    { "workers", CONF_STRING, AT(workers), 0, 0, "auto", APPLY_RESTART,
+      "Scan processes: auto is one a core; 0 scans without a cage in the daemon itself, for debuggers only.", .check = check_workers },
+    { "worker_memory", CONF_SIZE, AT(worker_memory_bytes), MB(32), GB(64), "512M", APPLY_LIVE, "Memory of a worker beyond the signatures." },
+    { "worker_recycle", CONF_INT, AT(worker_recycle), 1, 100e6, "1000", APPLY_LIVE, "Messages that a worker scans before a fresh one takes its place." },
+    { "worker_tmpfs", CONF_SIZE, AT(worker_tmpfs_bytes), MB(1), GB(64), "256M", APPLY_RESTART, "Unpacking space of all workers together, in memory." },
+    { "xforward_from", CONF_STRINGS, AT(xforward_from), 0, 0, "[127.0.0.0/8, \"::1\", unix]", APPLY_LIVE,
+      "Who may tell of another client by XFORWARD: networks, and unix for clients of unix sockets.", .check = check_xforward_from },
+    { "virus", CONF_OBJECT, AT(virus), 0, 0, NULL, APPLY_LIVE, "The virus scan.", .sub = virus_rows },
+    { "unscannable", CONF_OBJECT, AT(unscannable), 0, 0, NULL, APPLY_LIVE,
+      "A message that makes every scan crash or run out of time.", .sub = unscannable_rows },
+    { "spam", CONF_OBJECT, AT(spam), 0, 0, NULL, APPLY_LIVE, "Spam scoring.", .sub = spam_rows },
+    { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime]", APPLY_LIVE, "Readers of MIME; what any of them finds is scanned.",
+      .check = check_parsers },
+    { NULL },
+};
+#undef AT
+
+/* ---- replies ---- */
+
+#define AT(f) offsetof(struct set_replies, f)
+
+/* RFC 5321 4.5.3.1.5: a reply line has 512 octets; code, id and what the % stand for need room. */
+static int check_reply(const void *value, struct errtext *err)
+{
+    const char *text = *(const char *const *)value;
+    size_t n = strlen(text);
+
+    if (n == 0 || n > 200) {
+        errtext_set(err, "must have 1 to 200 characters");
+        return -1;
+    }
+    for (const char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~') {
+            errtext_set(err, "must be printable ASCII: SMTP replies hold nothing else (RFC 5321 4.2)");
+            return -1;
+        }
+        if (*p == '%' && (p[1] == '\0' || strchr("vlt%", *++p) == NULL)) {
+            errtext_set(err, "%% stands before v (virus), l (list), t (reason) or another %% only");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+#define REPLY(name, text, help) { #name, CONF_STRING, AT(name), 0, 0, text, APPLY_LIVE, help, .check = check_reply }
+
+const struct conf_key replies_rows[] = {
+    REPLY(virus, "Message contains %v virus, rejected", "A virus."),
+    REPLY(spam, "Message seems to be spam, rejected", "Too many points in cfilter."),
+    REPLY(unscannable, "Message cannot be checked, rejected", "A message that cannot be checked."),
+    REPLY(listed, "Client is listed by %l: %t", "Too many points in policyd, from a list."),
+    REPLY(spoofed, "Sender address is ours, but you are not", "The rule spoof."),
+    REPLY(denied, "Client is not allowed here", "The rule deny."),
+    { NULL },
+};
+#undef AT
+
+void settings_check_filter(struct settings *s, struct conf_errors *errors)
+{
+    const struct set_filter *f = &s->filter;
+    const struct conf_strings *own = &s->listen.filter;
+
+    if (!conf_sound(s->marks, "filter") || !conf_sound(s->marks, "listen.filter"))
+        return;
+    for (size_t i = 0; i < own->n && f->reinject != NULL; i++) {
+        if (strcmp(own->v[i], f->reinject) == 0)
+            settings_error(s, errors, "filter.reinject", "\"%s\" is an address of cfilter itself: mail would go in a circle", f->reinject);
+    }
+    if (f->reinject != NULL && span_starts(span_str(f->reinject), SPAN("systemd:")))
+        settings_error(s, errors, "filter.reinject", "systemd: is for listening only");
+    if (f->spam.tag > f->spam.reject)
+        settings_error(s, errors, "filter.spam.tag", "is above filter.spam.reject: nothing would ever be marked");
+    if (f->virus.max_file_bytes < f->max_message_bytes)
+        settings_error(s, errors, "filter.virus.max_file", "is below filter.max_message: large messages could not be scanned whole");
+}

@@ -1,0 +1,218 @@
+/* settings_policy.c - rows of policy.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "lib/settings/rows.h"
+
+#include "lib/proto/dnsbl.h"
+
+/* ---- score ---- */
+
+#define AT(f) offsetof(struct set_score, f)
+
+static const struct conf_key score_rows[] = {
+    { "prepend", CONF_NUMBER, AT(prepend), 0, 1000, "0", APPLY_LIVE, "Points from which a header field tells of the hits; 0 is off." },
+    { "greylist", CONF_NUMBER, AT(greylist), 0, 1000, "0", APPLY_LIVE, "Points from which a sender has to come again; 0 is off." },
+    { "defer", CONF_NUMBER, AT(defer), 0, 1000, "0", APPLY_LIVE, "Points for a temporary refusal (4xx); 0 is off." },
+    { "reject", CONF_NUMBER, AT(reject), 0, 1000, "5", APPLY_LIVE, "Points for a refusal (5xx); 0 is off." },
+    { NULL },
+};
+#undef AT
+
+/* ---- dnsbl ---- */
+
+#define AT(f) offsetof(struct set_dnsbl, f)
+
+static const char *const preset_words[] = { "none", "spamhaus", "spamhaus-dqs", NULL };
+static const char *const kind_words[] = { "client", "helo", "sender", NULL };
+
+static int check_returns(const void *value, struct errtext *err)
+{
+    struct dnsbl_filter f;
+
+    return dnsbl_filter_parse(span_str(*(const char *const *)value), &f, err) ? 0 : -1;
+}
+
+/* A customer's key is the first label of its zone: long and without meaning. */
+static bool zone_holds_key(const void *value)
+{
+    const char *zone = *(const char *const *)value;
+    size_t n = 0;
+
+    while ((zone[n] >= 'a' && zone[n] <= 'z') || (zone[n] >= '0' && zone[n] <= '9'))
+        n++;
+    return n >= 20 && zone[n] == '.';
+}
+
+static const struct conf_key dnsbl_rows[] = {
+    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Public name, in replies and logs; the zone never shows there.",
+      .check = check_public_name },
+    { "zone", CONF_DOMAIN, AT(zone), 0, 0, NULL, APPLY_LIVE, "Zone to ask; or a preset.", .secret = zone_holds_key },
+    { "preset", CONF_ENUM, AT(preset), 0, 0, "none", APPLY_LIVE,
+      "Zone and return codes of a known list. spamhaus: the public mirrors, which refuse large and open resolvers; spamhaus-dqs: with a customer key in key_file.",
+      .words = preset_words },
+    { "key_file", CONF_SECRET_FILE, AT(key_file), 0, 0, NULL, APPLY_LIVE, "File with a customer key that goes before the zone, or credential:NAME." },
+    { "kind", CONF_ENUM, AT(kind), 0, 0, "client", APPLY_LIVE, "What is looked up: the client's address, its HELO name, or the sender's domain.",
+      .words = kind_words },
+    { "returns", CONF_STRING, AT(returns), 0, 0, "127.0.0.[2..254]", APPLY_LIVE,
+      "Answers that are a listing, as postscreen(8) writes them. With a preset: its own codes.", .check = check_returns },
+    { "weight", CONF_NUMBER, AT(weight), -1000, 1000, "5", APPLY_LIVE, "Points of a listing; below zero for a list of good clients." },
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: listings are logged and count nothing.", .words = mode_words },
+    { "timeout", CONF_DURATION, AT(timeout_ms), 10, SECONDS(10), "1s", APPLY_LIVE, "Wait for its answer; a late one counts nothing." },
+    { NULL },
+};
+#undef AT
+
+/* ---- rules ---- */
+
+#define AT(f) offsetof(struct set_access_rule, f)
+
+static const struct conf_key access_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of this rule.", .words = mode_words },
+    { "clients", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
+    { "networks", CONF_STRINGS, AT(lists), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks." },
+    { "*", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
+    { NULL },
+};
+#undef AT
+
+#define AT(f) offsetof(struct set_spoof, f)
+
+static const struct conf_key spoof_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "observe", APPLY_LIVE, "Mode of this rule; it observes unless told to enforce.", .words = mode_words },
+    { "partners", CONF_STRINGS, AT(partners), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks that may send as own domains." },
+    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+#define AT(f) offsetof(struct set_rules, f)
+
+static const struct conf_key rule_rows[] = {
+    { "allow", CONF_OBJECT, AT(allow), 0, 0, NULL, APPLY_LIVE, "Clients that no check of policyd refuses.", .sub = access_rows },
+    { "deny", CONF_OBJECT, AT(deny), 0, 0, NULL, APPLY_LIVE, "Clients that are refused.", .sub = access_rows },
+    { "spoof", CONF_OBJECT, AT(spoof), 0, 0, NULL, APPLY_LIVE,
+      "Mail from outside with a sender in an own domain. Never hits trusted networks, logins, submission or partners.", .sub = spoof_rows },
+    { NULL },
+};
+#undef AT
+
+/* ---- limits ---- */
+
+#define AT(f) offsetof(struct set_limit, f)
+
+static const char *const count_words[] = { "recipients", "messages", NULL };
+static const char *const action_words[] = { "default", "dunno", "ok", "defer", "reject", NULL };
+
+static int check_limit_action(const void *value, struct errtext *err)
+{
+    int action = *(const int *)value;
+
+    if (action == ACTION_DEFER || action == ACTION_REJECT)
+        return 0;
+    errtext_set(err, "a limit's action is defer or reject (mode: observe only logs)");
+    return -1;
+}
+
+static int check_limit_key(const void *value, struct errtext *err)
+{
+    static const char *const words[] = { "client", "sender", "sender_domain", "sasl_username", "recipient", "recipient_domain", "helo", "all",
+                                         NULL };
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        span word = span_str(l->v[i]);
+        size_t slash = span_find(word, '/');
+        const char *near;
+        uint64_t bits;
+        bool known = false;
+
+        if (slash < word.n) {
+            if (!span_eq(span_head(word, slash), SPAN("client")) || !span_to_u64(span_from(word, slash + 1), &bits) || bits < 8 || bits > 32) {
+                errtext_set(err, "\"%.80s\" is no key of a limit (a prefix goes with client alone, 8 to 32: client/24)", l->v[i]);
+                return -1;
+            }
+            continue;
+        }
+        for (size_t w = 0; words[w] != NULL; w++)
+            known = known || span_eq(word, span_str(words[w]));
+        if (known)
+            continue;
+        near = conf_nearest(word, words);
+        errtext_set(err, near != NULL ? "\"%.80s\" is no key of a limit (did you mean %s?)"
+                                      : "\"%.80s\" is no key of a limit (client, client/24, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all)",
+                    l->v[i], near);
+        return -1;
+    }
+    if (l->n > 0)
+        return 0;
+    errtext_set(err, "names nothing to count by (all counts everything together)");
+    return -1;
+}
+
+static const struct conf_key limit_rows[] = {
+    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Name in logs and of its counters.", .check = check_public_name },
+    { "key", CONF_STRINGS, AT(key), 0, 0, "!", APPLY_LIVE,
+      "What has a count of its own: client, client/24 (an IPv4 prefix; IPv6 counts by /64), sender, sender_domain, sasl_username, recipient, recipient_domain, helo or all; several: each combination.",
+      .check = check_limit_key },
+    { "count", CONF_ENUM, AT(count), 0, 0, "recipients", APPLY_LIVE, "What is counted.", .words = count_words },
+    { "rate", CONF_RATE, AT(rate), 0, 0, "!", APPLY_LIVE, "How many in which time: 100/h, 3/10m." },
+    { "burst", CONF_INT, AT(burst), 0, 100e6, "0", APPLY_LIVE, "How many at once; 0 is the number of the rate." },
+    { "action", CONF_ENUM, AT(action), 0, 0, "defer", APPLY_LIVE, "What the one too many gets.", .words = action_words, .check = check_limit_action },
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: logged, not refused.", .words = mode_words },
+    { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE, "Words of the reply; %r is the seconds to wait." },
+    { "trusted_too", CONF_BOOL, AT(trusted_too), 0, 0, "no", APPLY_LIVE,
+      "Also counts logins and trusted networks. Default: yes when the key holds sasl_username." },
+    { NULL },
+};
+#undef AT
+
+/* ---- dns ---- */
+
+static int check_dns_servers(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        span server = span_str(l->v[i]);
+        size_t colon = span_rfind(server, ':');
+        struct ipaddr a;
+        uint64_t port = 53;
+
+        if (ipaddr_parse(server, &a))
+            continue;
+        if (colon == server.n || !ipaddr_parse(span_head(server, colon), &a) || !span_to_u64(span_from(server, colon + 1), &port) || port == 0 ||
+            port > 65535) {
+            errtext_set(err, "\"%.80s\" is not a DNS server (try 127.0.0.1, 127.0.0.1:5353 or [::1]:53)", l->v[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static const struct conf_key dns_rows[] = {
+    { "servers", CONF_STRINGS, offsetof(struct set_dns, servers), 0, 0, NULL, APPLY_LIVE,
+      "DNS servers: ADDRESS, ADDRESS:PORT, [V6]:PORT; none written: those of /etc/resolv.conf. Lists answer a resolver of one's own best.",
+      .check = check_dns_servers },
+    { NULL },
+};
+
+/* ---- policy ---- */
+
+#define AT(f) offsetof(struct set_policy, f)
+
+const struct conf_key policy_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of all of policyd.", .words = mode_words },
+    { "score", CONF_OBJECT, AT(score), 0, 0, NULL, APPLY_LIVE, "What the points of all hits lead to.", .sub = score_rows },
+    { "dnsbl", CONF_LIST, AT(dnsbl), 0, 0, NULL, APPLY_LIVE, "DNS lists; none is asked unless it stands here.", .sub = dnsbl_rows,
+      .sub_size = sizeof(struct set_dnsbl) },
+    { "rules", CONF_OBJECT, AT(rules), 0, 0, NULL, APPLY_LIVE, "Rules.", .sub = rule_rows },
+    { "limits", CONF_LIST, AT(limits), 0, 0, NULL, APPLY_LIVE, "Rate limits.", .sub = limit_rows, .sub_size = sizeof(struct set_limit) },
+    { "dns", CONF_OBJECT, AT(dns), 0, 0, NULL, APPLY_LIVE, "DNS.", .sub = dns_rows },
+    { "timeout", CONF_DURATION, AT(timeout_ms), 50, SECONDS(60), "3s", APPLY_LIVE,
+      "A whole decision; what has not answered by then counts nothing." },
+    { "txt_wait", CONF_DURATION, AT(txt_wait_ms), 0, SECONDS(5), "100ms", APPLY_LIVE, "Further wait for the reason (TXT) of a listing." },
+    { "submission_contexts", CONF_STRINGS, AT(submission_contexts), 0, 0, "[submission]", APPLY_LIVE,
+      "Values of policy_context that mark a submission service." },
+    { NULL },
+};

@@ -1,0 +1,273 @@
+/* settings_recipients.c - rows of recipients, and their checks.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdio.h>
+
+#include "lib/settings/rows.h"
+
+enum { ALIAS_HOPS_MAX = 4 };
+
+/* ---- rows ---- */
+
+static const char *const profile_words[] = { "none", "active-directory", "openldap", "exchange-hybrid", NULL };
+static const char *const tls_words[] = { "auto", "starttls", "none", NULL };
+
+/* RFC 4516: scheme "://" host; several URLs are several list items. */
+static int check_ldap_urls(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        span u = span_str(l->v[i]);
+
+        if (span_find(u, ' ') < u.n || span_find(u, ',') < u.n || span_ends_nocase(u, SPAN("://")) ||
+            !(span_starts_nocase(u, SPAN("ldap://")) || span_starts_nocase(u, SPAN("ldaps://")) || span_starts_nocase(u, SPAN("ldapi://")))) {
+            errtext_set(err, "\"%s\" is not an LDAP URL (try ldaps://dc1.example.com)", l->v[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* RFC 4515 in outline: parentheses pair, and only %s %u %d %% are replaced. */
+static int check_ldap_filter(const void *value, struct errtext *err)
+{
+    const char *f = *(const char *const *)value;
+    int depth = 0;
+
+    if (f[0] == '\0')
+        return 0;
+    for (const char *p = f; *p != '\0'; p++) {
+        if (*p == '%' && (p[1] == '\0' || strchr("sud%", p[1]) == NULL)) {
+            errtext_set(err, "%%%c stands for nothing here (%%s the address, %%u its local-part, %%d its domain)", p[1] != '\0' ? p[1] : ' ');
+            return -1;
+        }
+        p += *p == '%';
+        depth += (*p == '(') - (*p == ')');
+        if (depth < 0)
+            break;
+    }
+    if (depth == 0 && f[0] == '(')
+        return 0;
+    errtext_set(err, "\"%s\" is not an LDAP filter (parentheses must pair: (mail=%%s))", f);
+    return -1;
+}
+
+static const struct conf_key bind_rows[] = {
+    { "user", CONF_STRING, offsetof(struct set_ldap_bind, user), 0, 0, NULL, APPLY_LIVE,
+      "Name to bind as: a DN, or for Active Directory user@domain." },
+    { "password_file", CONF_SECRET_FILE, offsetof(struct set_ldap_bind, password_file), 0, 0, NULL, APPLY_LIVE,
+      "File with its password, or credential:NAME." },
+    { NULL },
+};
+
+#define SRC(from, f) ((from) + offsetof(struct set_recipient_source, f))
+/* The keys of one source: of the short form (from: where `single` is) and of an entry of sources (from 0). */
+#define SOURCE_ROWS(from)                                                                                                              \
+    { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static or ldap.",   \
+      .check = check_public_name },                                                                                                     \
+    { "domains", CONF_DOMAINS, SRC(from, domains), 0, 0, NULL, APPLY_LIVE, "Domains that it answers for; none written: all." },         \
+    { "addresses", CONF_STRINGS, SRC(from, addresses), 0, 0, NULL, APPLY_LIVE, "A list: the addresses themselves, user@domain or @domain for all of one." }, \
+    { "files", CONF_PATHS, SRC(from, files), 0, 0, NULL, APPLY_LIVE, "A list: files with one address or @domain a line, # begins a comment." }, \
+    { "profile", CONF_ENUM, SRC(from, profile), 0, 0, "none", APPLY_LIVE, "LDAP: which attributes hold addresses.", .words = profile_words }, \
+    { "servers", CONF_STRINGS, SRC(from, servers), 0, 0, NULL, APPLY_LIVE, "LDAP: URLs, ldaps:// ldap:// or ldapi://, tried in order.",  \
+      .check = check_ldap_urls },                                                                                                       \
+    { "base", CONF_STRING, SRC(from, base), 0, 0, "", APPLY_LIVE, "LDAP: where the search begins; \"\" is the server's own naming context." }, \
+    { "filter", CONF_STRING, SRC(from, filter), 0, 0, "", APPLY_LIVE,                                                                    \
+      "LDAP: which entries match; %s is the address, %u its local-part, %d its domain. \"\" is the profile's.", .check = check_ldap_filter }, \
+    { "bind", CONF_OBJECT, SRC(from, bind), 0, 0, NULL, APPLY_LIVE, "LDAP: login; without it anonymous.", .sub = bind_rows },            \
+    { "tls", CONF_ENUM, SRC(from, tls), 0, 0, "auto", APPLY_LIVE,                                                                        \
+      "LDAP, for ldap:// URLs: starttls demands it, none sends in the clear; auto is starttls wherever a password is sent to another machine.", .words = tls_words }, \
+    { "ca_file", CONF_PATH, SRC(from, ca_file), 0, 0, NULL, APPLY_LIVE, "LDAP: certificate authorities; without it the system's." },     \
+    { "query_timeout", CONF_DURATION, SRC(from, timeout_ms), 50, SECONDS(30), "3s", APPLY_LIVE, "Wait for this source." },               \
+    { "connections", CONF_INT, SRC(from, connections), 1, 32, "2", APPLY_LIVE, "LDAP: queries at once." },                               \
+    { "authoritative", CONF_BOOL, SRC(from, authoritative), 0, 0, "no", APPLY_LIVE, "What it does not know is unknown: later sources are not asked." }
+
+static const struct conf_key source_rows[] = { SOURCE_ROWS(0), { NULL } };
+
+static const struct conf_key domain_alias_rows[] = {
+    { "name", CONF_DOMAIN, offsetof(struct set_domain_alias, name), 0, 0, "!", APPLY_LIVE, "The alias domain." },
+    { "*", CONF_DOMAIN, offsetof(struct set_domain_alias, target), 0, 0, NULL, APPLY_LIVE, "The domain whose users it has." },
+    { NULL },
+};
+
+#define AT(f) offsetof(struct set_recipients, f)
+
+const struct conf_key recipients_rows[] = {
+    SOURCE_ROWS(AT(single)),
+    { "sources", CONF_LIST, AT(sources), 0, 0, NULL, APPLY_LIVE, "Several sources, asked in this order.", .sub = source_rows,
+      .sub_size = sizeof(struct set_recipient_source) },
+    { "delimiters", CONF_STRING, AT(delimiters), 0, 0, "", APPLY_LIVE,
+      "Postfix' recipient_delimiter: user+anything is user. Each character counts." },
+    { "fold_local_part", CONF_BOOL, AT(fold_local_part), 0, 0, "yes", APPLY_LIVE, "Upper and lower case are alike before the @." },
+    { "positive_ttl", CONF_DURATION, AT(positive_ttl_ms), SECONDS(1), DAYS(31), "1h", APPLY_LIVE, "How long a known recipient is remembered." },
+    { "negative_ttl", CONF_DURATION, AT(negative_ttl_ms), SECONDS(1), HOURS(1), "5m", APPLY_LIVE, "How long an unknown one is remembered." },
+    { "refresh_after", CONF_DURATION, AT(refresh_after_ms), 0, DAYS(31), "0", APPLY_LIVE,
+      "Ask again in the background after this time; 0 is half of the time above." },
+    { "stale_ttl", CONF_DURATION, AT(stale_ttl_ms), 0, DAYS(365), "7d", APPLY_LIVE,
+      "How long a recipient that was known still counts as known while no source answers." },
+    { "timeout", CONF_DURATION, AT(timeout_ms), 100, SECONDS(60), "5s", APPLY_LIVE, "A whole lookup; then the answer is temporary failure (4xx)." },
+    { "cache_entries", CONF_INT, AT(cache_entries), 100, 50e6, "200000", APPLY_LIVE, "Answers remembered." },
+    { "aliases", CONF_NAMED, AT(aliases), 0, 0, NULL, APPLY_LIVE, "Alias domains: {alias.example: example.com}.", .sub = domain_alias_rows,
+      .sub_size = sizeof(struct set_domain_alias) },
+    { NULL },
+};
+
+/* ---- one list of sources ---- */
+
+static bool is_list(const struct set_recipient_source *src)
+{
+    return src->files.n > 0 || src->addresses.n > 0;
+}
+
+static void take_short_form(struct settings *s, struct conf_errors *errors)
+{
+    static const char *const own_keys[] = { "name",     "addresses", "files",   "profile", "servers", "base",
+                                            "filter",   "bind",      "tls",     "ca_file", "query_timeout",
+                                            "connections", "authoritative", "domains", NULL };
+    struct set_recipients *r = &s->recipients;
+    char path[64];
+
+    if (!settings_written(s, "recipients.sources")) {
+        if (is_list(&r->single) || r->single.servers.n > 0) {
+            r->sources = (struct conf_list){ arena_dup(s->arena, &r->single, sizeof(r->single)), 1 };
+            /* So that `config show` tells of it once, in the long form. */
+            for (const struct conf_key *k = source_rows; k->name != NULL; k++)
+                conf_reset(k, (char *)&r->single + k->at, s->arena);
+        } else if (settings_written(s, "recipients.profile"))
+            settings_error(s, errors, "recipients.servers", "must be given with a profile (LDAP URLs)");
+        return;
+    }
+    for (size_t i = 0; own_keys[i] != NULL; i++) {
+        snprintf(path, sizeof(path), "recipients.%s", own_keys[i]);
+        if (settings_written(s, path))
+            settings_error(s, errors, path, "belongs into an entry of sources, as sources are written");
+    }
+}
+
+static bool name_is_taken(const struct set_recipient_source *v, size_t n, const char *name, size_t but)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i != but && v[i].name != NULL && strcmp(v[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void name_source(struct settings *s, struct set_recipient_source *v, size_t n, size_t i)
+{
+    const char *kind = v[i].servers.n > 0 ? "ldap" : "static";
+    const char *name = kind;
+
+    for (unsigned number = 2; name_is_taken(v, n, name, i); number++)
+        name = arena_printf(s->arena, "%s-%u", kind, number);
+    v[i].name = name;
+}
+
+static bool strings_hold(const struct conf_strings *l, const char *word)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->v[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_source_domains(struct settings *s, struct conf_errors *errors, struct set_recipient_source *src, const char *path)
+{
+    if (src->domains.n == 0) {
+        src->domains = s->domains;
+        return;
+    }
+    for (size_t i = 0; i < src->domains.n; i++) {
+        char at[128];
+
+        if (strings_hold(&s->domains, src->domains.v[i]))
+            continue;
+        snprintf(at, sizeof(at), "%s.domains[%zu]", path, i);
+        settings_error(s, errors, at, "\"%s\" is not among domains (add it there too)", src->domains.v[i]);
+    }
+}
+
+static void check_source(struct settings *s, struct conf_errors *errors, struct set_recipient_source *v, size_t n, size_t i, const char *path)
+{
+    struct set_recipient_source *src = &v[i];
+    char at[128];
+
+    if (src->name == NULL) {
+        name_source(s, v, n, i);
+    } else if (name_is_taken(v, i, src->name, i)) {
+        snprintf(at, sizeof(at), "%s.name", path);
+        settings_error(s, errors, at, "\"%s\" is the name of an earlier source", src->name);
+    }
+    if (is_list(src) && src->servers.n > 0) {
+        snprintf(at, sizeof(at), "%s.servers", path);
+        settings_error(s, errors, at, "a source is either a list (addresses, files) or LDAP (servers): write two under sources");
+    } else if (!is_list(src) && src->servers.n == 0) {
+        settings_error(s, errors, path, "names nothing to ask (addresses, files, or servers for LDAP)");
+    }
+    if (src->servers.n > 0 && src->filter[0] == '\0' && src->profile == LDAP_PROFILE_NONE) {
+        snprintf(at, sizeof(at), "%s.profile", path);
+        settings_error(s, errors, at, "must be given (active-directory, openldap or exchange-hybrid), or a filter");
+    }
+    if ((src->bind.user == NULL) != (src->bind.password_file == NULL)) {
+        snprintf(at, sizeof(at), "%s.bind.%s", path, src->bind.user == NULL ? "user" : "password_file");
+        settings_error(s, errors, at, "must be given: user and password_file go together");
+    }
+    check_source_domains(s, errors, src, path);
+}
+
+/* ---- alias domains ---- */
+
+static const char *alias_target(const struct conf_list *aliases, const char *name)
+{
+    const struct set_domain_alias *a = aliases->v;
+
+    for (size_t i = 0; i < aliases->n; i++) {
+        if (strcmp(a[i].name, name) == 0)
+            return a[i].target;
+    }
+    return NULL;
+}
+
+static void check_aliases(const struct settings *s, struct conf_errors *errors)
+{
+    const struct conf_list *aliases = &s->recipients.aliases;
+    const struct set_domain_alias *a = aliases->v;
+
+    for (size_t i = 0; i < aliases->n; i++) {
+        const char *to = a[i].target;
+        char at[300];
+        int hops = 0;
+
+        for (const char *next; (next = alias_target(aliases, to)) != NULL && hops < ALIAS_HOPS_MAX; hops++)
+            to = next;
+        snprintf(at, sizeof(at), "recipients.aliases.%s", a[i].name);
+        if (hops == ALIAS_HOPS_MAX)
+            settings_error(s, errors, at, "leads through more than %d aliases, or in a circle", ALIAS_HOPS_MAX);
+        else if (!strings_hold(&s->domains, to))
+            settings_error(s, errors, at, "\"%s\" is not among domains", to);
+    }
+}
+
+void settings_check_recipients(struct settings *s, struct conf_errors *errors)
+{
+    struct set_recipients *r = &s->recipients;
+    struct set_recipient_source *v;
+
+    if (!conf_sound(s->marks, "recipients") || !conf_sound(s->marks, "domains"))
+        return;
+    take_short_form(s, errors);
+    v = r->sources.v;
+    for (size_t i = 0; i < r->sources.n; i++) {
+        char path[64] = "recipients";
+
+        if (settings_written(s, "recipients.sources"))
+            snprintf(path, sizeof(path), "recipients.sources[%zu]", i);
+        check_source(s, errors, v, r->sources.n, i, path);
+    }
+    check_aliases(s, errors);
+    if (r->refresh_after_ms > r->positive_ttl_ms)
+        settings_error(s, errors, "recipients.refresh_after", "is longer than positive_ttl: it would never happen");
+}
