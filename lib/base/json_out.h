@@ -16,9 +16,9 @@ struct json_out {
 
 void json_begin(struct json_out *j, struct buf *to);                 /* { */
 void json_end(struct json_out *j);                                   /* } */
-void json_object(struct json_out *j, const char *key);               /* "key":{ */
+void json_object_begin(struct json_out *j, const char *key);         /* "key":{   (libjansson owns the name json_object) */
 void json_object_end(struct json_out *j);
-void json_array(struct json_out *j, const char *key);
+void json_array_begin(struct json_out *j, const char *key);
 void json_array_end(struct json_out *j);
 void json_str(struct json_out *j, const char *key, span value);
 void json_cstr(struct json_out *j, const char *key, const char *value);   /* NULL writes null */
