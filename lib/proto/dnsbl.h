@@ -28,8 +28,8 @@ bool dnsbl_filter_match(const struct dnsbl_filter *f, const struct ipaddr *answe
 enum dnsbl_verdict {
     DNSBL_LISTED,
     DNSBL_NOT_MATCHED,     /* a code of the list that the filter leaves out */
-    DNSBL_REFUSED,         /* the list does not answer us, or is not a list any more: 127.255.255.0/24, 127.0.0.1, 127.0.0.255, anything
-                            * outside 127/8.  Never a listing, whatever the filter says */
+    DNSBL_REFUSED,         /* the list does not answer us, or is not a list any more: 127.255.255.0/24, 127.0.0.1, 127.0.0.255,
+                            * 127.0.1.255, anything outside 127/8.  Never a listing, whatever the filter says */
 };
 /* filter NULL: 127.0.0.[2..254], and 127.0.1.[0..254] (lists of domains). */
 enum dnsbl_verdict dnsbl_classify(const struct ipaddr *answer, const struct dnsbl_filter *filter);

@@ -26,7 +26,8 @@ bool header_find(span message, span name, size_t *at, struct header_field *out);
 bool header_is(const struct header_field *f, span name);        /* case is ignored; the null name is never equal */
 /* Offset of the body (behind the empty line); message.n when there is no empty line. */
 size_t header_section_end(span message);
-/* Appends a field body in one line: CR LF before a blank go (RFC 5322 2.2.3), blanks at both ends too; what else of CR and LF is left becomes a blank. */
+/* Appends a field body in one line: CR LF before a blank go (RFC 5322 2.2.3), blanks at both ends too; any other CR and LF
+ * becomes a blank. */
 bool header_unfold(span body, struct buf *to);
 /* A field name: 1..n bytes of 33..126 without colon. */
 bool header_name_is_valid(span name);

@@ -37,7 +37,8 @@ bool mailbox_append_quoted(struct buf *to, span plain);
 bool mailbox_fold(span address, bool fold_local, char out[MAILBOX_MAX], span *out_span);
 
 /* Splits off sub-addresses at any of the delimiters, longest base first: "a+b+c" gives "a+b", then "a".  Start with *cursor = 0.
- * No split: an empty base, postmaster, mailer-daemon, double-bounce; at '-' not owner-X and X-request (as Postfix has it). */
+ * No split: an empty base, postmaster, mailer-daemon, double-bounce; with '-' among the
+ * delimiters not owner-X and X-request (as Postfix has it). */
 bool mailbox_subaddress(span local, const char *delimiters, size_t *cursor, span *base_out, span *extension_out);
 /* The split at the first delimiter, as Postfix' recipient_delimiter does it. */
 bool mailbox_subaddress_first(span local, const char *delimiters, span *base_out, span *extension_out);

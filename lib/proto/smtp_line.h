@@ -28,7 +28,8 @@ static inline void smtp_line_init(struct smtp_line *l)
     *l = (struct smtp_line){ 0, 0 };
 }
 
-/* The next line at the head of `in`, without its CR LF (`limit` bounds that).  *used_out is always set: the caller consumes so many
+/* The next line at the head of `in`, without its CR LF (`limit` bounds that; the input buffer must hold
+ * limit + 2 bytes).  *used_out is always set: the caller consumes so many
  * bytes before the next call, after it is done with *line_out.  *line_out is set on OK and BAD (BAD: for the log only). */
 enum smtp_line_status smtp_line_next(struct smtp_line *l, span in, size_t limit, span *line_out, size_t *used_out);
 

@@ -29,6 +29,7 @@ struct smtp_reply_parser {
     uint64_t dropped;           /* bytes consumed and not kept */
     int code;                   /* of the lines before; 0: none */
     unsigned lines;
+    char skipping;              /* separator of a line whose head was read and thrown away; 0: none */
     bool cut;
     uint16_t first_n;
     char first[SMTP_REPLY_LINE_MAX];

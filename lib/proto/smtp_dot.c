@@ -1,0 +1,194 @@
+/* smtp_dot.c - end of data and dot transparency, both directions.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "lib/proto/smtp_dot.h"
+
+/* Where in its line a direction stands.  A line starts at the beginning and behind CR LF, nowhere else. */
+enum line_state {
+    AT_START,
+    AFTER_DOT,        /* decoder: a dot at the start, not yet known what it is */
+    AFTER_DOT_CR,     /* decoder: that dot and a CR */
+    IN_TEXT,
+    AFTER_CR,         /* a CR that may be half of a CR LF; not yet written */
+};
+
+/* The most a held back state adds to what a piece itself yields. */
+enum { DECODE_SLACK = 2 };
+
+static char *put_blank(char *out, uint64_t *counter)
+{
+    ++*counter;
+    *out = ' ';
+    return out + 1;
+}
+
+/* A byte in the middle of a line that is not CR. */
+static char *put_text(char *out, char c, struct smtp_dot_stray *stray)
+{
+    if (c == '\n')
+        return put_blank(out, &stray->lf);
+    if (c == '\0')
+        return put_blank(out, &stray->nul);
+    *out = c;
+    return out + 1;
+}
+
+/* Copies what stands before the next CR; the common case is one memchr a line and nothing to replace. */
+static char *put_run(char *out, const char *p, size_t n, struct smtp_dot_stray *stray)
+{
+    memcpy(out, p, n);
+    if (memchr(p, '\n', n) == NULL && memchr(p, '\0', n) == NULL)
+        return out + n;
+    for (size_t i = 0; i < n; i++)
+        put_text(out + i, p[i], stray);
+    return out + n;
+}
+
+static size_t run_before_cr(const char *p, const char *end)
+{
+    const char *cr = memchr(p, '\r', (size_t)(end - p));
+
+    return (size_t)((cr != NULL ? cr : end) - p);
+}
+
+void smtp_dot_decode_init(struct smtp_dot_decoder *d)
+{
+    *d = (struct smtp_dot_decoder){ .state = AT_START };
+}
+
+/* One byte in any state but the fast path's; sets *ended_out at the end of data. */
+static char *decode_byte(struct smtp_dot_decoder *d, char c, char *out, bool *ended_out)
+{
+    switch ((enum line_state)d->state) {
+    case AFTER_DOT_CR:
+        if (c == '\n') {
+            *ended_out = true;
+            d->state = AT_START;
+            return out;
+        }
+        d->state = AFTER_CR;   /* ". CR x": the dot was stuffing, the CR belongs to the line */
+        return decode_byte(d, c, out, ended_out);
+    case AFTER_CR:
+        if (c == '\n') {
+            memcpy(out, "\r\n", 2);
+            d->state = AT_START;
+            return out + 2;
+        }
+        out = put_blank(out, &d->stray.cr);
+        break;
+    case AT_START:
+        if (c == '.') {
+            d->state = AFTER_DOT;
+            return out;
+        }
+        break;
+    case AFTER_DOT:
+        if (c == '\r') {
+            d->state = AFTER_DOT_CR;
+            return out;
+        }
+        if (c == '.')
+            d->dot_lines++;
+        break;
+    case IN_TEXT:
+        break;
+    }
+    if (c == '\r') {
+        d->state = AFTER_CR;
+        return out;
+    }
+    d->state = IN_TEXT;
+    return put_text(out, c, &d->stray);
+}
+
+enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct buf *to, size_t *used_out)
+{
+    const char *p = in.n > 0 ? in.p : "", *end = p + in.n;
+    char *start = in.n > SIZE_MAX / 2 ? NULL : buf_reserve(to, in.n + DECODE_SLACK), *out = start;
+    bool ended = false;
+
+    if (start == NULL)
+        return SMTP_DOT_E_ROOM;
+    while (p < end && !ended) {
+        if (d->state == IN_TEXT) {
+            size_t n = run_before_cr(p, end);
+
+            out = put_run(out, p, n, &d->stray);
+            p += n;
+            if (p == end)
+                break;
+        }
+        out = decode_byte(d, *p++, out, &ended);
+    }
+    buf_commit(to, (size_t)(out - start));
+    d->out_bytes += (uint64_t)(out - start);
+    *used_out = in.n - (size_t)(end - p);
+    return ended ? SMTP_DOT_END : SMTP_DOT_MORE;
+}
+
+void smtp_dot_encode_init(struct smtp_dot_encoder *e)
+{
+    *e = (struct smtp_dot_encoder){ .state = AT_START };
+}
+
+static char *encode_byte(struct smtp_dot_encoder *e, char c, char *out)
+{
+    if (e->state == AFTER_CR) {
+        if (c == '\n') {
+            memcpy(out, "\r\n", 2);
+            e->state = AT_START;
+            return out + 2;
+        }
+        out = put_blank(out, &e->stray.cr);
+    } else if (e->state == AT_START && c == '.') {
+        *out++ = '.';
+    }
+    if (c == '\r') {
+        e->state = AFTER_CR;
+        return out;
+    }
+    e->state = IN_TEXT;
+    return put_text(out, c, &e->stray);
+}
+
+bool smtp_dot_encode(struct smtp_dot_encoder *e, span in, struct buf *to)
+{
+    const char *p = in.n > 0 ? in.p : "", *end = p + in.n;
+    char *start = in.n > SIZE_MAX / 2 ? NULL : buf_reserve(to, smtp_dot_encode_room(in.n)), *out = start;
+
+    if (start == NULL)
+        return false;
+    while (p < end) {
+        if (e->state == IN_TEXT) {
+            size_t n = run_before_cr(p, end);
+
+            out = put_run(out, p, n, &e->stray);
+            p += n;
+            if (p == end)
+                break;
+        }
+        out = encode_byte(e, *p++, out);
+    }
+    buf_commit(to, (size_t)(out - start));
+    return true;
+}
+
+bool smtp_dot_encode_end(struct smtp_dot_encoder *e, struct buf *to)
+{
+    char *start = buf_reserve(to, 6), *out = start;
+
+    if (start == NULL)
+        return false;
+    if (e->state == AFTER_CR)
+        out = put_blank(out, &e->stray.cr);
+    if (e->state != AT_START) {
+        memcpy(out, "\r\n", 2);
+        out += 2;
+    }
+    memcpy(out, ".\r\n", 3);
+    out += 3;
+    buf_commit(to, (size_t)(out - start));
+    e->state = AT_START;
+    return true;
+}
