@@ -37,15 +37,20 @@ struct scan_message {
     bool want_virus, want_spam;   /* which scanners' extract runs */
 };
 
+/* facts: for SCAN_DONE only, live during the call. */
 typedef void scan_fn(enum scan_outcome outcome, const struct facts *facts, const char *why, void *arg);
 
 /* Starts the holder (called with d->prepare or start). A missing or broken database is not an error: the
  * scan answers SCAN_NO_ENGINE, logs why once a minute, and tries again. */
 struct scan *scan_new(struct loop *l, const struct settings *set, struct stats *stats, struct errtext *err);
-void scan_free(struct scan **s);
-/* Restarts holder and workers for new settings; messages under way finish with the old ones. */
+void scan_free(struct scan **s);                          /* messages under way get SCAN_CRASHED or SCAN_NO_ENGINE first */
+/* Starts a new holder for new settings beside the old one, which works on until the new one has an engine (the same happens by itself when
+ * the signature database changes); messages under way finish with the old workers.  Nothing is
+ * started when nothing has changed for the scanners.  To and from workers: 0 wants a restart. */
 int scan_reconfigure(struct scan *s, const struct settings *set, struct errtext *err);
 bool scan_ready(const struct scan *s);                    /* an engine is loaded */
+/* deadline_ms: from now.  While an engine is being loaded messages wait for it.  fn runs exactly once and not before scan_submit has returned;
+ * the strings of m are copied, its fd duplicated. */
 struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64_t deadline_ms, scan_fn *fn, void *arg);
 void scan_cancel(struct scan_job **job);                  /* fn does not run */
 /* Lines for `gatepostctl status`: generation, signatures, workers, counters. */

@@ -24,6 +24,10 @@ struct view {                        /* the message as a worker sees it */
     struct mime_parts *parts;         /* mime/parts.h: made by the first who asks (view_parts), gone with the message */
 };
 
+/* GMime's reading, made when first asked for. */
+const struct mime_parts *view_parts(struct view *v);
+void view_release(struct view *v);
+
 struct lookup;                       /* one pending lookup of a scanner */
 /* Runs exactly once unless cancelled.  ok == false: the scanner could not say (why), the verdict is made without it. */
 typedef void lookup_fn(bool ok, const char *why, void *arg);
@@ -46,6 +50,7 @@ struct scanner {
     void (*lookup_cancel)(struct lookup **l);
 };
 
+extern const struct scanner scanner_clamav, scanner_mime, scanner_gtube;
 extern const struct scanner *const scanners[];     /* NULL-terminated, in order */
 
 #endif

@@ -94,6 +94,8 @@ struct child_job *child_pool_submit(struct child_pool *p, span msg, const int *f
 void child_pool_cancel(struct child_job **job);   /* a running job's worker is killed (its answer would come to nobody) unless it answers in time */
 /* Inside a job's fn: the worker whose answer this is gets no further job, it is killed and replaced (its answer was no good). */
 void child_pool_distrust(struct child_pool *p);
+/* Inside a job's fn: how long a worker had it (0: none did); the rest of its time it waited. */
+int64_t child_pool_ran_ms(const struct child_pool *p);
 size_t child_pool_idle(const struct child_pool *p);
 size_t child_pool_live(const struct child_pool *p);
 /* Lets the workers finish what was submitted so far and ends them; new jobs are CHILD_UNAVAILABLE.  For a swap of generations:

@@ -39,6 +39,7 @@ struct child_job {
     size_t nfds;
     struct loop_timer deadline;
     struct loop_task refusal;
+    int64_t handed_ms;             /* when a worker got it */
     child_job_fn *fn;              /* NULL: cancelled while it ran */
     void *arg;
 };
@@ -55,6 +56,7 @@ struct child_pool {
     bool retired;
     bool distrusted;
     struct slot *answering;        /* whose job's fn runs */
+    int64_t ran_ms;
     unsigned depth;                /* callbacks of the owner under way */
     bool freed;
 };
@@ -123,6 +125,7 @@ static void job_finish(struct child_job *j, enum child_outcome outcome, span rep
     child_job_fn *fn = j->fn;
     void *arg = j->arg;
 
+    j->pool->ran_ms = j->slot != NULL ? loop_now_ms(j->pool->loop) - j->handed_ms : 0;
     if (j->slot != NULL)
         j->slot->job = NULL;
     job_free(j);
@@ -324,6 +327,7 @@ static bool hand_over(struct slot *s, struct child_job *j)
     queue_remove(j);
     job_drop_payload(j);
     j->slot = s;
+    j->handed_ms = loop_now_ms(s->pool->loop);
     s->job = j;
     s->state = SLOT_BUSY;
     return true;
@@ -487,6 +491,11 @@ void child_pool_distrust(struct child_pool *p)
 {
     assert(p->answering != NULL);
     p->distrusted = true;
+}
+
+int64_t child_pool_ran_ms(const struct child_pool *p)
+{
+    return p->ran_ms;
 }
 
 static size_t count(const struct child_pool *p, enum slot_state state)

@@ -1,0 +1,719 @@
+/* scan.c - the front's side of scanning: generations of holder and workers, and what became of each message.
+ *
+ * A generation is one holder process with the pool of workers that it forks.  There is one in use; beside it there may be the next, which loads, and
+ * retired ones, whose workers finish what they have.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "cfilter/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cfilter/clamav.h"
+#include "cfilter/scan_wire.h"
+#include "cfilter/scratch.h"
+#include "cfilter/wire.h"
+#include "cfilter/worker.h"
+#include "lib/app/log.h"
+#include "lib/base/alloc.h"
+
+enum { WORKERS_MAX = 256, WORKER_RESTART_MS = 100, HOLDER_RESTART_MS = 100, HOLDER_BACKOFF_MAX = 8, HOLDER_STABLE_MS = 30 * 1000,
+       RETIRED_LOOK_MS = 100 };
+
+struct generation {
+    struct scan *scan;
+    struct generation *next;       /* of the retired */
+    struct settings *set;
+    struct child *holder;          /* NULL: between two */
+    struct child_pool *pool;
+    bool ready;
+    bool refused;                  /* the holder has said that it has no engine */
+    char why[400];
+    uint32_t number;               /* of this holder */
+    uint64_t signatures;
+    size_t owed;                   /* workers that the pool asked for and has not got */
+    unsigned backoff;
+    int64_t ready_since_ms;
+    struct loop_timer restart;
+    struct scan_job *jobs;
+};
+
+struct scan_job {
+    struct scan *scan;
+    struct generation *gen;        /* NULL: answered in this turn (late), or scanned here */
+    struct scan_job *prev, *next;  /* of its generation */
+    struct child_job *child;
+    struct loop_task late;
+    enum scan_outcome late_outcome;
+    struct scan_wire_job *here;    /* workers: 0 */
+    int64_t given_ms;
+    scan_fn *fn;
+    void *arg;
+};
+
+/* workers: 0 - everything in this process, for who wants to look at it with a debugger. */
+struct single {
+    struct clamav *engine;
+    struct scratch scratch;
+    char dir[256];
+    uint64_t stamp;
+    char why[400];
+};
+
+struct scan {
+    struct loop *loop;
+    struct settings *set;
+    size_t workers;
+    struct generation *current, *coming, *retired;
+    struct single *single;
+    struct scan_job *late_jobs;
+    uint32_t numbers;
+    struct loop_timer retired_look;
+    struct log_fence no_engine_fence, note_fence;
+    uint64_t *counts[SCAN_BUSY + 1], *holder_starts;
+    uint64_t own_counts[SCAN_BUSY + 2];
+};
+
+static void holder_start(struct generation *g);
+
+const char *scan_outcome_name(enum scan_outcome o)
+{
+    static const char *const names[] = {
+        [SCAN_DONE] = "done", [SCAN_TIMED_OUT] = "timeout", [SCAN_CRASHED] = "crashed", [SCAN_GARBAGE] = "garbage",
+        [SCAN_NO_ENGINE] = "no_engine", [SCAN_BUSY] = "busy",
+    };
+
+    return names[o];
+}
+
+/* ---- jobs ---- */
+
+static void job_link(struct scan_job **list, struct scan_job *j)
+{
+    j->prev = NULL;
+    j->next = *list;
+    if (j->next != NULL)
+        j->next->prev = j;
+    *list = j;
+}
+
+static void job_unlink(struct scan_job *j)
+{
+    struct scan_job **list = j->gen != NULL ? &j->gen->jobs : &j->scan->late_jobs;
+
+    *(j->prev != NULL ? &j->prev->next : list) = j->next;
+    if (j->next != NULL)
+        j->next->prev = j->prev;
+}
+
+static void job_free(struct scan_job *j)
+{
+    job_unlink(j);
+    loop_task_cancel(&j->late);
+    if (j->here != NULL && j->here->m.fd >= 0)
+        close(j->here->m.fd);
+    free(j->here);
+    free(j);
+}
+
+static void job_done(struct scan_job *j, enum scan_outcome outcome, const struct facts *facts, const char *why)
+{
+    scan_fn *fn = j->fn;
+    void *arg = j->arg;
+
+    ++*j->scan->counts[outcome];
+    job_free(j);
+    fn(outcome, outcome == SCAN_DONE ? facts : NULL, why, arg);
+}
+
+static const char *no_engine_why(const struct scan *s)
+{
+    if (s->single != NULL)
+        return s->single->why;
+    return s->current != NULL && s->current->why[0] != '\0' ? s->current->why : "the virus engine is being loaded";
+}
+
+static void on_late(void *arg)
+{
+    struct scan_job *j = arg;
+
+    job_done(j, j->late_outcome, NULL, j->late_outcome == SCAN_NO_ENGINE ? no_engine_why(j->scan) : "no resources");
+}
+
+/* An answer that is known already is given after scan_submit has returned. */
+static void job_later(struct scan_job *j, enum scan_outcome outcome)
+{
+    j->late_outcome = outcome;
+    loop_defer(j->scan->loop, &j->late, on_late, j);
+}
+
+static void on_answer(struct scan_job *j, span reply)
+{
+    struct facts *f = xmalloc(sizeof *f);
+    struct errtext err = { "" };
+
+    if (!facts_decode(reply, f, &err) || f->generation == 0 || f->generation > j->scan->numbers) {
+        child_pool_distrust(j->gen->pool);
+        job_done(j, SCAN_GARBAGE, NULL, err.text[0] != '\0' ? err.text : "worker's answer: unknown generation");
+    } else {
+        job_done(j, SCAN_DONE, f, NULL);
+    }
+    free(f);
+}
+
+static void on_job(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg)
+{
+    struct scan_job *j = arg;
+    struct generation *g = j->gen;
+
+    (void)fds;                     /* a worker has nothing to give; the pool closes them */
+    (void)nfds;
+    j->child = NULL;
+    switch (outcome) {
+    case CHILD_ANSWERED:
+        on_answer(j, reply);
+        break;
+    case CHILD_TIMED_OUT:
+        /* Who waited for most of its time has not been shown to be endless. */
+        if (child_pool_ran_ms(g->pool) * 2 < j->given_ms)
+            job_done(j, SCAN_BUSY, NULL, "too much was waiting for the workers");
+        else
+            job_done(j, SCAN_TIMED_OUT, NULL, "the worker was killed at its deadline");
+        break;
+    case CHILD_CRASHED:
+        job_done(j, SCAN_CRASHED, NULL, "the worker died on the message");
+        break;
+    case CHILD_UNAVAILABLE:
+        if (g->ready)
+            job_done(j, SCAN_BUSY, NULL, "no worker became free");
+        else
+            job_done(j, SCAN_NO_ENGINE, NULL, no_engine_why(j->scan));
+        break;
+    }
+}
+
+/* ---- a generation ---- */
+
+static void send_word(struct generation *g, enum holder_word word)
+{
+    char c = (char)word;
+
+    if (g->holder != NULL)
+        (void)child_send(g->holder, span_of(&c, 1), NULL, 0);   /* a holder that does not take it ends, and is replaced */
+}
+
+static void supply(struct child_pool *p, void *arg)
+{
+    struct generation *g = arg;
+
+    (void)p;
+    g->owed++;
+    if (g->ready)
+        send_word(g, HOLDER_WANT_WORKER);
+}
+
+static void on_note(struct child_pool *p, const char *what, void *arg)
+{
+    struct generation *g = arg;
+    struct scan *s = g->scan;
+
+    (void)p;
+    if (log_fence_pass(&s->note_fence, loop_now_ms(s->loop), SECONDS(1)))
+        log_warning("scan: %s (generation %u)", what, g->number);
+}
+
+static void generation_free(struct generation *g)
+{
+    child_pool_free(&g->pool);
+    child_free(&g->holder);
+    loop_timer_stop(&g->restart);
+    settings_unref(&g->set);
+    free(g);
+}
+
+static void on_retired_look(void *arg)
+{
+    struct scan *s = arg;
+    struct generation **at = &s->retired, *g;
+
+    while ((g = *at) != NULL)
+        if (child_pool_live(g->pool) == 0 && g->jobs == NULL) {
+            *at = g->next;
+            generation_free(g);
+        } else {
+            at = &g->next;
+        }
+    if (s->retired != NULL)
+        loop_timer_start(s->loop, &s->retired_look, RETIRED_LOOK_MS, on_retired_look, s);
+}
+
+static void generation_retire(struct generation *g)
+{
+    struct scan *s = g->scan;
+
+    child_pool_retire(g->pool);
+    g->next = s->retired;
+    s->retired = g;
+    loop_timer_start(s->loop, &s->retired_look, RETIRED_LOOK_MS, on_retired_look, s);
+}
+
+static void take_over(struct generation *g)
+{
+    struct scan *s = g->scan;
+    struct generation *old = s->current;
+
+    s->coming = NULL;
+    s->current = g;
+    if (old != NULL)
+        generation_retire(old);
+}
+
+static void on_ready(struct generation *g, uint64_t signatures)
+{
+    struct scan *s = g->scan;
+
+    g->ready = true;
+    g->refused = false;
+    g->why[0] = '\0';
+    g->signatures = signatures;
+    g->ready_since_ms = loop_now_ms(s->loop);
+    log_info("scan: virus engine ready, generation %u, %llu signatures, %zu workers", g->number, (unsigned long long)signatures, s->workers);
+    for (size_t i = 0; i < g->owed; i++)
+        send_word(g, HOLDER_WANT_WORKER);
+    if (g == s->coming)
+        take_over(g);
+}
+
+static void on_refused(struct generation *g, span why)
+{
+    struct scan *s = g->scan;
+    bool old_serves = g == s->coming && s->current->ready;
+
+    g->ready = false;
+    g->refused = true;
+    snprintf(g->why, sizeof g->why, "%.*s", SPAN_ARG(span_head(why, sizeof g->why - 1)));
+    if (log_fence_pass(&s->no_engine_fence, loop_now_ms(s->loop), MINUTES(1)))
+        log_error("scan: no virus engine: %s (%s; it is tried again when the database changes)", g->why,
+                  old_serves ? "the old one stays" : "messages get 451");
+    if (g == s->coming && !s->current->ready)
+        take_over(g);
+    /* Nobody who waits is served soon. */
+    for (struct scan_job *j = g->jobs, *next; j != NULL; j = next) {
+        next = j->next;
+        child_pool_cancel(&j->child);
+        job_unlink(j);
+        j->gen = NULL;
+        job_link(&s->late_jobs, j);
+        job_later(j, SCAN_NO_ENGINE);
+    }
+}
+
+static void on_database_changed(struct generation *g);
+
+static void on_holder_log(struct wire_in *in)
+{
+    int level = wire_get_u8(in);
+    span text = wire_get_str(in, 600);
+
+    if (level == LOG_LEVEL_ERROR)
+        log_error("scan: %.*s", SPAN_ARG(text));
+    else if (level == LOG_LEVEL_WARNING)
+        log_warning("scan: %.*s", SPAN_ARG(text));
+    else
+        log_info("scan: %.*s", SPAN_ARG(text));
+}
+
+static void on_holder_message(struct child *c, span msg, const int *fds, size_t nfds, void *arg)
+{
+    struct generation *g = arg;
+    struct wire_in in = { .rest = msg };
+    char why[400];
+
+    (void)c;
+    switch (wire_get_u8(&in)) {
+    case HOLDER_READY:
+        on_ready(g, wire_get_u64(&in));
+        break;
+    case HOLDER_NO_ENGINE:
+        on_refused(g, wire_get_str(&in, 600));
+        break;
+    case HOLDER_WORKER:
+        if (nfds == 2 && g->owed > 0) {
+            g->owed--;
+            child_pool_add(g->pool, fds[0], fds[1]);
+            return;                /* the descriptors are the pool's */
+        }
+        break;
+    case HOLDER_NO_WORKER:
+        snprintf(why, sizeof why, "no worker: %.*s", SPAN_ARG(wire_get_str(&in, 300)));
+        if (g->owed > 0 && g->owed--)
+            child_pool_supply_failed(g->pool, why);
+        break;
+    case HOLDER_DATABASE_CHANGED:
+        on_database_changed(g);
+        break;
+    case HOLDER_LOG:
+        on_holder_log(&in);
+        break;
+    default:
+        break;
+    }
+    for (size_t i = 0; i < nfds; i++)
+        close(fds[i]);
+}
+
+static void on_restart(void *arg)
+{
+    holder_start(arg);
+}
+
+static void holder_restart_later(struct generation *g)
+{
+    struct loop *l = g->scan->loop;
+
+    if (g->ready && loop_now_ms(l) - g->ready_since_ms >= HOLDER_STABLE_MS)
+        g->backoff = 0;
+    g->ready = false;
+    loop_timer_start(l, &g->restart, (int64_t)HOLDER_RESTART_MS << g->backoff, on_restart, g);
+    if (g->backoff < HOLDER_BACKOFF_MAX)
+        g->backoff++;
+}
+
+static void on_holder_exit(struct child *c, int status, void *arg)
+{
+    struct generation *g = arg;
+
+    (void)c;
+    if (status != -1 && WIFSIGNALED(status))
+        log_error("scan: the engine holder ended by signal %d; a new one is started", WTERMSIG(status));
+    else
+        log_error("scan: the engine holder ended with status %d; a new one is started", status == -1 ? -1 : WEXITSTATUS(status));
+    child_free(&g->holder);
+    holder_restart_later(g);
+}
+
+static const struct child_handler holder_handler = { .on_message = on_holder_message, .on_exit = on_holder_exit };
+
+static void holder_start(struct generation *g)
+{
+    static const struct child_spec spec = { .role = "scan-holder" };
+    struct scan *s = g->scan;
+    struct errtext err = { "" };
+    struct buf config;
+
+    g->number = ++s->numbers;
+    ++*s->holder_starts;
+    buf_init(&config, CHILD_MESSAGE_MAX);
+    scan_wire_put_config(g->set, g->number, &config);
+    g->holder = child_start(s->loop, &spec, &holder_handler, g, &err);
+    if (g->holder == NULL || config.overflow || child_send(g->holder, buf_span(&config), NULL, 0) < 0) {
+        log_error("scan: cannot start the engine holder: %s", config.overflow ? "too many settings" : err.text);
+        child_free(&g->holder);
+        holder_restart_later(g);
+    }
+    buf_free(&config);
+}
+
+static struct generation *generation_new(struct scan *s, struct settings *set)
+{
+    struct generation *g = xcalloc(1, sizeof *g);
+    struct child_pool_spec pool = {
+        .workers = s->workers,
+        .recycle_after_jobs = set->filter.worker_recycle > 0 ? (uint64_t)set->filter.worker_recycle : 0,
+        .restart_delay_ms = WORKER_RESTART_MS,
+        .supply = supply,
+        .supply_arg = g,
+        .on_note = on_note,
+    };
+
+    g->scan = s;
+    g->set = settings_ref(set);
+    g->pool = child_pool_new(s->loop, &pool);
+    holder_start(g);
+    return g;
+}
+
+static void start_coming(struct scan *s)
+{
+    if (s->coming != NULL)
+        generation_free(s->coming);    /* it served nobody yet */
+    s->coming = generation_new(s, s->set);
+}
+
+static void on_database_changed(struct generation *g)
+{
+    if (g != g->scan->current || g->scan->coming != NULL)
+        return;
+    log_info("scan: the signature database has changed: loading it beside generation %u", g->number);
+    start_coming(g->scan);
+}
+
+/* ---- without workers ---- */
+
+static void single_load(struct scan *s)
+{
+    struct single *one = s->single;
+    struct errtext err = { "" }, warning = { "" };
+
+    one->stamp = clamav_database_stamp(s->set->filter.virus.database);
+    clamav_free(&one->engine);
+    if (s->set->filter.virus.mode == MODE_OFF)
+        return;
+    if ((one->engine = clamav_load(s->set, one->dir, &warning, &err)) == NULL)
+        log_error("scan: no virus engine: %s", err.text);
+    else
+        clamav_use_scratch(one->engine, one->dir);
+    snprintf(one->why, sizeof one->why, "%s", err.text);
+}
+
+static int single_start(struct scan *s, struct errtext *err)
+{
+    s->single = xcalloc(1, sizeof *s->single);
+    if (worker_prepare(s->set, err) < 0 || scratch_open_plain(s->set, &s->single->scratch, err) < 0 ||
+        scratch_make(&s->single->scratch, "front", s->single->dir, sizeof s->single->dir, err) < 0)
+        return -1;
+    log_warning("scan: filter.workers is 0: messages are parsed in this process, without a cage; for debuggers only");
+    s->numbers = 1;
+    single_load(s);
+    return 0;
+}
+
+static bool single_ready(const struct scan *s)
+{
+    return s->single->engine != NULL || s->set->filter.virus.mode == MODE_OFF;
+}
+
+static void on_scan_here(void *arg)
+{
+    struct scan_job *j = arg;
+    struct scan *s = j->scan;
+    struct facts *f = xmalloc(sizeof *f);
+    struct worker w = { .sock = -1, .set = s->set, .engine = s->single->engine, .generation = s->numbers, .scratch = s->single->dir };
+
+    worker_scan(&w, &j->here->m, f);
+    scratch_remove(s->single->dir, true);
+    job_done(j, SCAN_DONE, f, NULL);
+    free(f);
+}
+
+static void submit_here(struct scan_job *j, span record, int fd)
+{
+    struct scan *s = j->scan;
+
+    if (!single_ready(s) && clamav_database_stamp(s->set->filter.virus.database) != s->single->stamp)
+        single_load(s);
+    j->here = xcalloc(1, sizeof *j->here);
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (!scan_wire_get_job(record, own, j->here) || own < 0)
+        job_later(j, SCAN_BUSY);
+    else if (!single_ready(s))
+        job_later(j, SCAN_NO_ENGINE);
+    else
+        loop_defer(s->loop, &j->late, on_scan_here, j);
+}
+
+/* ---- the contract ---- */
+
+static bool workers_wanted(const struct settings *set, size_t *out)
+{
+    span text = span_str(set->filter.workers);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t n = cores > 0 ? (uint64_t)cores : 1;
+
+    if (text.n > 0 && !span_eq(text, SPAN("auto")) && (!span_to_u64(text, &n) || n > WORKERS_MAX))
+        return false;
+    *out = n < WORKERS_MAX ? (size_t)n : WORKERS_MAX;
+    return true;
+}
+
+static double gauge_live(void *arg)
+{
+    const struct scan *s = arg;
+
+    return s->current != NULL ? (double)child_pool_live(s->current->pool) : 0;
+}
+
+static double gauge_ready(void *arg)
+{
+    return scan_ready(arg) ? 1 : 0;
+}
+
+static double gauge_signatures(void *arg)
+{
+    const struct scan *s = arg;
+
+    if (s->single != NULL)
+        return s->single->engine != NULL ? (double)clamav_signatures(s->single->engine) : 0;
+    return (double)s->current->signatures;
+}
+
+static void count_in(struct scan *s, struct stats *stats)
+{
+    for (size_t i = 0; i <= SCAN_BUSY; i++)
+        s->counts[i] = stats == NULL ? &s->own_counts[i]
+                                     : stats_counter(stats, "scans_total", "messages given to the scanners, by outcome", "outcome",
+                                                     scan_outcome_name((enum scan_outcome)i));
+    s->holder_starts = &s->own_counts[SCAN_BUSY + 1];
+    if (stats == NULL)
+        return;
+    s->holder_starts = stats_counter(stats, "scan_holder_starts_total", "starts of the process that holds the virus engine", NULL, NULL);
+    stats_gauge(stats, "scan_workers", "live workers", gauge_live, s);
+    stats_gauge(stats, "scan_engine_ready", "1 while a virus engine is loaded", gauge_ready, s);
+    stats_gauge(stats, "scan_signatures", "signatures of the engine in use", gauge_signatures, s);
+}
+
+struct scan *scan_new(struct loop *l, const struct settings *set, struct stats *stats, struct errtext *err)
+{
+    struct scan *s = xcalloc(1, sizeof *s);
+
+    s->loop = l;
+    s->set = settings_ref((struct settings *)(uintptr_t)set);
+    if (!workers_wanted(set, &s->workers)) {
+        errtext_set(err, "filter.workers: \"%s\" is not a number from 0 to %d or auto", set->filter.workers, WORKERS_MAX);
+        scan_free(&s);
+        return NULL;
+    }
+    count_in(s, stats);
+    if (s->workers > 0)
+        s->current = generation_new(s, s->set);
+    else if (single_start(s, err) < 0)
+        scan_free(&s);
+    return s;
+}
+
+void scan_free(struct scan **sp)
+{
+    struct scan *s = *sp;
+    struct generation *g;
+
+    *sp = NULL;
+    if (s == NULL)
+        return;
+    loop_timer_stop(&s->retired_look);
+    while (s->late_jobs != NULL)
+        job_done(s->late_jobs, SCAN_NO_ENGINE, NULL, "the scanner is being stopped");
+    for (; (g = s->retired) != NULL; generation_free(g))
+        s->retired = g->next;
+    if (s->coming != NULL)
+        generation_free(s->coming);
+    if (s->current != NULL)
+        generation_free(s->current);
+    if (s->single != NULL) {
+        clamav_free(&s->single->engine);
+        scratch_close(&s->single->scratch);
+        free(s->single);
+    }
+    settings_unref(&s->set);
+    free(s);
+}
+
+/* Would a holder be told anything else? */
+static bool same_for_holder(const struct settings *a, const struct settings *b)
+{
+    struct buf one, two;
+
+    buf_init(&one, CHILD_MESSAGE_MAX);
+    buf_init(&two, CHILD_MESSAGE_MAX);
+    scan_wire_put_config(a, 0, &one);
+    scan_wire_put_config(b, 0, &two);
+    bool same = span_eq(buf_span(&one), buf_span(&two)) && a->filter.worker_recycle == b->filter.worker_recycle;
+    buf_free(&one);
+    buf_free(&two);
+    return same;
+}
+
+int scan_reconfigure(struct scan *s, const struct settings *set, struct errtext *err)
+{
+    size_t workers;
+
+    if (!workers_wanted(set, &workers)) {
+        errtext_set(err, "filter.workers: \"%s\" is not a number from 0 to %d or auto", set->filter.workers, WORKERS_MAX);
+        return -1;
+    }
+    bool same = same_for_holder(s->set, set) && (workers == 0 || workers == s->workers);
+    settings_unref(&s->set);
+    s->set = settings_ref((struct settings *)(uintptr_t)set);
+    if (same)
+        return 0;
+    if (s->single != NULL) {
+        single_load(s);
+        return 0;
+    }
+    if (workers > 0)
+        s->workers = workers;
+    start_coming(s);
+    return 0;
+}
+
+bool scan_ready(const struct scan *s)
+{
+    return s->single != NULL ? single_ready(s) : s->current->ready;
+}
+
+struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64_t deadline_ms, scan_fn *fn, void *arg)
+{
+    struct scan_job *j = xcalloc(1, sizeof *j);
+    struct generation *g = s->current;
+    struct buf record;
+
+    j->scan = s;
+    j->given_ms = deadline_ms;
+    j->fn = fn;
+    j->arg = arg;
+    buf_init(&record, CHILD_MESSAGE_MAX);
+    scan_wire_put_job(m, &record);
+    if (s->single != NULL || g->refused) {
+        job_link(&s->late_jobs, j);
+        if (s->single != NULL)
+            submit_here(j, buf_span(&record), m->fd);
+        else
+            job_later(j, SCAN_NO_ENGINE);
+    } else {
+        j->gen = g;
+        job_link(&g->jobs, j);
+        j->child = child_pool_submit(g->pool, buf_span(&record), &m->fd, 1, deadline_ms, on_job, j);
+    }
+    buf_free(&record);
+    return j;
+}
+
+void scan_cancel(struct scan_job **jp)
+{
+    struct scan_job *j = *jp;
+
+    *jp = NULL;
+    if (j == NULL)
+        return;
+    child_pool_cancel(&j->child);
+    job_free(j);
+}
+
+static void describe_generation(const struct generation *g, const char *place, struct buf *to)
+{
+    buf_printf(to, "scan %s: generation=%u engine=%s signatures=%llu workers=%zu idle=%zu", place, g->number,
+               g->ready ? "ready" : g->refused ? "none" : "loading", (unsigned long long)g->signatures, child_pool_live(g->pool),
+               child_pool_idle(g->pool));
+    if (g->why[0] != '\0')
+        buf_printf(to, " why=\"%s\"", g->why);
+    buf_append_char(to, '\n');
+}
+
+void scan_describe(const struct scan *s, struct buf *to)
+{
+    if (s->single != NULL)
+        buf_printf(to, "scan: in the front process (workers: 0) engine=%s\n", single_ready(s) ? "ready" : "none");
+    else
+        describe_generation(s->current, "current", to);
+    if (s->coming != NULL)
+        describe_generation(s->coming, "coming", to);
+    for (const struct generation *g = s->retired; g != NULL; g = g->next)
+        describe_generation(g, "retired", to);
+    buf_append_str(to, "scan outcomes:");
+    for (size_t i = 0; i <= SCAN_BUSY; i++)
+        buf_printf(to, " %s=%llu", scan_outcome_name((enum scan_outcome)i), (unsigned long long)*s->counts[i]);
+    buf_printf(to, " holder_starts=%llu\n", (unsigned long long)*s->holder_starts);
+}
