@@ -9,7 +9,7 @@
 #include "lib/app/log.h"
 #include "lib/base/alloc.h"
 #include "lib/net/child.h"
-#include "lib/settings/secret.h"
+#include "lib/settings/settings.h"
 #include "socketmapd/ldap_filter.h"
 #include "socketmapd/ldap_job.h"
 #include "socketmapd/source.h"

@@ -1,0 +1,314 @@
+"""cfilter behind a real Postfix: viruses, spam, faults at every side, and bytes that must arrive as they were.
+
+SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+"""
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+from rig import mails, smtp
+from rig.house import HouseTest
+from rig.place import answers, wait_for
+
+
+def children(pid):
+    """All processes below pid."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as f:
+                ppid = int(f.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if ppid == pid:
+            found.append(int(entry))
+            found += children(int(entry))
+    return found
+
+
+class Verdicts(HouseTest):
+    options = {"filter": ", max_message: 3M"}
+
+    def delivered(self, marker):
+        self.eventually("delivery", lambda: any(marker in m.data for m in self.house.inner.messages))
+        return next(m.data for m in self.house.inner.messages if marker in m.data)
+
+    def test_viruses_in_four_shapes(self):
+        for message in (mails.eicar_plain(), mails.eicar_base64(), mails.eicar_zip(), mails.eicar_nested()):
+            outcome = self.house.send(message)
+            self.assertReply(outcome, 554, "554 5.7.1 Message contains Eicar-Test-Signature virus, rejected")
+            self.assertRegex(str(outcome), r"\(id [0-9A-Z]{13}\)")
+        self.assertFalse(any(mails.EICAR in m.data for m in self.house.inner.messages))
+
+    def test_a_virus_behind_another_file_type_at_the_start(self):
+        for first in (b"PK\x03\x04: x\r\n", b"MZ: x\r\n", b"%PDF-1.4: x\r\n", b"GIF89a: x\r\n"):
+            self.assertReply(self.house.send(first + mails.eicar_base64()), 554, "virus")
+
+    def test_spam_marker(self):
+        self.assertReply(self.house.send(mails.gtube()), 554, "554 5.7.1 Message seems to be spam, rejected")
+
+    def test_bytes_arrive_as_they_were(self):
+        bodies = {
+            "8bit": b"caf\xc3\xa9 \xff\xfe\x80\r\n",
+            "dots": b".\r\n..\r\n...\r\n.x\r\n\r\n.\r\n",
+            "long": b"x" * 100000 + b"\r\n",
+            "blank": b" \t \r\n\r\n\r\n",
+            "attachment": mails.wrap64(os.urandom(300000)),
+        }
+        for name, body in bodies.items():
+            message = mails.head("bytes-" + name, b"Content-Type: application/octet-stream\r\n\r\n") + body
+            self.assertReply(self.house.send(message), 250)
+            got = self.delivered(b"bytes-" + name.encode())
+            self.assertTrue(got.endswith(message), name)
+
+    def test_no_header_empty_and_odd_messages(self):
+        for message in (b"\r\n", b"no header at all\r\n", b"Subject: only a header\r\n", b" begins with a blank\r\n\r\nx\r\n",
+                        b"Subject: x\r\n" * 5000 + b"\r\nx\r\n", b"A" * 70000 + b"\r\n"):
+            outcome = self.house.send(message)
+            self.assertIn(outcome.code, (250, 554, 550, 552), str(outcome))
+
+    def test_too_large(self):
+        message = mails.head("large") + b"\r\n" + (b"y" * 998 + b"\r\n") * 4000
+        self.assertReply(self.house.send(message), 552, "5.3.4")
+        begun = len(self.house.inner.messages)
+        just = mails.head("just") + b"\r\n" + (b"y" * 998 + b"\r\n") * 3000
+        self.assertReply(self.house.send(just), 250)
+        self.eventually("delivery", lambda: len(self.house.inner.messages) > begun)
+
+    def test_forged_spam_fields_go(self):
+        message = b"X-Spam-Score: -100\r\n" + mails.plain("forged-score")
+        self.assertReply(self.house.send(message), 250)
+        self.assertNotIn(b"X-Spam-Score: -100", self.delivered(b"forged-score"))
+
+    def test_scan_command_agrees(self):
+        good = self.place.write("good.eml", mails.plain())
+        bad = self.place.write("bad.eml", mails.eicar_zip())
+        spam = self.place.write("spam.eml", mails.gtube())
+        ctl = self.house.gatepost.ctl
+        self.assertEqual(ctl("scan", good).returncode, 0)
+        said = ctl("scan", bad)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("Eicar-Test-Signature", said.stdout)
+        self.assertEqual(ctl("scan", spam).returncode, 1)
+        self.assertEqual(ctl("scan", good, bad, spam).returncode, 1)
+        self.assertEqual(ctl("scan", self.place.path("none.eml")).returncode, 2)
+        self.assertEqual(ctl("scan", good, self.place.path("none.eml")).returncode, 2)
+        import json
+        said = ctl("scan", "--json", bad)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("Eicar-Test-Signature", json.dumps(json.loads(said.stdout.splitlines()[0])))
+
+    def test_explain(self):
+        outcome = self.house.send(mails.eicar_zip())
+        found = re.search(r"\(id ([0-9A-Z]{13})\)", str(outcome)).group(1)
+        self.eventually("the event", lambda: "Eicar-Test-Signature" in self.house.gatepost.ctl("explain", found).stdout)
+
+    def test_client_leaves_before_the_dot(self):
+        before = len(self.house.inner.messages)
+        with smtp.Client(("127.0.0.1", self.house.postfix.port())) as c:
+            for line in ("EHLO x.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<bob@example.com>"):
+                self.assertEqual(c.cmd(line).code, 250)
+            self.assertEqual(c.cmd("DATA").code, 354)
+            c.send(b"Subject: torn\r\n\r\nhalf a message\r\n")
+        time.sleep(1)
+        self.assertEqual(len(self.house.inner.messages), before)
+        self.assertFalse(any(b"torn" in m.data for m in self.house.inner.messages))
+
+    def test_smuggling(self):
+        """No end of data but CRLF.CRLF, on any hop: one message at the most, never the second one."""
+        ends = [a + b"." + b for a in (b"\r\n", b"\n", b"\r", b"\r\r\n") for b in (b"\r\n", b"\n", b"\r", b"\r\r\n") if (a, b) != (b"\r\n", b"\r\n")]
+        ends += [b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\n. \r\n", b"\r\n .\r\n", b"\n.\r\r\n", b"\r\n.\r\r\r\n"]
+        inner = b"RSET\r\nMAIL FROM:<forged@example.com>\r\nRCPT TO:<carol@example.com>\r\nDATA\r\nSubject: smuggled\r\n\r\nsmuggled\r\n"
+        for end in ends:
+            with smtp.Client(("127.0.0.1", self.house.postfix.port())) as c:
+                for line in ("EHLO x.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<bob@example.com>"):
+                    c.cmd(line)
+                self.assertEqual(c.cmd("DATA").code, 354)
+                c.send(b"Subject: carrier\r\n\r\ntext" + end + inner + b"\r\n.\r\n")
+                c.read()
+        time.sleep(1)
+        self.assertFalse(any(m.sender == "forged@example.com" or m.recipients == ["carol@example.com"]
+                             for m in self.house.inner.messages))
+        for m in self.house.inner.messages:
+            self.assertNotRegex(m.data, rb"(^|[^\r])\n|\r(?!\n)")
+
+    def test_many_at_once(self):
+        results = []
+
+        def send(i):
+            message = mails.eicar_base64() if i % 3 == 0 else mails.attachment(os.urandom(2000), subject=f"many-{i}")
+            results.append((i, self.house.send(message).code))
+        threads = [threading.Thread(target=send, args=(i,)) for i in range(30)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(len(results), 30)
+        for i, code in results:
+            self.assertEqual(code, 554 if i % 3 == 0 else 250, i)
+
+
+class Observe(HouseTest):
+    options = {"mode": "observe"}
+
+    def test_spam_passes_and_is_told_viruses_do_not(self):
+        self.assertReply(self.house.send(mails.gtube()), 250)
+        self.assertIn("GTUBE", self.place.log("cfilter"))
+        self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
+
+
+class Faults(HouseTest):
+    def test_re_injection_gone(self):
+        before = len(self.house.inner.messages)
+        self.house.postfix.stop()
+        with smtp.Client(("127.0.0.1", self.house.filter_port)) as c:
+            c.cmd("EHLO x")
+            reply = c.cmd("MAIL FROM:<a@sender.example>")
+            self.assertEqual(reply.code // 100, 4, str(reply))
+        self.house.postfix.start()
+        self.assertReply(self.house.send(), 250)
+        self.assertTrue(self.house.inner.wait(before + 1))
+
+    def test_workers_and_holder_killed(self):
+        """Whoever is killed: no message is lost, none is taken unscanned, and soon all is well."""
+        front = self.house.gatepost.processes["cfilter"].pid
+        for _ in range(3):
+            for pid in children(front):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            outcome = self.house.send(mails.eicar_zip())
+            self.assertIn(outcome.code, (554, 451), str(outcome))
+            self.eventually("a new engine", lambda: self.house.send(mails.eicar_zip()).code == 554, 20)
+            self.assertReply(self.house.send(), 250)
+
+    def test_front_killed_and_back(self):
+        self.house.gatepost.stop("cfilter", signal.SIGKILL)
+        self.assertEqual(self.house.send().code, 451)
+        self.house.gatepost.start("cfilter")
+        self.house.gatepost.wait_engine()
+        self.assertReply(self.house.send(mails.eicar_base64()), 554, "virus")
+
+    def test_each_other_daemon_killed_never_refuses_for_good(self):
+        for name in ("socketmapd", "policyd"):
+            self.house.gatepost.stop(name, signal.SIGKILL)
+            self.assertEqual(self.house.send().code, 451, name)
+            self.house.gatepost.start(name)
+            self.assertReply(self.house.send(), 250)
+
+    def test_term_finishes_what_has_begun(self):
+        with smtp.Client(("127.0.0.1", self.house.postfix.port())) as c:
+            for line in ("EHLO x.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<bob@example.com>"):
+                self.assertEqual(c.cmd(line).code, 250)
+            self.assertEqual(c.cmd("DATA").code, 354)
+            p = self.house.gatepost.processes["cfilter"]
+            os.kill(p.pid, signal.SIGTERM)
+            time.sleep(0.3)
+            reply = c.message(mails.plain("during-the-end"))
+        self.assertIn(reply.code, (250, 451, 421), str(reply))
+        p.wait(10)
+        self.assertEqual(p.returncode, 0)
+        time.sleep(0.5)
+        got = sum(b"during-the-end" in m.data for m in self.house.inner.messages)
+        self.assertEqual(got, 1 if reply.code == 250 else 0)
+        self.house.gatepost.stop("cfilter")
+        self.house.gatepost.start("cfilter")
+        self.house.gatepost.wait_engine()
+
+    def test_broken_reload_keeps_the_old(self):
+        self.house.gatepost.configure(self.house.yaml().replace("mode: enforce", "mode: enforec"))
+        try:
+            said = self.house.gatepost.ctl("reload")
+            self.assertEqual(said.returncode, 1)
+            self.assertIn("gatepost.yaml:1:7: mode:", said.stdout + said.stderr)
+            self.house.gatepost.reload("cfilter")
+            time.sleep(0.3)
+            self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
+        finally:
+            self.house.gatepost.configure(self.house.yaml())
+
+    def test_slow_clients_do_not_hold_others(self):
+        slow = []
+        for _ in range(200):
+            s = socket.create_connection(("127.0.0.1", self.house.filter_port))
+            s.sendall(b"EHLO x\r\n")
+            slow.append(s)
+        try:
+            begun = time.monotonic()
+            self.assertReply(self.house.send(), 250)
+            self.assertLess(time.monotonic() - begun, 5)
+        finally:
+            for s in slow:
+                s.close()
+
+
+class NoDatabase(HouseTest):
+    engine = False
+    options = {"virus": "{database: empty}"}
+
+    @classmethod
+    def prepare(cls):
+        cls.place.folder("empty")
+
+    def test_without_a_database_nothing_passes_and_nothing_is_refused(self):
+        outcome = self.house.send()
+        self.assertReply(outcome, 451)
+        self.assertEqual(len(self.house.inner.messages), 0)
+        self.eventually("an alarm", lambda: "database" in self.place.log("cfilter"))
+
+    def test_zz_a_database_that_comes_is_taken(self):
+        self.place.write("empty/demo.ndb", mails.signature_database())
+        self.eventually("the engine", lambda: self.house.send().code == 250, 40)
+
+
+class Spamd(HouseTest):
+    """A real spamd: tag, reject, and a spamd that is gone."""
+
+    @classmethod
+    def prepare(cls):
+        cls.spamd_port = cls.place.port()
+        home = cls.place.folder("spamd-home", 0o755, "nobody")
+        rules = cls.place.write("spamd-rules/local.cf", "header HAS_TAGME Subject =~ /tagme/\nscore HAS_TAGME 7\n"
+                                "header HAS_REJECTME Subject =~ /rejectme/\nscore HAS_REJECTME 50\n"
+                                "use_bayes 0\nskip_rbl_checks 1\ndns_available no\n")
+        cls.spamd_argv = ["/usr/sbin/spamd", "--siteconfigpath", os.path.dirname(rules), "-L", "-x", "-u", "nobody", "-H", home, "-m", "1",
+                          "-i", "127.0.0.1", "-p", str(cls.spamd_port), "--pidfile", cls.place.path("spamd.pid")]
+        cls.spamd = cls.place.start("spamd", cls.spamd_argv)
+        wait_for("spamd", lambda: answers(("127.0.0.1", cls.spamd_port)), 40)
+        cls.house.parts["filter"] = f", spam: {{spamd: {{server: \"127.0.0.1:{cls.spamd_port}\", timeout: 10s}}}}"
+        cls.house.gatepost.configure(cls.house.yaml())
+
+    def last(self, marker):
+        self.eventually("delivery", lambda: any(marker in m.data for m in self.house.inner.messages))
+        return next(m.data for m in self.house.inner.messages if marker in m.data)
+
+    def test_tag(self):
+        self.assertReply(self.house.send(mails.plain("tagme please")), 250)
+        got = self.last(b"tagme please")
+        self.assertRegex(got, rb"(?m)^X-Spam-Score: \*{5,}")
+        self.assertRegex(got, rb"(?m)^X-Spam-Report: .*HAS_TAGME")
+        self.assertRegex(got, rb"(?m)^Subject: \[SPAM\] tagme please")
+
+    def test_reject(self):
+        self.assertReply(self.house.send(mails.plain("rejectme please")), 554, "seems to be spam")
+
+    def test_clean(self):
+        self.assertReply(self.house.send(mails.plain("all is well here")), 250)
+        self.assertNotIn(b"[SPAM]", self.last(b"all is well here"))
+
+    def test_large_messages_are_not_scored(self):
+        message = mails.head("rejectme but large") + b"\r\n" + (b"words " * 12 + b"\r\n") * 2000
+        self.assertReply(self.house.send(message), 250)
+
+    def test_zz_gone(self):
+        self.place.stop(self.spamd)
+        begun = time.monotonic()
+        self.assertReply(self.house.send(mails.plain("rejectme, but nobody can tell")), 250)
+        self.assertLess(time.monotonic() - begun, 15)
+        self.assertIn("spamd", self.place.log("cfilter"))
