@@ -3,6 +3,7 @@
  * Units:     milliseconds; loop_now_ms is monotonic, loop_wall_ms is Unix time.  Both are read once a turn.
  * Ownership: timers, io watches and tasks are embedded in the caller's structs; stop them before the struct goes.
  *            No callback is run after its stop function returned.
+ * Signals:   loop_new ignores SIGPIPE for the process.
  * Fake:      loop_new_fake has the same interface, real descriptors and clocks that stand still until
  *            loop_fake_advance: tests move time instead of sleeping.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -25,7 +26,8 @@ struct loop;
 
 typedef void loop_timer_fn(void *arg);
 typedef void loop_task_fn(void *arg);
-enum { LOOP_READ = 1, LOOP_WRITE = 2 };                 /* bit set; hang-up and error show as both */
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };                 /* bit set; hang-up and error show as each that is wanted; read and write
+                                                         * readiness of one turn may come in two calls */
 typedef void loop_io_fn(int events, void *arg);
 typedef void loop_signal_fn(int signo, void *arg);
 
@@ -74,6 +76,8 @@ void loop_io_stop(struct loop_io *io);                  /* does not close fd */
 /* Runs fn(arg) at the end of this turn, before the loop waits again: for freeing and for one write per turn. */
 void loop_defer(struct loop *l, struct loop_task *t, loop_task_fn *fn, void *arg);
 void loop_task_cancel(struct loop_task *t);
+/* Runs fn(arg) at the beginning of loop_free: for objects that only the loop still knows. */
+void loop_at_free(struct loop *l, struct loop_task *t, loop_task_fn *fn, void *arg);
 
 /* One handler per signal, run in the loop, never in signal context. */
 int loop_signal(struct loop *l, int signo, loop_signal_fn *fn, void *arg);
