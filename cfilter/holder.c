@@ -31,7 +31,9 @@
 #include "cfilter/worker.h"
 #include "lib/base/alloc.h"
 
-enum { POLL_DATABASE_MS = 2000, RETRY_UNCHANGED_MS = 60 * 1000, WORKERS_MAX = 1024 };
+int scan_holder_look_ms = 2000;    /* at the database folder */
+
+enum { RETRY_UNCHANGED_MS = 60 * 1000, WORKERS_MAX = 1024 };
 
 struct forked {
     pid_t pid;                 /* 0: free place */
@@ -383,14 +385,14 @@ static void serve(struct holder *h)
     struct pollfd fds[2] = { { .fd = CHILD_FD, .events = POLLIN }, { .fd = h->child_fd, .events = POLLIN } };
 
     for (;;) {
-        int n = poll(fds, 2, POLL_DATABASE_MS);
+        int n = poll(fds, 2, scan_holder_look_ms);
         if (n < 0 && errno != EINTR)
             return;
         if (n > 0 && fds[1].revents != 0)
             reap(h);
         if (n > 0 && fds[0].revents != 0 && !on_front(h))
             return;
-        if (now_ms() - h->looked_ms >= POLL_DATABASE_MS) {
+        if (now_ms() - h->looked_ms >= scan_holder_look_ms) {
             h->looked_ms = now_ms();
             look_at_database(h);
         }

@@ -694,7 +694,7 @@ void scan_cancel(struct scan_job **jp)
 
 static void describe_generation(const struct generation *g, const char *place, struct buf *to)
 {
-    buf_printf(to, "scan %s: generation=%u engine=%s signatures=%llu workers=%zu idle=%zu", place, g->number,
+    buf_printf(to, "scan %s: generation=%u holder=%d engine=%s signatures=%llu workers=%zu idle=%zu", place, g->number, g->holder != NULL ? child_pid(g->holder) : -1,
                g->ready ? "ready" : g->refused ? "none" : "loading", (unsigned long long)g->signatures, child_pool_live(g->pool),
                child_pool_idle(g->pool));
     if (g->why[0] != '\0')

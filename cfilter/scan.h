@@ -56,6 +56,7 @@ void scan_cancel(struct scan_job **job);                  /* fn does not run */
 /* Lines for `gatepostctl status`: generation, signatures, workers, counters. */
 void scan_describe(const struct scan *s, struct buf *to);
 
+extern int scan_holder_look_ms;                           /* how often a holder looks at the database folder; tests shorten it */
 int scan_holder_run(int argc, char **argv);               /* child role "scan-holder" */
 
 #endif
