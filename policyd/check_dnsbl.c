@@ -1,0 +1,357 @@
+/* check_dnsbl.c - the client, its HELO name or the sender's domain in DNS lists, with weights.
+ *
+ * All lists are asked at once, each with its own deadline; what does not answer, or answers nonsense, scores nothing.  A list's reason
+ * (TXT) is asked for when it has listed somebody, and comes into the reply if it is there in time.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "lib/base/buf.h"
+#include "lib/proto/domain.h"
+#include "lib/proto/oneline.h"
+#include "policyd/check.h"
+#include "policyd/dnsbl_health.h"
+
+enum { REASON_MAX = 200, CODES_SHOWN = 6 };
+
+enum ask_state { ASK_OPEN, ASK_HELD, ASK_TEXT, ASK_CLOSED };
+
+/* One question of one request to one list. */
+struct ask {
+    struct check_run *run;
+    const struct dnsbl_rule *rule;
+    enum ask_state state;
+    struct dnsc_query *query;            /* of the listing, then of its reason */
+    struct dnsbl_waiter waiter;          /* ASK_HELD: for the list's first test */
+    struct finding *finding;
+    const char *codes;
+    bool hold;
+    bool asking_reason;                  /* inside ask_reason: its answer came at once, listed() goes on */
+};
+
+struct dnsbl_run {
+    struct ask *asks;
+    size_t n;
+    bool starting;
+};
+
+static struct finding finding_of(const struct ask *ask, enum finding_kind kind, const char *saw)
+{
+    return (struct finding){ .name = ask->rule->set->name, .kind = kind, .mode = ask->rule->mode, .saw = saw };
+}
+
+/* ---- what is still open ---- */
+
+/* Tells the decision what open questions may still add; true when none is under way any more. */
+static bool tell_pending(struct check_run *run)
+{
+    const struct dnsbl_run *st = run->state;
+    struct decide_pending pending = { .low = 0 };
+    bool idle = true;
+
+    for (size_t i = 0; i < st->n; i++) {
+        const struct ask *ask = &st->asks[i];
+        double weight = ask->rule->set->weight;
+
+        if (ask->state == ASK_CLOSED)
+            continue;
+        idle = false;
+        if (ask->state == ASK_TEXT)
+            continue;
+        if (weight < 0)
+            pending.would_low += weight;
+        else
+            pending.would_high += weight;
+        if (ask->rule->mode == MODE_ENFORCE && weight < 0)
+            pending.low += weight;
+        else if (ask->rule->mode == MODE_ENFORCE)
+            pending.high += weight;
+    }
+    check_pending(run, &pending);
+    return idle;
+}
+
+static void step(struct check_run *run)
+{
+    const struct dnsbl_run *st = run->state;
+
+    if (st->starting)
+        return;
+    if (tell_pending(run))
+        check_done(run);
+    else
+        check_step(run);
+}
+
+/* ---- the reason ---- */
+
+/* The list's words, in one printable line, with its public name where they hold the zone (which may hold a customer's key). */
+static const char *reason(struct ask *ask, span text)
+{
+    span zone = dnsbl_health_zone(ask->rule->health);
+    char *out = arena_alloc(ask->run->arena, REASON_MAX + 1);
+    struct buf clean;
+    size_t n;
+
+    buf_init(&clean, 4096);
+    for (size_t at = 0; at < text.n;) {
+        if (zone.n > 0 && span_starts_nocase(span_from(text, at), zone)) {
+            buf_append_str(&clean, ask->rule->set->name);
+            at += zone.n;
+        } else {
+            buf_append_char(&clean, text.p[at++]);
+        }
+    }
+    n = oneline_ascii(buf_span(&clean), out, REASON_MAX);
+    out[n] = '\0';
+    buf_free(&clean);
+    return n > 0 ? out : NULL;
+}
+
+static void reason_answered(const struct dnsc_answer *a, void *arg)
+{
+    struct ask *ask = arg;
+    const char *text = a->outcome == DNSC_FOUND && a->n > 0 ? reason(ask, a->records[0].text) : NULL;
+
+    ask->query = NULL;
+    ask->state = ASK_CLOSED;
+    check_text(ask->run, ask->finding, text);
+    if (!ask->asking_reason)
+        step(ask->run);
+}
+
+static bool query_name(const struct ask *ask, char text[DNSBL_NAME_MAX], span *name_out)
+{
+    const struct request *r = ask->run->req;
+    span zone = dnsbl_health_zone(ask->rule->health), normal;
+    char domain[DOMAIN_TEXT_MAX];
+
+    if (ask->rule->set->kind == DNSBL_CLIENT)
+        return r->client_plain && dnsbl_query_address(&r->client, zone, text, name_out);
+    if (domain_normalise(ask->rule->set->kind == DNSBL_HELO ? r->helo : r->sender_domain, domain, &normal) != DOMAIN_OK)
+        return false;
+    return domain_is_fqdn(normal) && dnsbl_query_domain(normal, zone, text, name_out);
+}
+
+static void ask_reason(struct ask *ask)
+{
+    char text[DNSBL_NAME_MAX];
+    span name;
+
+    ask->state = ASK_TEXT;
+    ask->asking_reason = true;
+    if (query_name(ask, text, &name))    /* it could be made for the listing */
+        dnsc_ask(ask->run->rules->resolver->dnsc, name, DNSC_TXT, ask->rule->set->timeout_ms, reason_answered, ask, &ask->query);
+    ask->asking_reason = false;
+}
+
+/* ---- the listing ---- */
+
+static void listed(struct ask *ask)
+{
+    struct finding f = finding_of(ask, FINDING_HIT, ask->codes);
+    bool wants_reason = ask->rule->set->weight > 0;
+
+    f.points = ask->rule->set->weight;
+    f.listing = true;
+    f.text_pending = wants_reason;
+    ++*ask->run->services->count.dns_listed;
+    ask->state = ASK_CLOSED;
+    ask->finding = check_report(ask->run, &f);
+    if (wants_reason && ask->finding != NULL)
+        ask_reason(ask);
+    step(ask->run);
+}
+
+static void closed(struct ask *ask, enum finding_kind kind, const char *saw)
+{
+    struct finding f = finding_of(ask, kind, saw);
+
+    ask->state = ASK_CLOSED;
+    check_report(ask->run, &f);
+    step(ask->run);
+}
+
+/* The list's first test has ended while its answer was held. */
+static void test_ended(void *arg)
+{
+    struct ask *ask = arg;
+
+    if (dnsbl_health_state(ask->rule->health) == DNSBL_UP)
+        listed(ask);
+    else
+        closed(ask, FINDING_UNKNOWN, "listed, but the list has not passed its test");
+}
+
+static const char *codes_text(struct arena *arena, const struct dnsc_answer *a)
+{
+    char text[CODES_SHOWN * IPADDR_TEXT_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < a->n && i < CODES_SHOWN; i++) {
+        char one[IPADDR_TEXT_MAX];
+        size_t len;
+
+        ipaddr_format(&a->records[i].addr, one);
+        len = strlen(one);
+        if (i > 0)
+            text[n++] = ',';
+        memcpy(text + n, one, len);
+        n += len;
+    }
+    return arena_str(arena, span_of(text, n));
+}
+
+/* A refusal among several codes spoils them all. */
+static enum dnsbl_verdict classify(const struct ask *ask, const struct dnsc_answer *a, struct ipaddr *refusal_out)
+{
+    const struct dnsbl_filter *filter = ask->rule->has_filter ? &ask->rule->filter : NULL;
+    enum dnsbl_verdict all = DNSBL_NOT_MATCHED;
+
+    for (size_t i = 0; i < a->n; i++) {
+        enum dnsbl_verdict one = dnsbl_classify(&a->records[i].addr, filter);
+
+        if (one == DNSBL_REFUSED) {
+            *refusal_out = a->records[i].addr;
+            return DNSBL_REFUSED;
+        }
+        if (one == DNSBL_LISTED)
+            all = DNSBL_LISTED;
+    }
+    return all;
+}
+
+static void codes_came(struct ask *ask, const struct dnsc_answer *a)
+{
+    struct counters *count = &ask->run->services->count;
+    struct ipaddr refusal;
+    const char *why;
+
+    ask->codes = codes_text(ask->run->arena, a);
+    switch (classify(ask, a, &refusal)) {
+    case DNSBL_REFUSED:
+        ++*count->dns_refusal;
+        dnsbl_health_refused(ask->rule->health, &refusal);
+        closed(ask, FINDING_UNKNOWN, arena_printf(ask->run->arena, "refused: %s", ask->codes));
+        break;
+    case DNSBL_NOT_MATCHED:
+        ++*count->dns_odd;
+        closed(ask, FINDING_CLEAR, arena_printf(ask->run->arena, "%s, not a code that counts", ask->codes));
+        break;
+    case DNSBL_LISTED:
+        if (!ask->hold) {
+            listed(ask);
+        } else if (dnsbl_health_use(ask->rule->health, &why) != DNSBL_ASK_AND_HOLD) {
+            test_ended(ask);
+        } else {
+            ask->state = ASK_HELD;
+            dnsbl_health_wait(ask->rule->health, &ask->waiter, test_ended, ask);
+        }
+        break;
+    }
+}
+
+static void listing_answered(const struct dnsc_answer *a, void *arg)
+{
+    struct ask *ask = arg;
+    struct counters *count = &ask->run->services->count;
+
+    ask->query = NULL;
+    dnsbl_health_outcome(ask->rule->health, a->outcome, a->from_cache);
+    switch (a->outcome) {
+    case DNSC_FOUND:
+        codes_came(ask, a);
+        break;
+    case DNSC_NXDOMAIN:
+    case DNSC_NODATA:
+        ++*count->dns_clear;
+        closed(ask, FINDING_CLEAR, "not listed");
+        break;
+    case DNSC_TIMEOUT:
+        ++*count->dns_timeout;
+        closed(ask, FINDING_UNKNOWN, "timeout");
+        break;
+    default:
+        ++*count->dns_failed;
+        closed(ask, FINDING_UNKNOWN, dnsc_outcome_name(a->outcome));
+        break;
+    }
+}
+
+/* ---- start and end ---- */
+
+/* Why this list is not asked about this request; NULL when it is. */
+static const char *why_not(struct ask *ask, char text[DNSBL_NAME_MAX], span *name_out)
+{
+    static const char *const nothing[] = { "no client address", "helo is no domain name", "sender has no domain" };
+    const char *why = NULL;
+    enum dnsbl_use use;
+
+    if (ask->rule->mode == MODE_OFF)
+        return "off";
+    use = dnsbl_health_use(ask->rule->health, &why);
+    if (use == DNSBL_DO_NOT_ASK)
+        return why;
+    ask->hold = use == DNSBL_ASK_AND_HOLD;
+    return query_name(ask, text, name_out) ? NULL : nothing[ask->rule->set->kind];
+}
+
+static void ask_list(struct ask *ask)
+{
+    char text[DNSBL_NAME_MAX];
+    span name = { NULL, 0 };
+    const char *skip = why_not(ask, text, &name);
+
+    if (skip != NULL) {
+        struct finding f = finding_of(ask, FINDING_SKIPPED, skip);
+
+        ask->state = ASK_CLOSED;
+        ++*ask->run->services->count.dns_skipped;
+        check_report(ask->run, &f);
+        return;
+    }
+    dnsc_ask(ask->run->rules->resolver->dnsc, name, DNSC_A, ask->rule->set->timeout_ms, listing_answered, ask, &ask->query);
+}
+
+static void dnsbl_start(struct check_run *run)
+{
+    const struct rules *rules = run->rules;
+    struct dnsbl_run *st;
+
+    if (rules->n_dnsbl == 0)
+        return check_done(run);
+    if (run->req->exempt) {
+        check_skip(run, "dnsbl", MODE_ENFORCE, request_exempt_why(run->req));
+        return check_done(run);
+    }
+    st = run->state = arena_alloc(run->arena, sizeof(*st));
+    st->asks = arena_alloc(run->arena, rules->n_dnsbl * sizeof(*st->asks));
+    st->n = rules->n_dnsbl;
+    st->starting = true;
+    for (size_t i = 0; i < st->n; i++) {
+        st->asks[i].run = run;
+        st->asks[i].rule = &rules->dnsbl[i];
+    }
+    for (size_t i = 0; i < st->n; i++)
+        ask_list(&st->asks[i]);          /* cached answers come inside */
+    st->starting = false;
+    step(run);
+}
+
+static void dnsbl_cancel(struct check_run *run)
+{
+    struct dnsbl_run *st = run->state;
+
+    for (size_t i = 0; st != NULL && i < st->n; i++) {
+        struct ask *ask = &st->asks[i];
+
+        dnsc_cancel(&ask->query);
+        dnsbl_health_unwait(&ask->waiter);
+        if (ask->state == ASK_OPEN || ask->state == ASK_HELD) {
+            struct finding f = finding_of(ask, FINDING_UNKNOWN, run->overdue ? "no answer in time" : "not waited for");
+
+            check_report(run, &f);
+        }
+        ask->state = ASK_CLOSED;
+    }
+}
+
+const struct check check_dnsbl = { .name = "dnsbl", .stage = CHECK_FACTS, .start = dnsbl_start, .cancel = dnsbl_cancel };

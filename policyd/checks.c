@@ -1,0 +1,9 @@
+/* checks.c - the table of checks.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/check.h"
+
+extern const struct check check_access, check_spoof, check_dnsbl, check_ratelimit;
+
+const struct check *const all_checks[] = { &check_access, &check_spoof, &check_dnsbl, &check_ratelimit, NULL };

@@ -1,0 +1,144 @@
+/* handover.c - what is remembered of a message between its first recipient and its data, and the field that tells cfilter.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/handover.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/alloc.h"
+#include "lib/base/lru.h"
+
+/* Postfix gives up on a silent client after 300 s a command (smtpd_timeout); a message of many recipients may take longer. */
+#define MESSAGE_KEEP_MS HOURS(1)
+
+struct handover_memory {
+    struct lru *messages;      /* instance NUL client -> struct message * */
+};
+
+static void forget(void *value)
+{
+    message_unref(value);
+}
+
+struct handover_memory *handover_memory_new(size_t max_messages)
+{
+    struct handover_memory *m = xcalloc(1, sizeof(*m));
+
+    m->messages = lru_new(max_messages, sizeof(struct message *), forget);
+    return m;
+}
+
+void handover_memory_free(struct handover_memory **m)
+{
+    if (*m == NULL)
+        return;
+    lru_free(&(*m)->messages);
+    free(*m);
+    *m = NULL;
+}
+
+size_t handover_memory_count(const struct handover_memory *m)
+{
+    return lru_count(m->messages);
+}
+
+struct message *message_ref(struct message *msg)
+{
+    msg->refs++;
+    return msg;
+}
+
+void message_unref(struct message **msg)
+{
+    struct message *gone = *msg;
+
+    *msg = NULL;
+    if (gone == NULL || --gone->refs > 0)
+        return;
+    free(gone->hits);
+    free(gone);
+}
+
+/* The key of a request in the memory; n == 0 when there is none. */
+static size_t message_key(const struct request *r, char *key, size_t size)
+{
+    span instance = request_attr(r, POLICY_INSTANCE);
+    span client = request_attr(r, POLICY_CLIENT_ADDRESS);
+
+    if (instance.n == 0 || instance.n + 1 + client.n > size)
+        return 0;
+    memcpy(key, instance.p, instance.n);
+    key[instance.n] = '\0';
+    if (client.n > 0)
+        memcpy(key + instance.n + 1, client.p, client.n);
+    return instance.n + 1 + client.n;
+}
+
+struct message *handover_message(struct handover_memory *m, const struct request *r, int64_t now_ms, int64_t wall_ms)
+{
+    char key[256];
+    size_t n = message_key(r, key, sizeof(key));
+    int64_t expires_ms;
+    struct message **slot, *msg;
+
+    if (n == 0)
+        return NULL;
+    slot = lru_get(m->messages, span_of(key, n), &expires_ms);
+    if (slot != NULL && expires_ms > now_ms)
+        return message_ref(*slot);
+    if (slot != NULL)
+        lru_remove(m->messages, span_of(key, n));
+    msg = xcalloc(1, sizeof(*msg));
+    msg->refs = 2;                       /* the memory's and the caller's */
+    id_make(msg->id, wall_ms);
+    slot = lru_put(m->messages, span_of(key, n), now_ms + MESSAGE_KEEP_MS);
+    *slot = msg;
+    return msg;
+}
+
+/* Is there an entry of that name in "a:1,b:2"? */
+static bool hits_name(span hits, span name)
+{
+    span piece;
+
+    while (span_next(&hits, ',', &piece)) {
+        if (span_eq(span_head(piece, span_rfind(piece, ':')), name))
+            return true;
+    }
+    return false;
+}
+
+void message_add(struct message *msg, struct finding *const *findings, size_t n, double score)
+{
+    if (score > msg->score)
+        msg->score = score;
+    for (size_t i = 0; i < n; i++) {
+        const struct finding *f = findings[i];
+        char entry[160];
+        size_t have = msg->hits != NULL ? strlen(msg->hits) : 0;
+        int len;
+
+        if (f->kind != FINDING_HIT || f->mode != MODE_ENFORCE || f->points == 0)
+            continue;
+        if (msg->hits != NULL && hits_name(span_of(msg->hits, have), span_str(f->name)))
+            continue;
+        len = snprintf(entry, sizeof(entry), "%s%s:%g", have > 0 ? "," : "", f->name, f->points);
+        if (len < 0 || (size_t)len >= sizeof(entry) || have + (size_t)len > HANDOVER_HITS_MAX)
+            continue;                    /* the score still counts it */
+        msg->hits = xrealloc(msg->hits, have + (size_t)len + 1);
+        memcpy(msg->hits + have, entry, (size_t)len + 1);
+    }
+}
+
+void message_field(const struct message *msg, const struct request *r, int64_t wall_ms, const struct handover_key *key, struct buf *to)
+{
+    struct handover h = { .time_s = wall_ms / 1000, .score = msg->score, .trusted = r->exempt, .msg_class = "default" };
+
+    memcpy(h.id, msg->id, sizeof(h.id));
+    snprintf(h.client, sizeof(h.client), "%s", r->client_text);
+    snprintf(h.hits, sizeof(h.hits), "%s", msg->hits != NULL ? msg->hits : "");
+    snprintf(h.login, sizeof(h.login), "%.*s", SPAN_ARG(r->login));
+    handover_write(&h, request_attr(r, POLICY_SENDER), key, to);
+}

@@ -1,0 +1,45 @@
+/* handover.h - what is remembered of a message between its first recipient and its data, and the field that tells cfilter.
+ *
+ * A message is one MAIL transaction, known by Postfix' `instance` (with the client's address, in case several hosts ask).  Its id is
+ * made at its first recipient; every decision about the message and the hand-over carry that same id, so that the lines of policyd
+ * and cfilter about one message are found together.
+ * Memory:    bounded in number and time; a message that was forgotten gets a new id and an empty score, never a refusal.
+ * Ownership: messages are counted; who holds one across a turn of the loop keeps a reference.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_POLICYD_HANDOVER_H
+#define GATEPOST_POLICYD_HANDOVER_H
+
+#include "lib/app/handover.h"
+#include "policyd/check.h"
+#include "policyd/request.h"
+
+enum { HANDOVER_HITS_MAX = 500 };
+
+struct message {
+    unsigned refs;
+    char id[ID_TEXT];
+    double score;              /* the highest of its recipients */
+    char *hits;                /* "zen:5,helo:2.5": every enforced hit with points of any recipient, each once; NULL: none */
+    uint64_t charged;          /* bit i: message limit i of the rules `charged_serial` was charged */
+    uint64_t charged_serial;
+    bool handed_over;
+};
+
+struct handover_memory;
+
+struct handover_memory *handover_memory_new(size_t max_messages);
+void handover_memory_free(struct handover_memory **m);
+size_t handover_memory_count(const struct handover_memory *m);
+
+/* The message of a request, made if it is new; a reference for the caller.  NULL for a request without an instance. */
+struct message *handover_message(struct handover_memory *m, const struct request *r, int64_t now_ms, int64_t wall_ms);
+struct message *message_ref(struct message *msg);
+void message_unref(struct message **msg);
+
+/* Adds what one decision found. */
+void message_add(struct message *msg, struct finding *const *findings, size_t n, double score);
+/* "X-Gatepost: ..." for a request at DATA. */
+void message_field(const struct message *msg, const struct request *r, int64_t wall_ms, const struct handover_key *key, struct buf *to);
+
+#endif

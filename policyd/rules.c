@@ -1,0 +1,334 @@
+/* rules.c - the policy section of the settings as the checks use it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/rules.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/alloc.h"
+#include "lib/store/store.h"
+#include "policyd/dnsbl_health.h"
+
+/* ---- limits ---- */
+
+static const struct { span word; enum limit_part part; } part_words[] = {
+    { { "client", 6 }, PART_CLIENT },
+    { { "sender", 6 }, PART_SENDER },
+    { { "sender_domain", 13 }, PART_SENDER_DOMAIN },
+    { { "sasl_username", 13 }, PART_SASL_USERNAME },
+    { { "recipient", 9 }, PART_RECIPIENT },
+    { { "recipient_domain", 16 }, PART_RECIPIENT_DOMAIN },
+    { { "helo", 4 }, PART_HELO },
+    { { "all", 3 }, PART_ALL },
+};
+
+bool limit_part_parse(span word, struct limit_key_part *out)
+{
+    size_t slash = span_find(word, '/');
+    span base = span_head(word, slash);
+    uint64_t prefix = 32;
+
+    if (slash < word.n && (!span_to_u64(span_from(word, slash + 1), &prefix) || prefix < 1 || prefix > 32))
+        return false;
+    for (size_t i = 0; i < sizeof(part_words) / sizeof(part_words[0]); i++) {
+        if (!span_eq(base, part_words[i].word))
+            continue;
+        if (slash < word.n && part_words[i].part != PART_CLIENT)
+            return false;
+        /* An IPv6 site has a /64 at least (RFC 6177): single addresses are no sender to count by. */
+        *out = (struct limit_key_part){ .part = part_words[i].part, .prefix4 = (unsigned)prefix, .prefix6 = 64 };
+        return true;
+    }
+    return false;
+}
+
+static const struct set_limit *limit_at(const struct settings *set, size_t i)
+{
+    return (const struct set_limit *)set->policy.limits.v + i;
+}
+
+static const struct set_dnsbl *dnsbl_at(const struct settings *set, size_t i)
+{
+    return (const struct set_dnsbl *)set->policy.dnsbl.v + i;
+}
+
+/* ---- checks of a whole configuration ---- */
+
+static bool zone_fits(span zone)
+{
+    char text[DNSBL_NAME_MAX];
+    struct ipaddr longest = { .family = 6 };
+    span name;
+
+    return dnsbl_query_address(&longest, zone, text, &name);
+}
+
+static void check_dnsbl_set(const struct settings *set, size_t i, struct conf_errors *errors)
+{
+    struct errtext err = { .text = "" };
+    struct buf zone;
+    char path[64];
+
+    snprintf(path, sizeof(path), "policy.dnsbl[%zu]", i);
+    buf_init(&zone, DNSBL_NAME_MAX);
+    if (settings_dnsbl_zone(dnsbl_at(set, i), &zone, &err) < 0)
+        settings_error(set, errors, path, "%s", err.text);
+    else if (!zone_fits(buf_span(&zone)))        /* the zone stays unsaid: it may hold a key */
+        settings_error(set, errors, path, "has a zone too long for an IPv6 address before it");
+    if (zone.base != NULL)
+        explicit_bzero(zone.base, zone.cap);
+    buf_free(&zone);
+}
+
+static void check_limit(const struct settings *set, size_t i, struct conf_errors *errors)
+{
+    const struct set_limit *limit = limit_at(set, i);
+    struct limit_key_part part;
+    char path[64];
+
+    snprintf(path, sizeof(path), "policy.limits[%zu].key", i);
+    if (limit->key.n > LIMIT_PARTS_MAX)
+        settings_error(set, errors, path, "has %zu parts, at most %d are joined", limit->key.n, LIMIT_PARTS_MAX);
+    for (size_t k = 0; k < limit->key.n; k++) {
+        if (!limit_part_parse(span_str(limit->key.v[k]), &part))
+            settings_error(set, errors, path, "\"%.80s\" is no key of a limit", limit->key.v[k]);
+    }
+}
+
+bool rules_check(const struct settings *set, struct conf_errors *errors)
+{
+    size_t before = conf_errors_count(errors);
+
+    if (set->policy.dnsbl.n > RULES_DNSBL_MAX)
+        settings_error(set, errors, "policy.dnsbl", "has %zu lists, at most %d are asked", set->policy.dnsbl.n, RULES_DNSBL_MAX);
+    if (set->policy.limits.n > STORE_LIMITS_MAX)
+        settings_error(set, errors, "policy.limits", "has %zu limits, at most %d are counted", set->policy.limits.n, STORE_LIMITS_MAX);
+    for (size_t i = 0; i < set->policy.dnsbl.n; i++)
+        check_dnsbl_set(set, i, errors);
+    for (size_t i = 0; i < set->policy.limits.n; i++)
+        check_limit(set, i, errors);
+    return conf_errors_count(errors) == before;
+}
+
+/* ---- lists ---- */
+
+static bool make_list(struct rules *r, struct dnsbl_rule *rule, const struct set_dnsbl *set, struct dnsbl_healths *lists, struct errtext *err)
+{
+    struct buf zone;
+    bool ok;
+
+    rule->set = set;
+    rule->mode = mode_effective((int)r->mode, set->mode);
+    rule->has_filter = set->returns != NULL && set->returns[0] != '\0';
+    buf_init(&zone, DNSBL_NAME_MAX);
+    ok = (!rule->has_filter || dnsbl_filter_parse(span_str(set->returns), &rule->filter, err)) && settings_dnsbl_zone(set, &zone, err) == 0;
+    if (ok)
+        rule->health = dnsbl_health_of(lists, set->name, buf_span(&zone), (enum dnsbl_kind)set->kind);
+    else
+        errtext_prefix(err, "dnsbl %s", set->name);
+    if (zone.base != NULL)
+        explicit_bzero(zone.base, zone.cap);
+    buf_free(&zone);
+    return ok;
+}
+
+static bool make_lists(struct rules *r, struct dnsbl_healths *lists, struct errtext *err)
+{
+    size_t n = r->set->policy.dnsbl.n;
+
+    r->dnsbl = arena_alloc(r->arena, n * sizeof(*r->dnsbl));
+    for (size_t i = 0; i < n; i++) {
+        if (!make_list(r, &r->dnsbl[i], dnsbl_at(r->set, i), lists, err))
+            return false;
+        r->n_dnsbl = i + 1;
+    }
+    return true;
+}
+
+/* ---- resolver ---- */
+
+static bool same_servers(const struct conf_strings *a, const struct conf_strings *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        if (strcmp(a->v[i], b->v[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void resolver_unref(struct resolver **rp)
+{
+    struct resolver *r = *rp;
+
+    *rp = NULL;
+    if (r == NULL || --r->refs > 0)
+        return;
+    dnsc_free(&r->dnsc);
+    free(r);
+}
+
+static bool make_resolver(struct rules *r, struct loop *loop, const struct rules *old, struct errtext *err)
+{
+    const struct conf_strings *servers = &r->set->policy.dns.servers;
+    const char **list = arena_alloc(r->arena, (servers->n + 1) * sizeof(*list));
+    struct dnsc_settings ds = { .servers = servers->n > 0 ? list : NULL };
+
+    if (r->set->policy.dnsbl.n == 0)
+        return true;
+    if (old != NULL && old->resolver != NULL && same_servers(servers, &old->set->policy.dns.servers)) {
+        r->resolver = old->resolver;
+        r->resolver->refs++;
+        return true;
+    }
+    for (size_t i = 0; i < servers->n; i++)
+        list[i] = servers->v[i];
+    r->resolver = xcalloc(1, sizeof(*r->resolver));
+    r->resolver->refs = 1;
+    r->resolver->dnsc = dnsc_new(loop, &ds, err);
+    if (r->resolver->dnsc != NULL)
+        return true;
+    errtext_prefix(err, "DNS");
+    free(r->resolver);
+    r->resolver = NULL;
+    return false;
+}
+
+/* ---- networks ---- */
+
+/* The nets of named networks, and own (may be NULL). */
+static const struct conf_nets **nets_of(struct rules *r, const struct conf_strings *lists, const struct conf_nets *own, size_t *n_out)
+{
+    const struct conf_nets **nets = arena_alloc(r->arena, (lists->n + 1) * sizeof(*nets));
+    size_t n = 0;
+
+    if (own != NULL && own->n > 0)
+        nets[n++] = own;
+    for (size_t i = 0; i < lists->n; i++) {
+        const struct conf_nets *named = settings_network(r->set, lists->v[i]);
+
+        if (named != NULL)           /* settings_load has complained of names that are not there */
+            nets[n++] = named;
+    }
+    *n_out = n;
+    return nets;
+}
+
+static void make_access(struct rules *r, const struct set_access_rule *set, struct access_rule *rule)
+{
+    rule->mode = mode_effective((int)r->mode, set->mode);
+    rule->nets = nets_of(r, &set->lists, &set->clients, &rule->n);
+}
+
+/* ---- limits ---- */
+
+static enum wish wish_of(int action)
+{
+    switch (action) {
+    case ACTION_REJECT:
+        return WISH_REJECT;
+    case ACTION_DUNNO:
+    case ACTION_OK:
+        return WISH_NONE;
+    default:
+        return WISH_DEFER;
+    }
+}
+
+static void make_limit(struct rules *r, const struct set_limit *set, size_t index)
+{
+    struct limit_rule *limit = &r->limits[r->n_limits++];
+
+    limit->set = set;
+    limit->mode = mode_effective((int)r->mode, set->mode);
+    limit->wish = wish_of(set->action);
+    limit->finding = arena_printf(r->arena, "limit:%s", set->name);
+    limit->index = index;
+    for (size_t i = 0; i < set->key.n && limit->n_parts < LIMIT_PARTS_MAX; i++) {
+        if (limit_part_parse(span_str(set->key.v[i]), &limit->parts[limit->n_parts]))
+            limit->n_parts++;
+    }
+}
+
+/* Enforced limits first: they are decided together, apart from those that only observe. */
+static void make_limits(struct rules *r)
+{
+    size_t n = r->set->policy.limits.n;
+
+    r->limits = arena_alloc(r->arena, n * sizeof(*r->limits));
+    for (size_t i = 0; i < n; i++) {
+        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_ENFORCE)
+            make_limit(r, limit_at(r->set, i), i);
+    }
+    r->n_enforced_limits = r->n_limits;
+    for (size_t i = 0; i < n; i++) {
+        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_OBSERVE)
+            make_limit(r, limit_at(r->set, i), i);
+    }
+}
+
+/* ---- life ---- */
+
+static const char *handover_key_path(struct rules *r)
+{
+    const char *file = r->set->handover.key_file;
+
+    if (file != NULL && file[0] != '\0')
+        return file;
+    return arena_printf(r->arena, "%s/handover.key", r->set->process.state_directory);
+}
+
+/* Without a cfilter nobody would take the field out again. */
+static bool make_handover(struct rules *r, bool serving, struct errtext *err)
+{
+    const char *reinject = r->set->filter.reinject;
+
+    r->hand_over = serving && reinject != NULL && reinject[0] != '\0';
+    return !r->hand_over || handover_key_load(handover_key_path(r), true, &r->key, err) == 0;
+}
+
+struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_healths *lists, const struct rules *old, bool serving,
+                        struct errtext *err)
+{
+    static uint64_t serial;
+    struct rules *r = xcalloc(1, sizeof(*r));
+
+    r->refs = 1;
+    r->serial = ++serial;
+    r->set = settings_ref(set);
+    r->arena = arena_new(4096);
+    r->mode = mode_effective(set->mode, set->policy.mode);
+    make_access(r, &set->policy.rules.allow, &r->allow);
+    make_access(r, &set->policy.rules.deny, &r->deny);
+    r->spoof.mode = mode_effective((int)r->mode, set->policy.rules.spoof.mode);
+    r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
+    make_limits(r);
+    if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
+        rules_unref(&r);
+    return r;
+}
+
+struct rules *rules_ref(struct rules *r)
+{
+    r->refs++;
+    return r;
+}
+
+void rules_unref(struct rules **rp)
+{
+    struct rules *r = *rp;
+
+    *rp = NULL;
+    if (r == NULL || --r->refs > 0)
+        return;
+    for (size_t i = 0; i < r->n_dnsbl; i++)
+        dnsbl_health_unref(&r->dnsbl[i].health);
+    resolver_unref(&r->resolver);
+    explicit_bzero(&r->key, sizeof(r->key));
+    arena_free(&r->arena);
+    settings_unref(&r->set);
+    free(r);
+}

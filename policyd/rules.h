@@ -1,0 +1,93 @@
+/* rules.h - the policy section of the settings as the checks use it: parsed, resolved, with what outlives a reload beside it.
+ *
+ * Immutable once made, and counted: a decision under way keeps the rules it began with; a reload puts new ones beside them.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_POLICYD_RULES_H
+#define GATEPOST_POLICYD_RULES_H
+
+#include "lib/app/handover.h"
+#include "lib/net/dnsc.h"
+#include "lib/proto/dnsbl.h"
+#include "lib/settings/settings.h"
+#include "policyd/decide.h"
+
+struct dnsbl_health;
+struct dnsbl_healths;
+
+enum { RULES_DNSBL_MAX = 48, LIMIT_PARTS_MAX = 6 };
+
+struct access_rule {
+    enum mode mode;
+    const struct conf_nets **nets;       /* the rule's own and those of the named networks */
+    size_t n;
+};
+
+struct spoof_rule {
+    enum mode mode;
+    const struct conf_nets **partners;
+    size_t n;
+};
+
+struct dnsbl_rule {
+    const struct set_dnsbl *set;
+    enum mode mode;
+    bool has_filter;                     /* false: the default filter */
+    struct dnsbl_filter filter;          /* which answers are a listing */
+    struct dnsbl_health *health;         /* also knows the zone */
+};
+
+enum limit_part { PART_CLIENT, PART_SENDER, PART_SENDER_DOMAIN, PART_SASL_USERNAME, PART_RECIPIENT, PART_RECIPIENT_DOMAIN, PART_HELO, PART_ALL };
+
+struct limit_key_part {
+    enum limit_part part;
+    unsigned prefix4, prefix6;           /* PART_CLIENT */
+};
+
+struct limit_rule {
+    const struct set_limit *set;
+    enum mode mode;
+    enum wish wish;                      /* WISH_NONE: only told */
+    const char *finding;                 /* "limit:NAME" */
+    struct limit_key_part parts[LIMIT_PARTS_MAX];
+    size_t n_parts;
+    size_t index;                        /* among all limits: its bit in a message's `charged` */
+};
+
+/* A resolver that several sets of rules may use, each for as long as it lives. */
+struct resolver {
+    unsigned refs;
+    struct dnsc *dnsc;
+};
+
+struct rules {
+    unsigned refs;
+    uint64_t serial;                     /* no two sets of rules have the same */
+    struct settings *set;                /* a reference */
+    struct arena *arena;
+    enum mode mode;                      /* of policyd as a whole */
+    struct access_rule allow, deny;
+    struct spoof_rule spoof;
+    struct dnsbl_rule *dnsbl;
+    size_t n_dnsbl;
+    struct limit_rule *limits;           /* enforced ones first */
+    size_t n_limits, n_enforced_limits;
+    struct resolver *resolver;           /* NULL: no list is named */
+    bool hand_over;                      /* a cfilter stands behind: it is told what is known of a message */
+    struct handover_key key;
+};
+
+/* What can be said about a policy section beyond its syntax; false when any error was added. */
+bool rules_check(const struct settings *set, struct conf_errors *errors);
+/* Makes rules of settings that passed rules_check.  NULL with err when the environment fails (a key file, resolv.conf).
+ * `lists` keeps the lists' health over a reload; `old` (may be NULL) lends its resolver when the servers are the same.
+ * serving: messages will be handed over, so the key is needed (and made at the first start). */
+struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_healths *lists, const struct rules *old, bool serving,
+                        struct errtext *err);
+struct rules *rules_ref(struct rules *r);
+void rules_unref(struct rules **r);
+
+/* "client/24", "sender", ...; false when there is no such key. */
+bool limit_part_parse(span word, struct limit_key_part *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* services.h - what the checks of policyd share beyond one request.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_POLICYD_SERVICES_H
+#define GATEPOST_POLICYD_SERVICES_H
+
+#include "lib/app/events.h"
+#include "lib/app/stats.h"
+#include "lib/net/loop.h"
+#include "lib/store/store.h"
+
+struct limit_local;
+struct handover_memory;
+struct eval;
+
+/* Plain numbers: ++ is the hot path.  counters_init binds them to the daemon's stats. */
+struct counters {
+    uint64_t *requests, *passed, *deferred, *rejected, *observed, *dunno, *handed_over;
+    uint64_t *overdue, *junk, *store_down, *findings_lost;
+    uint64_t *dns_listed, *dns_clear, *dns_timeout, *dns_failed, *dns_refusal, *dns_odd, *dns_skipped;
+    uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed;
+};
+
+struct services {
+    struct loop *loop;
+    struct store *store;              /* NULL: none here (an explanation without a running daemon) */
+    struct limit_local *local;        /* counts while the store is down */
+    struct handover_memory *messages;
+    struct events *events;            /* NULL: none */
+    struct counters count;
+    struct buf answer, field;         /* the line being written */
+    struct eval *idle_evals;          /* kept for the next request */
+    size_t idle_evals_n;
+};
+
+/* Binds the counters to the daemon's stats; s may be NULL: they then count for nobody. */
+void counters_init(struct counters *c, struct stats *s);
+/* Tables and buffers; store and events are set by the caller.  services_close frees what services_open made. */
+void services_open(struct services *s, struct loop *l, struct stats *stats);
+void services_close(struct services *s);
+
+#endif

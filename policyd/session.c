@@ -1,0 +1,244 @@
+/* session.c - connections of Postfix' smtpd.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/session.h"
+
+#include <stdlib.h>
+
+#include "lib/app/log.h"
+#include "lib/base/alloc.h"
+#include "lib/net/stream.h"
+#include "lib/proto/policy.h"
+
+enum {
+    IN_LIMIT = POLICY_REQUEST_MAX + 1,
+    OUT_LIMIT = 128 * 1024,
+    OUT_FULL = 32 * 1024,                /* unread answers: no further request is judged before the peer reads */
+};
+#define SWEEP_MS        SECONDS(30)
+#define IDLE_MS         HOURS(1)         /* Postfix closes after 300 s; this is for peers that vanished without a word */
+#define HALF_REQUEST_MS SECONDS(60)      /* smtpd writes a request at once */
+#define LAST_WORDS_MS   SECONDS(5)
+
+struct session {
+    struct sessions *all;
+    struct session *next, **link;
+    void *from;
+    struct stream *stream;
+    struct policy_parser parser;
+    struct serving serving;
+    int64_t last_ms;                     /* when something last happened */
+    bool under_way;                      /* a request is judged */
+    bool in_step;                        /* answers that come at once must not recurse */
+    bool eof;                            /* the peer sends no more, but may still read */
+};
+
+static void session_step(struct session *s);
+
+static void session_free(struct session *s)
+{
+    struct sessions *all = s->all;
+
+    if (s->under_way)
+        all->busy--;
+    serve_cancel(&s->serving);
+    *s->link = s->next;
+    if (s->next != NULL)
+        s->next->link = s->link;
+    all->n--;
+    if (all->gone != NULL)
+        all->gone(s->from, all->gone_arg);
+    free(s);
+}
+
+static void session_close(struct session *s)
+{
+    if (stream_out_pending(s->stream) > 0)
+        stream_close_drained(&s->stream, LAST_WORDS_MS);
+    else
+        stream_close(&s->stream);
+    session_free(s);
+}
+
+/* One line a connection; more than a few a second are only counted. */
+static void junk(struct session *s, const char *why)
+{
+    static struct log_fence fence;
+    span head = span_head(stream_in(s->stream), 60);
+    struct logline l;
+
+    ++*s->all->services->count.junk;
+    if (log_fence_pass(&fence, loop_now_ms(s->all->services->loop), 100)) {
+        logline_begin(&l, "policy");
+        logline_str(&l, "peer", span_str(stream_peer(s->stream)));
+        logline_str(&l, "closed", span_str(why));
+        logline_str(&l, "began", head);
+        if (fence.suppressed > 0)
+            logline_int(&l, "others_not_logged", (int64_t)fence.suppressed);
+        logline_emit(&l, LOG_LEVEL_WARNING);
+        fence.suppressed = 0;
+    }
+    session_close(s);
+}
+
+static void on_answer(span answer, void *arg)
+{
+    struct session *s = arg;
+
+    stream_write(s->stream, answer);
+    s->under_way = false;
+    s->all->busy--;
+    s->last_ms = loop_now_ms(s->all->services->loop);
+    if (!s->in_step)
+        session_step(s);
+}
+
+/* The request's bytes move to its own memory, because the buffer may while it is judged. */
+static void judge(struct session *s, const struct policy_request *attrs, size_t used)
+{
+    struct eval *e = eval_take(s->all->services);
+    span in = stream_in(s->stream);
+    const char *copy = arena_dup(e->arena, in.p, used);
+
+    request_take(&e->req, attrs, in.p, copy);
+    stream_consume(s->stream, used);
+    s->under_way = true;
+    s->all->busy++;
+    serve(&s->serving, e, *s->all->rules, on_answer, s);
+}
+
+/* Judges what has come, one request after the other.  s may be gone when it returns. */
+static void session_step(struct session *s)
+{
+    struct policy_request attrs;
+    enum policy_status status = POLICY_MORE;
+    size_t used;
+
+    s->in_step = true;
+    while (!s->under_way && stream_out_pending(s->stream) < OUT_FULL) {
+        status = policy_parse(&s->parser, stream_in(s->stream), POLICY_REQUEST_MAX, &attrs, &used);
+        if (status != POLICY_OK)
+            break;
+        judge(s, &attrs, used);
+    }
+    s->in_step = false;
+    if (s->under_way)
+        return;
+    switch (status) {
+    case POLICY_E_SYNTAX:
+        return junk(s, "not an access request: a line without name=value, or a CR or NUL in it");
+    case POLICY_E_SIZE:
+        return junk(s, "a request over 64 KiB");
+    case POLICY_E_REQUEST:
+        return junk(s, "not request=smtpd_access_policy");
+    case POLICY_OK:
+    case POLICY_MORE:
+        break;
+    }
+    if (stream_out_pending(s->stream) >= OUT_FULL)
+        return;                          /* on_drained goes on */
+    if (s->eof && stream_in(s->stream).n > 0)
+        return junk(s, "the peer left in the middle of a request");
+    if (s->eof || s->all->draining)
+        session_close(s);
+}
+
+static void on_input(struct stream *stream, void *arg)
+{
+    struct session *s = arg;
+
+    (void)stream;
+    s->last_ms = loop_now_ms(s->all->services->loop);
+    if (!s->under_way && !s->in_step)
+        session_step(s);
+}
+
+static void on_drained(struct stream *stream, void *arg)
+{
+    on_input(stream, arg);
+}
+
+static void on_end(struct stream *stream, enum stream_end end, const char *why, void *arg)
+{
+    struct session *s = arg;
+
+    (void)stream;
+    s->eof = true;
+    if (end == STREAM_EOF && s->under_way)
+        return;                          /* a peer that has closed its sending side may wait for the answer */
+    if (end == STREAM_EOF)
+        return session_step(s);
+    log_debug("policy: peer=%s gone: %s", stream_peer(s->stream), why);
+    stream_close(&s->stream);
+    session_free(s);
+}
+
+static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
+
+static void sweep(void *arg)
+{
+    struct sessions *all = arg;
+    int64_t now_ms = loop_now_ms(all->services->loop);
+    struct session *next;
+
+    for (struct session *s = all->first; s != NULL; s = next) {
+        next = s->next;
+        if (s->under_way)
+            continue;
+        if (stream_in(s->stream).n > 0 && stream_out_pending(s->stream) < OUT_FULL && now_ms - s->last_ms > HALF_REQUEST_MS)
+            junk(s, "half a request, and no more for a minute");
+        else if (now_ms - s->last_ms > IDLE_MS)
+            session_close(s);
+    }
+    if (all->n > 0)
+        loop_timer_start(all->services->loop, &all->sweep, SWEEP_MS, sweep, all);
+}
+
+void sessions_init(struct sessions *all, struct services *services, struct rules **rules)
+{
+    *all = (struct sessions){ .services = services, .rules = rules };
+}
+
+void session_new(struct sessions *all, void *from, int fd)
+{
+    struct session *s = xcalloc(1, sizeof(*s));
+    static const struct stream_limits limits = { .in_limit = IN_LIMIT, .out_limit = OUT_LIMIT };
+
+    s->all = all;
+    s->from = from;
+    s->last_ms = loop_now_ms(all->services->loop);
+    policy_parser_init(&s->parser);
+    s->next = all->first;
+    s->link = &all->first;
+    if (s->next != NULL)
+        s->next->link = &s->next;
+    all->first = s;
+    all->n++;
+    s->stream = stream_new(all->services->loop, fd, limits, &handler, s);
+    if (!loop_timer_active(&all->sweep))
+        loop_timer_start(all->services->loop, &all->sweep, SWEEP_MS, sweep, all);
+}
+
+void sessions_drain(struct sessions *all)
+{
+    struct session *next;
+
+    all->draining = true;
+    for (struct session *s = all->first; s != NULL; s = next) {
+        next = s->next;
+        if (!s->under_way)
+            session_step(s);             /* a request that has come whole is still answered */
+    }
+}
+
+void sessions_close(struct sessions *all)
+{
+    loop_timer_stop(&all->sweep);
+    while (all->first != NULL) {
+        struct session *s = all->first;
+
+        stream_close(&s->stream);
+        session_free(s);
+    }
+}
