@@ -1,6 +1,7 @@
 /* daemon.h - what the three daemons have in common: options, configuration, privileges, reload, drain.
  *
- * -c FILE, -t (check: 0, or 1 with file:line:column messages), -f (foreground, log to stderr), -V; "--child ROLE" and "--ctl-fd N" are internal.
+ * -c FILE, -t (check: 0, or 1 with file:line:column messages), -f (foreground, log to stderr), -V; internal: "--child ROLE", "--ctl-fd N",
+ * and "--ctl-common" with it (the common commands alone: neither ops->prepare nor start nor stop is called).
  * Order of a start: roles, options, settings, bind listeners, ops->prepare (as the starting user), drop privileges, no_new_privs,
  * ops->start, sandbox, READY=1 (sd_notify(3)), loop.
  * SIGHUP: the new file is loaded whole, ops->reload takes it or refuses; refused or broken: the old set stays, the reason is logged.
