@@ -297,7 +297,7 @@ static void on_refused(struct generation *g, span why)
     g->refused = true;
     snprintf(g->why, sizeof g->why, "%.*s", SPAN_ARG(span_head(why, sizeof g->why - 1)));
     if (log_fence_pass(&s->no_engine_fence, loop_now_ms(s->loop), MINUTES(1)))
-        log_error("scan: no virus engine: %s (%s; it is tried again when the database changes)", g->why,
+        log_error("scan: no virus engine: %s (%s)", g->why,
                   old_serves ? "the old one stays" : "messages get 451");
     if (g == s->coming && !s->current->ready)
         take_over(g);
