@@ -32,7 +32,7 @@ struct generation {
     struct child_pool *pool;
     bool ready;
     bool refused;                  /* the holder has said that it has no engine */
-    char why[400];
+    char why[600];
     uint32_t number;               /* of this holder */
     uint64_t signatures;
     size_t owed;                   /* workers that the pool asked for and has not got */
@@ -61,7 +61,7 @@ struct single {
     struct scratch scratch;
     char dir[256];
     uint64_t stamp;
-    char why[400];
+    char why[600];
 };
 
 struct scan {
@@ -331,7 +331,7 @@ static void on_holder_message(struct child *c, span msg, const int *fds, size_t 
 {
     struct generation *g = arg;
     struct wire_in in = { .rest = msg };
-    char why[400];
+    char why[600];
 
     (void)c;
     switch (wire_get_u8(&in)) {
