@@ -1,0 +1,188 @@
+/* cmd_explain.c - what was decided, and why: the records of all three daemons, by time.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "ctl/gatepostctl.h"
+#include "lib/app/id.h"
+#include "lib/base/alloc.h"
+#include "lib/conf/conf_types.h"
+
+enum { REPLY_MOST = 256 * 1024 * 1024, WORDS_MAX = 8 };
+
+struct records { json_t **v; size_t n; };
+
+static void add_lines(struct records *all, span text)
+{
+    span line;
+
+    while (span_next(&text, '\n', &line)) {
+        json_t *record = line.n > 0 ? json_loadb(line.p, line.n, 0, NULL) : NULL;
+
+        if (!json_is_object(record)) {
+            json_decref(record);
+            continue;
+        }
+        all->v = xreallocarray(all->v, all->n + 1, sizeof(json_t *));
+        all->v[all->n++] = record;
+    }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "t"));
+    json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "t"));
+
+    return x < y ? -1 : x > y;
+}
+
+/* Asks one daemon.  false when it could not be asked. */
+static bool ask(struct env *env, const char *daemon, const char *const *words, size_t n, struct records *all)
+{
+    struct errtext err = { .text = "" };
+    struct buf out, complaints;
+    struct reach r;
+    int status;
+
+    if (reach_daemon(env, daemon, REACH_COMMON, &r, &err) != REACHED) {
+        fprintf(stderr, "gatepostctl: gatepost-%s: %s\n", daemon, err.text);
+        return false;
+    }
+    buf_init(&out, REPLY_MOST);
+    buf_init(&complaints, 65536);
+    status = reach_call(&r, words, n, NULL, 0, &out, &complaints, &err);
+    reach_close(&r);
+    add_lines(all, buf_span(&out));
+    if (status < 0)
+        fprintf(stderr, "gatepostctl: gatepost-%s: %s\n", daemon, err.text);
+    else if (complaints.len > 0)
+        fprintf(stderr, "gatepostctl: gatepost-%s: %s", daemon, buf_cstr(&complaints));
+    buf_free(&out);
+    buf_free(&complaints);
+    return status == CTL_OK || status == CTL_NO;
+}
+
+static void print_all(const struct records *all, bool json)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        if (json) {
+            char *text = json_dumps(all->v[i], JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+            printf("%s\n", text != NULL ? text : "");
+            free(text);
+        } else {
+            if (i > 0)
+                printf("\n");
+            show_record(stdout, all->v[i]);
+        }
+    }
+}
+
+static int ask_all(struct env *env, const char *const *words, size_t n, bool json)
+{
+    struct records all = { NULL, 0 };
+    bool whole = true;
+    int status;
+
+    if (env_settings(env) == NULL)
+        return CTL_FAILED;
+    for (size_t i = 0; daemon_names[i] != NULL; i++)
+        whole = ask(env, daemon_names[i], words, n, &all) && whole;
+    if (all.n > 0)
+        qsort(all.v, all.n, sizeof all.v[0], by_time);
+    print_all(&all, json);
+    if (all.n == 0 && whole)
+        fprintf(stderr, "gatepostctl: no record of it (events.keep says how long records are kept; passes are recorded short)\n");
+    status = !whole ? CTL_FAILED : all.n > 0 ? CTL_OK : CTL_NO;
+    for (size_t i = 0; i < all.n; i++)
+        json_decref(all.v[i]);
+    free(all.v);
+    return status;
+}
+
+/* ---- by id ---- */
+
+static int explain_id(struct env *env, const char *given, bool json)
+{
+    const char *words[2] = { "explain", NULL };
+    char id[ID_TEXT];
+
+    if (!id_valid(span_str(given)))
+        return usage_error(&cmd_explain, "\"%s\" is not an id: %d letters and digits, as in the log and in replies", given, (int)ID_LEN);
+    for (size_t i = 0; i <= ID_LEN; i++)
+        id[i] = given[i] >= 'a' && given[i] <= 'z' ? (char)(given[i] - ('a' - 'A')) : given[i];
+    words[1] = id;
+    return ask_all(env, words, 2, json);
+}
+
+/* ---- by what it names ---- */
+
+static bool parse_since(const char *text, int64_t *ms, struct errtext *err)
+{
+    static const struct conf_key row = { .name = "--since", .type = CONF_DURATION };
+    struct arena *arena = arena_new(256);
+    struct conf_scalar_context c = { .arena = arena };
+    int r = conf_scalar_parse(CONF_DURATION, &row, span_str(text), &c, ms, err);
+
+    arena_free(&arena);
+    return r == 0;
+}
+
+/* What is left of argv after the options: 0, or the status to end with. */
+static int find_words(int *argc, char **argv, char **words, size_t *n)
+{
+    static const char *const names[] = { "--rcpt", "--from", "--client", "--address", "--limit" };
+    const char *value, *since = "1h";
+    struct errtext err;
+    bool missing = false;
+    int64_t ms;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (args_value(argc, argv, names[i], &value, &missing))
+            words[(*n)++] = xasprintf("%s=%s", names[i], value);
+    args_value(argc, argv, "--since", &since, &missing);
+    if (missing)
+        return usage_error(&cmd_explain, "an option wants a value");
+    if (!parse_since(since, &ms, &err))
+        return usage_error(&cmd_explain, "--since: %s", err.text);
+    words[(*n)++] = xasprintf("--since=%" PRId64, ms);
+    return CTL_OK;
+}
+
+static int run_explain(struct env *env, int argc, char **argv)
+{
+    char *words[2 + WORDS_MAX] = { xstrdup("events"), xstrdup("find") };
+    bool json = args_flag(&argc, argv, "--json");
+    size_t n = 2;
+    int status = find_words(&argc, argv, words, &n);
+    const char *unknown = args_unknown(&argc, argv);
+
+    if (status != CTL_OK)
+        goto out;
+    if (unknown != NULL)
+        status = usage_error(&cmd_explain, "no option %s", unknown);
+    else if (argc == 2 && n == 3)
+        status = explain_id(env, argv[1], json);
+    else if (argc == 1 && n > 3)
+        status = ask_all(env, (const char *const *)(uintptr_t)words, n, json);
+    else
+        status = usage_error(&cmd_explain, "an id, or what to look for?");
+out:
+    for (size_t i = 0; i < n; i++)
+        free(words[i]);
+    return status;
+}
+
+const struct subcommand cmd_explain = {
+    .name = "explain",
+    .args = "[--json] ID\n[--json] [--rcpt ADDR] [--from ADDR] [--client IP] [--address ADDR] [--since 1h] [--limit N]",
+    .summary = "what was decided about a message, and why",
+    .help = "ID stands in the log and in replies; small letters will do.  Without it, every record that\n"
+            "fits all that is given, of the last hour or --since; --address looks anywhere in a record.\n"
+            "With --json one record a line.  Daemons that do not run are asked too: their records are there.\n"
+            "Exit status: 0 found, 1 nothing there, 2 not all could be asked.",
+    .run = run_explain,
+};
