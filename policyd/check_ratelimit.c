@@ -141,10 +141,12 @@ static bool limit_key(struct check_run *run, const struct limit_rule *rule, span
 
 static const char *retry_text(struct check_run *run, const struct limit_rule *rule, int64_t retry_s)
 {
-    const char *text = rule->set->text != NULL && rule->set->text[0] != '\0' ? rule->set->text : "Rate limit exceeded, try again in %r seconds";
-    const char *mark = strstr(text, "%r");
+    const char *text = rule->set->text;
+    const char *mark;
 
-    if (mark == NULL)
+    if (text == NULL || text[0] == '\0')
+        return arena_printf(run->arena, "Rate limit %s exceeded, try again in %lld seconds", rule->set->name, (long long)retry_s);
+    if ((mark = strstr(text, "%r")) == NULL)
         return text;
     return arena_printf(run->arena, "%.*s%lld%s", (int)(mark - text), text, (long long)retry_s, mark + 2);
 }

@@ -1,4 +1,4 @@
-/* ctl_policy.c - what gatepostctl asks of policyd: `policy explain` and `dnsbl status`.
+/* ctl_policy.c - what gatepostctl asks of policyd: `policy explain`, `dnsbl status` and `dnsbl test`.
  *
  * An explanation goes through the same evaluation as a request of Postfix, dry: limits are looked at and not charged, nothing is
  * remembered, logged or recorded, and it waits for every list instead of stopping when the outcome is certain.
@@ -56,6 +56,15 @@ static void print_answer(struct ctl_request *q, const char *what, const struct p
     buf_free(&line);
 }
 
+static bool limits_looked_at(const struct eval *e)
+{
+    for (size_t i = 0; i < e->n_runs; i++) {
+        if (e->runs[i].check->stage == CHECK_CHARGE)
+            return true;
+    }
+    return false;
+}
+
 static void explained(struct eval *e, void *arg)
 {
     struct explanation *x = arg;
@@ -70,7 +79,7 @@ static void explained(struct eval *e, void *arg)
         print_finding(x->request, e->findings[i]);
     ctl_print(x->request, "score: %g (reject %g, defer %g; 0 is off)%s\n", e->decision.enforced.score, t->reject, t->defer,
               e->overdue ? "; the time was up before every answer had come" : "");
-    if (outcome_refuses(e->decision.enforced.outcome) && e->n_runs > 0 && e->rules->n_limits > 0 && e->stage != EVAL_CHARGE)
+    if (!limits_looked_at(e) && e->rules->n_limits > 0)
         ctl_print(x->request, "limits are looked at only for what nothing else refuses\n");
     if (would.verb != r.verb)
         print_answer(x->request, "would be, if nothing only observed", &would);
@@ -164,8 +173,13 @@ static void run_dnsbl(struct ctl_request *q, void *arg)
     const struct policyd *p = d->state;
     struct buf text;
 
+    if (span_eq(ctl_arg(q, 0), SPAN("test"))) {
+        dnsbl_healths_test(p->lists);
+        ctl_print(q, "tests have begun: see dnsbl status\n");
+        return ctl_finish(&q, EXIT_PASS);
+    }
     if (!span_eq(ctl_arg(q, 0), SPAN("status"))) {
-        ctl_complain(q, "usage: dnsbl status\n");
+        ctl_complain(q, "usage: dnsbl status | dnsbl test\n");
         return ctl_finish(&q, EXIT_USAGE);
     }
     buf_init(&text, 64 * 1024);
@@ -179,6 +193,6 @@ static void run_dnsbl(struct ctl_request *q, void *arg)
 
 const struct ctl_command policy_commands[] = {
     { "policy", "explain NAME=VALUE...", "what policyd would answer to this request, and why", run_policy },
-    { "dnsbl", "status", "whether each DNS list is in use, and why not", run_dnsbl },
+    { "dnsbl", "status | test", "whether each DNS list is in use, and why not; test them now", run_dnsbl },
     { NULL, NULL, NULL, NULL },
 };

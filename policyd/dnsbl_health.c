@@ -352,7 +352,7 @@ void dnsbl_healths_resolver(struct dnsbl_healths *a, struct dnsc *dnsc)
 
 struct dnsbl_health *dnsbl_health_of(struct dnsbl_healths *a, const char *name, span zone, enum dnsbl_kind kind)
 {
-    struct dnsbl_health *h;
+    struct dnsbl_health *h, **at;
 
     for (h = a->first; h != NULL; h = h->next) {
         if (h->kind == kind && span_eq_nocase(span_str(h->zone), zone)) {
@@ -369,8 +369,9 @@ struct dnsbl_health *dnsbl_health_of(struct dnsbl_healths *a, const char *name, 
     h->zone = xspandup(zone);
     h->kind = kind;
     h->since_wall_ms = loop_wall_ms(a->loop);
-    h->next = a->first;
-    a->first = h;
+    for (at = &a->first; *at != NULL; at = &(*at)->next)
+        ;
+    *at = h;
     test_begin(h);
     return h;
 }
@@ -392,6 +393,12 @@ void dnsbl_health_unref(struct dnsbl_health **hp)
     free(h->name);
     free(h->zone);
     free(h);
+}
+
+void dnsbl_healths_test(struct dnsbl_healths *a)
+{
+    for (struct dnsbl_health *h = a->first; h != NULL; h = h->next)
+        test_begin(h);
 }
 
 void dnsbl_healths_print(const struct dnsbl_healths *a, struct buf *to)

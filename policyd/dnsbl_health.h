@@ -61,6 +61,8 @@ void dnsbl_health_refused(struct dnsbl_health *h, const struct ipaddr *code);
 void dnsbl_health_wait(struct dnsbl_health *h, struct dnsbl_waiter *w, void (*fn)(void *arg), void *arg);
 void dnsbl_health_unwait(struct dnsbl_waiter *w);
 
+/* Tests every list now, also those that are off: for whoever has just mended something. */
+void dnsbl_healths_test(struct dnsbl_healths *a);
 /* One line a list: name, state, since when, counts. */
 void dnsbl_healths_print(const struct dnsbl_healths *a, struct buf *to);
 

@@ -8,9 +8,10 @@
 
 #include "lib/base/alloc.h"
 #include "lib/base/lru.h"
+#include "lib/store/store_rules.h"
 
 struct limit_local {
-    struct lru *tat;     /* limit key -> int64_t: theoretical arrival time, microseconds */
+    struct lru *full;    /* limit key -> int64_t: when the bucket is full again, microseconds */
     struct lru *once;    /* once key -> char */
 };
 
@@ -18,7 +19,7 @@ struct limit_local *limit_local_new(size_t max_keys)
 {
     struct limit_local *t = xcalloc(1, sizeof(*t));
 
-    t->tat = lru_new(max_keys, sizeof(int64_t), NULL);
+    t->full = lru_new(max_keys, sizeof(int64_t), NULL);
     t->once = lru_new(max_keys, sizeof(char), NULL);
     return t;
 }
@@ -27,7 +28,7 @@ void limit_local_free(struct limit_local **t)
 {
     if (*t == NULL)
         return;
-    lru_free(&(*t)->tat);
+    lru_free(&(*t)->full);
     lru_free(&(*t)->once);
     free(*t);
     *t = NULL;
@@ -40,60 +41,45 @@ static bool seen_before(struct limit_local *t, const struct store_limits_request
     return q->once.n > 0 && lru_get(t->once, q->once, &expires_ms) != NULL && expires_ms > now_ms;
 }
 
-/* The time at which the key would be idle after `cost` more; no later than it can be when all of the burst is taken, so that a
- * clock set back never locks a key out for longer than the burst lasts. */
-static int64_t tat_after(struct limit_local *t, const struct store_limit *l, int64_t now_us, int64_t cost, int64_t *tau_out)
+static int64_t full_at_us(struct limit_local *t, span key)
 {
-    int64_t interval_us = l->per_ms * 1000 / (l->count > 0 ? l->count : 1);
-    int64_t tau_us = interval_us * (l->burst > 0 ? l->burst : 1);
     int64_t expires_ms;
-    const int64_t *kept = lru_get(t->tat, l->key, &expires_ms);
-    int64_t tat_us = kept != NULL && *kept > now_us ? *kept : now_us;
+    const int64_t *kept = lru_get(t->full, key, &expires_ms);
 
-    if (tat_us > now_us + tau_us)
-        tat_us = now_us + tau_us;
-    *tau_out = tau_us;
-    return tat_us + interval_us * cost;
+    return kept != NULL ? *kept : 0;
 }
 
-static struct store_limit_result look(struct limit_local *t, const struct store_limit *l, int64_t now_us, int64_t cost)
+static void charge(struct limit_local *t, const struct store_limits_request *q, int64_t now_us)
 {
-    int64_t interval_us = l->per_ms * 1000 / (l->count > 0 ? l->count : 1);
-    int64_t tau_us;
-    int64_t over_us = tat_after(t, l, now_us, cost, &tau_us) - now_us - tau_us;
-    struct store_limit_result r = { .exceeded = over_us > 0 };
-
-    if (r.exceeded)
-        r.retry_ms = (over_us + 999) / 1000;
-    r.left = interval_us > 0 && over_us < 0 ? -over_us / interval_us : 0;
-    return r;
-}
-
-static void charge(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms)
-{
-    int64_t tau_us;
-
     for (size_t i = 0; i < q->n; i++) {
-        int64_t tat_us = tat_after(t, &q->limits[i], now_ms * 1000, q->limits[i].cost, &tau_us);
+        struct gcra g = gcra_of(&q->limits[i]);
+        int64_t free_us = gcra_free_us(&g, full_at_us(t, q->limits[i].key), now_us);
+        int64_t full_us = now_us + g.window_us - free_us + g.need_us;
 
-        *(int64_t *)lru_put(t->tat, q->limits[i].key, (tat_us + 999) / 1000) = tat_us;
+        *(int64_t *)lru_put(t->full, q->limits[i].key, full_us / 1000 + 1) = full_us;
     }
     if (q->once.n > 0)
-        lru_put(t->once, q->once, now_ms + q->once_ms);
+        lru_put(t->once, q->once, now_us / 1000 + q->once_ms);
 }
 
 void limit_local_decide(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms, struct store_limits_result *r)
 {
     bool repeated = seen_before(t, q, now_ms);
+    int64_t free_us[STORE_LIMITS_MAX];
 
     *r = (struct store_limits_result){ .outcome = STORE_HIT, .n = q->n, .committed = true };
     for (size_t i = 0; i < q->n; i++) {
-        int64_t cost = q->limits[i].cost > 0 ? q->limits[i].cost : 1;    /* a look: would one fit? */
+        struct gcra g = gcra_of(&q->limits[i]);
 
-        r->each[i] = look(t, &q->limits[i], now_ms * 1000, repeated ? 0 : cost);
-        if (r->each[i].exceeded)
+        free_us[i] = gcra_free_us(&g, full_at_us(t, q->limits[i].key), now_ms * 1000);
+        if (!repeated && !gcra_fits(&g, free_us[i]))
             r->committed = false;
     }
+    for (size_t i = 0; i < q->n; i++) {
+        struct gcra g = gcra_of(&q->limits[i]);
+
+        gcra_result(&g, free_us[i], !repeated && !gcra_fits(&g, free_us[i]), r->committed && !repeated, &r->each[i]);
+    }
     if (r->committed && !repeated)
-        charge(t, q, now_ms);
+        charge(t, q, now_ms * 1000);
 }

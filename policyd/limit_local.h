@@ -1,7 +1,7 @@
 /* limit_local.h - counting in this process while the shared store is away.
  *
- * The same GCRA as the store's (RFC-less: the ATM Forum's generic cell rate algorithm), over a bounded table: the least recently used
- * key is forgotten first.  Nothing is merged back: when the store returns, its own counts go on.
+ * By the store's own arithmetic (lib/store/store_rules.h), over a bounded table: the least recently used key is
+ * forgotten first.  Nothing is merged back: when the store returns, its own counts go on.
  * Units:     milliseconds of the caller's clock.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */

@@ -61,11 +61,12 @@ static void session_close(struct session *s)
     session_free(s);
 }
 
-/* One line a connection; more than a few a second are only counted. */
+/* One line a connection; of more than ten a second the rest is counted. */
 static void junk(struct session *s, const char *why)
 {
     static struct log_fence fence;
     span head = span_head(stream_in(s->stream), 60);
+    uint64_t others = fence.suppressed;
     struct logline l;
 
     ++*s->all->services->count.junk;
@@ -74,10 +75,9 @@ static void junk(struct session *s, const char *why)
         logline_str(&l, "peer", span_str(stream_peer(s->stream)));
         logline_str(&l, "closed", span_str(why));
         logline_str(&l, "began", head);
-        if (fence.suppressed > 0)
-            logline_int(&l, "others_not_logged", (int64_t)fence.suppressed);
+        if (others > 0)
+            logline_int(&l, "others_not_logged", (int64_t)others);
         logline_emit(&l, LOG_LEVEL_WARNING);
-        fence.suppressed = 0;
     }
     session_close(s);
 }

@@ -1,0 +1,107 @@
+/* test_check_rules.c - allowed and denied networks, and own-domain senders from outside.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "rig.h"
+
+#define HOUSE                                                                                                          \
+    "domains: [example.com]\n"                                                                                         \
+    "networks: {trusted: [10.20.0.0/16], friends: [198.51.100.0/24], bad: [203.0.113.0/25, \"2001:db8:bad::/48\"]}\n"
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_open(NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_close();
+    return 0;
+}
+
+static const struct row {
+    const char *name, *rules, *attributes;
+    const char *answer;          /* what is in it */
+    const char *would;           /* NULL: the same */
+} rows[] = {
+    { "not denied", "deny: {networks: bad}", "", "DUNNO", NULL },
+    { "denied by a named network", "deny: {networks: bad}", "client_address=203.0.113.9", "REJECT 5.7.1 Client is not welcome here (id ", NULL },
+    { "just outside", "deny: {networks: bad}", "client_address=203.0.113.128", "DUNNO", NULL },
+    { "denied v6", "deny: {networks: bad}", "client_address=2001:db8:bad:1::1", "REJECT", NULL },
+    { "denied by an own net", "deny: {clients: [192.0.2.0/24]}", "", "REJECT", NULL },
+    { "denied though logged in", "deny: {clients: [192.0.2.0/24]}", "sasl_username=bob", "REJECT", NULL },
+    { "denied inside trusted", "deny: {clients: [10.20.3.4]}", "client_address=10.20.3.4", "REJECT", NULL },
+    { "mapped is no client", "deny: {clients: [192.0.2.0/24]}", "client_address=::ffff:192.0.2.1", "DUNNO", NULL },
+    { "unknown is no client", "deny: {clients: [192.0.2.0/24]}", "client_address=unknown", "DUNNO", NULL },
+    { "observed", "deny: {mode: observe, clients: [192.0.2.0/24]}", "", "DUNNO", "REJECT" },
+    { "off", "deny: {mode: off, clients: [192.0.2.0/24]}", "", "DUNNO", NULL },
+    { "allow wins", "allow: {clients: [192.0.2.1]}, deny: {clients: [192.0.2.0/24]}", "", "DUNNO", NULL },
+    { "allow does not allow others", "allow: {clients: [192.0.2.1]}, deny: {clients: [192.0.2.0/24]}", "client_address=192.0.2.2", "REJECT", NULL },
+
+    { "spoof observes by default", "spoof: {}", "sender=Boss@EXAMPLE.com", "DUNNO", "REJECT 5.7.1 Sender address belongs here" },
+    { "spoof", "spoof: enforce", "sender=Boss@EXAMPLE.com", "REJECT 5.7.1 Sender address belongs here, but the client does not (id ", NULL },
+    { "with a dot", "spoof: enforce", "sender=boss@example.com.", "REJECT", NULL },
+    { "quoted local-part with another @", "spoof: enforce", "sender=a@elsewhere.example@example.com", "REJECT", NULL },
+    { "own name in the local-part alone", "spoof: enforce", "sender=x@example.com@elsewhere.example", "DUNNO", NULL },
+    { "subdomain is another domain", "spoof: enforce", "sender=x@sub.example.com", "DUNNO", NULL },
+    { "null sender", "spoof: enforce", "sender=", "DUNNO", NULL },
+    { "foreign sender", "spoof: enforce", "", "DUNNO", NULL },
+    { "trusted", "spoof: enforce", "sender=x@example.com;client_address=10.20.9.9", "DUNNO", NULL },
+    { "login", "spoof: enforce", "sender=x@example.com;sasl_username=x", "DUNNO", NULL },
+    { "submission", "spoof: enforce", "sender=x@example.com;policy_context=submission", "DUNNO", NULL },
+    { "other context", "spoof: enforce", "sender=x@example.com;policy_context=mx-in", "REJECT", NULL },
+    { "partner", "spoof: {mode: enforce, partners: friends}", "sender=x@example.com;client_address=198.51.100.7", "DUNNO", NULL },
+    { "no partner", "spoof: {mode: enforce, partners: friends}", "sender=x@example.com", "REJECT", NULL },
+    { "unknown client", "spoof: enforce", "sender=x@example.com;client_address=unknown", "DUNNO", NULL },
+    { "allowed", "allow: {clients: [192.0.2.1]}, spoof: enforce", "sender=x@example.com", "DUNNO", NULL },
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *r = &rows[i];
+        char yaml[600];
+        struct asked a;
+
+        snprintf(yaml, sizeof(yaml), HOUSE "policy: {rules: {%s}}\n", r->rules);
+        rig_load(yaml);
+        a = rig_ask(r->attributes);
+        if (strstr(a.answer, r->answer) == NULL || strstr(a.would, r->would != NULL ? r->would : r->answer) == NULL)
+            fail_msg("%s: %s, would be %s", r->name, a.answer, a.would);
+    }
+}
+
+static void test_observe_everywhere(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    rig_load("mode: observe\n" HOUSE "policy: {rules: {spoof: enforce, deny: {clients: [192.0.2.1]}}}\n");
+    a = rig_ask("sender=x@example.com");
+    assert_string_equal(a.answer, "action=DUNNO");
+    assert_says(a.would, "REJECT");
+}
+
+static void test_states_and_odd_requests(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    rig_load(HOUSE "policy: {rules: {spoof: enforce}}\n");
+    a = rig_ask("sender=@;recipient=@;helo_name=;client_address=%;instance=");
+    assert_string_equal(a.answer, "action=DUNNO");
+    a = rig_ask("sender=x@\xff\xfe;recipient=\xc3\x28@\xc3\xbc");
+    assert_string_equal(a.answer, "action=DUNNO");
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
