@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from .place import BUILD, USER, wait_for
+from .place import BUILD, USER, answers, wait_for
 
 DAEMONS = ("socketmapd", "policyd", "cfilter")
 
@@ -32,7 +32,7 @@ class Gatepost:
         for name in (names or DAEMONS) if wait else ():
             p = self.processes[name]
             wait_for(f"gatepost-{name} (its log: {self.place.path(name + '.log')})",
-                     lambda n=name, q=p: q.poll() is not None or self.ctl("status", daemon=n).returncode == 0, 30)
+                     lambda n=name, q=p: q.poll() is not None or answers(self.place.path("run", n + ".ctl")), 30)
             if p.poll() is not None:
                 raise RuntimeError(f"gatepost-{name} ended with {p.returncode}: {self.place.log(name)}")
         return self
@@ -48,8 +48,6 @@ class Gatepost:
     def reload(self, name):
         os.kill(self.processes[name].pid, signal.SIGHUP)
 
-    def ctl(self, *args, daemon=None, timeout=60):
-        argv = [self.binary("gatepostctl"), args[0], "-c", self.file, *args[1:]]
-        if daemon is not None:
-            argv.append(daemon)
+    def ctl(self, *args, timeout=60):
+        argv = [self.binary("gatepostctl"), "-c", self.file, *args]
         return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
