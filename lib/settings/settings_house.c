@@ -12,7 +12,7 @@ static const char *const sandbox_words[] = { "require", "warn", "off", NULL };
 
 const struct conf_key process_rows[] = {
     { "user", CONF_STRING, AT(user), 0, 0, "gatepost", APPLY_RESTART, "User to become when started as root; \"\" stays as started." },
-    { "group", CONF_STRING, AT(group), 0, 0, "gatepost", APPLY_RESTART, "Group to become when started as root; \"\" stays as started." },
+    { "group", CONF_STRING, AT(group), 0, 0, "", APPLY_RESTART, "Group to become when started as root; \"\" is the user's own." },
     { "run_directory", CONF_PATH, AT(run_directory), 0, 0, "/run/gatepost", APPLY_RESTART, "Control sockets." },
     { "state_directory", CONF_PATH, AT(state_directory), 0, 0, "/var/lib/gatepost", APPLY_RESTART,
       "Caches, event records, the hand-over key." },
