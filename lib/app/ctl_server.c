@@ -228,14 +228,14 @@ static struct ctl_request *request_new(struct conn *c, span payload)
     return r;
 }
 
-/* One at a time: the next is looked at when this one has been answered (on_finished). */
+/* One at a time: the next is looked at when this one has been answered and the answer has been read. */
 static void take_request(struct conn *c)
 {
     enum ns_status status;
     span payload;
     size_t used;
 
-    if (c->gone || c->request != NULL || c->end_task.link != NULL)
+    if (c->gone || c->request != NULL || c->end_task.link != NULL || c->out.len > 0)
         return;
     status = netstring_decode(buf_span(&c->in), CTL_REQUEST_MAX, &payload, &used);
     if (status == NS_MORE) {
@@ -304,8 +304,10 @@ static void on_io(int events, void *arg)
 {
     struct conn *c = arg;
 
-    if ((events & LOOP_WRITE) != 0)
+    if ((events & LOOP_WRITE) != 0 && c->out.len > 0) {
         conn_flush(c);
+        take_request(c);
+    }
     if (!c->gone && (events & LOOP_READ) != 0)
         conn_read(c);
 }
