@@ -389,7 +389,7 @@ static int home_stop(struct home *h)
     return status;
 }
 
-static const char *home_log(const struct home *h)
+__attribute__((unused)) static const char *home_log(const struct home *h)
 {
     static char text[65536];
     int fd = open(h->log, O_RDONLY | O_CLOEXEC);
@@ -432,7 +432,7 @@ static int ctl_on(int fd, const char *const *words, size_t n)
 
 #define CTL_WORDS(...) (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
 
-static int ctl(const struct home *h, const char *const *words, size_t n)
+__attribute__((unused)) static int ctl(const struct home *h, const char *const *words, size_t n)
 {
     int fd = ctl_client_connect(h->ctl, NULL), status;
 
