@@ -36,7 +36,7 @@ static void make_room(struct buf *b, size_t n)
 
     /* Sliding pays when it moves no more than was consumed since the last time; otherwise the memory doubles.
      * So each byte is moved a fixed number of times, and cap stays under four times the most content. */
-    if (need <= cap && b->head >= b->len) {
+    if (b->base != NULL && need <= cap && b->head >= b->len) {
         memmove(b->base, b->base + b->head, b->len);
         b->head = 0;
         return;
