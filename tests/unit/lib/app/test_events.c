@@ -346,13 +346,13 @@ static void test_age(void **state)
     struct timespec then[2] = { { .tv_sec = WALL / 1000 }, { .tv_sec = WALL / 1000 } };
     assert_int_equal(utimensat(AT_FDCWD, f.name, then, 0), 0);
     loop_fake_advance(r->loop, HOURS(2));                  /* no longer written to after an hour */
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 50; i++)
         loop_turn(r->loop, 5);
     assert_int_equal(list(r).n, 1);
     loop_fake_advance(r->loop, HOURS(23));
-    for (int i = 0; i < 100 && list(r).n > 0; i++) {
+    for (int i = 0; i < 2000 && list(r).n > 0; i++) {
         loop_turn(r->loop, 5);
-        if (i % 10 == 9)                                   /* of a day's ticks at once its queue took only some */
+        if (i % 50 == 49)                                  /* of a day's ticks at once its queue took only some */
             loop_fake_advance(r->loop, MINUTES(1));
     }
     assert_int_equal(list(r).n, 0);
