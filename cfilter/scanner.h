@@ -50,7 +50,7 @@ struct scanner {
     void (*lookup_cancel)(struct lookup **l);
 };
 
-extern const struct scanner scanner_clamav, scanner_mime, scanner_gtube;
+extern const struct scanner scanner_clamav, scanner_mime, scanner_gtube, scanner_spamd;
 extern const struct scanner *const scanners[];     /* NULL-terminated, in order */
 
 #endif

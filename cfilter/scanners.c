@@ -8,5 +8,6 @@ const struct scanner *const scanners[] = {
     &scanner_clamav,
     &scanner_mime,       /* after clamav: it asks what libclamav has seen */
     &scanner_gtube,
+    &scanner_spamd,
     NULL,
 };

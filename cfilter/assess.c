@@ -1,0 +1,201 @@
+/* assess.c - one message through all scanners, to its verdict.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "cfilter/assess.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cfilter/scanner.h"
+#include "cfilter/unscannable.h"
+#include "lib/base/alloc.h"
+
+enum { LOOKUPS_MAX = 8 };
+
+struct pending {
+    struct assess *assess;
+    const struct scanner *scanner;
+    struct lookup *lookup;
+};
+
+struct assess {
+    struct front *front;
+    struct settings *set;
+    struct assess_message msg;
+    struct scan_message scan_message;
+    assess_fn *fn;
+    void *arg;
+    struct loop_timer later;             /* nothing to wait for: still not before assess_start has returned */
+    struct scan_job *job;
+    struct pending pending[LOOKUPS_MAX];
+    size_t n_pending, n_failures;
+    struct verdict_lookup_failure failures[LOOKUPS_MAX];
+    char failure_text[LOOKUPS_MAX][160];
+    struct unscannable *unscannable;
+    bool scanned, starting;
+    enum scan_outcome outcome;
+    char why[200];
+    struct facts facts, lookups;
+    int64_t begun_us, tries, since_first_ms;
+    char received[900];
+};
+
+static void finish(struct assess *a)
+{
+    bool done = a->scanned && a->outcome == SCAN_DONE;
+    struct verdict_input in = { .set = a->set, .trusted = a->msg.trusted, .size = a->msg.bytes.n, .scanned = a->scanned,
+                                .outcome = a->outcome, .why = a->why, .facts = done ? &a->facts : NULL, .lookups = &a->lookups,
+                                .failures = a->failures, .n_failures = a->n_failures, .tries = a->tries,
+                                .since_first_ms = a->since_first_ms };
+    struct verdict v;
+
+    verdict_make(&in, &v);
+    a->fn(&(struct assess_result){ &v, a->outcome, a->why, in.facts, &a->lookups, loop_now_us(a->front->daemon->loop) - a->begun_us },
+          a->arg);
+    settings_unref(&a->set);
+    free(a);
+}
+
+static void on_counted(int64_t tries, int64_t since_first_ms, void *arg)
+{
+    struct assess *a = arg;
+
+    a->unscannable = NULL;
+    a->tries = tries;
+    a->since_first_ms = since_first_ms;
+    finish(a);
+}
+
+static bool still_waits(const struct assess *a)
+{
+    if (a->job != NULL || a->starting)
+        return true;
+    for (size_t i = 0; i < a->n_pending; i++)
+        if (a->pending[i].lookup != NULL)
+            return true;
+    return false;
+}
+
+static void go_on(struct assess *a)
+{
+    const struct set_unscannable *u = &a->set->filter.unscannable;
+    struct front *f = a->front;
+
+    if (still_waits(a))
+        return;
+    if (a->scanned && a->msg.counts && f->store != NULL && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? &a->facts : NULL)) {
+        struct unscannable *count = unscannable_count(f->store, a->msg.bytes, loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
+                                                      on_counted, a);
+
+        if (count != NULL)
+            a->unscannable = count;
+        return;                          /* NULL: on_counted has run, a is gone */
+    }
+    finish(a);
+}
+
+static void on_scanned(enum scan_outcome outcome, const struct facts *facts, const char *why, void *arg)
+{
+    struct assess *a = arg;
+
+    a->job = NULL;
+    a->outcome = outcome;
+    snprintf(a->why, sizeof(a->why), "%s", why != NULL ? why : "");
+    if (outcome == SCAN_DONE)
+        a->facts = *facts;
+    go_on(a);
+}
+
+static void on_lookup(bool ok, const char *why, void *arg)
+{
+    struct pending *p = arg;
+    struct assess *a = p->assess;
+
+    p->lookup = NULL;
+    if (!ok) {
+        char *text = a->failure_text[a->n_failures];
+
+        snprintf(text, sizeof(a->failure_text[0]), "%s", why);
+        a->failures[a->n_failures++] = (struct verdict_lookup_failure){ p->scanner->name, text };
+    }
+    go_on(a);
+}
+
+/* What a scanner that reads client and HELO out of a Received field is given on top. */
+static void make_received(struct assess *a)
+{
+    const struct assess_message *m = &a->msg;
+
+    if (m->client_address == NULL || m->client_address[0] == '\0')
+        return;
+    snprintf(a->received, sizeof(a->received), "Received: from %.200s (%.200s [%.60s])\r\n\tby %.200s (Gatepost) with ESMTP\r\n",
+             m->helo != NULL && m->helo[0] != '\0' ? m->helo : "unknown",
+             m->client_name != NULL && m->client_name[0] != '\0' ? m->client_name : "unknown", m->client_address, a->set->hostname);
+}
+
+static void start_lookups(struct assess *a)
+{
+    struct lookup_context c = { a->front->daemon->loop, a->set, &a->scan_message, a->received };
+
+    for (size_t i = 0; scanners[i] != NULL && a->n_pending < LOOKUPS_MAX; i++) {
+        const struct scanner *s = scanners[i];
+        struct pending *p = &a->pending[a->n_pending];
+
+        if (s->lookup == NULL || !(s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam))
+            continue;
+        *p = (struct pending){ a, s, NULL };
+        a->n_pending++;
+        p->lookup = s->lookup(&c, &a->lookups, a->set->filter.scan_timeout_ms, on_lookup, p);
+    }
+}
+
+static void on_later(void *arg)
+{
+    struct assess *a = arg;
+
+    a->starting = false;
+    go_on(a);
+}
+
+struct assess *assess_start(struct front *f, const struct settings *set, const struct assess_message *m, assess_fn *fn, void *arg)
+{
+    struct assess *a = xcalloc(1, sizeof(*a));
+
+    a->front = f;
+    a->set = settings_ref((struct settings *)(uintptr_t)set);
+    a->msg = *m;
+    a->fn = fn;
+    a->arg = arg;
+    a->begun_us = loop_now_us(f->daemon->loop);
+    a->starting = true;
+    facts_init(&a->facts);
+    facts_init(&a->lookups);
+    a->scan_message = (struct scan_message){ .fd = m->fd, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
+                                             .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,
+                                             .want_virus = verdict_wants_virus(set),
+                                             .want_spam = verdict_wants_spam(set, m->trusted, m->bytes.n) };
+    make_received(a);
+    a->scanned = a->scan_message.want_virus || a->scan_message.want_spam;
+    if (a->scanned)
+        a->job = scan_submit(f->scan, &a->scan_message, set->filter.scan_timeout_ms, on_scanned, a);
+    start_lookups(a);
+    loop_timer_start(f->daemon->loop, &a->later, 0, on_later, a);
+    return a;
+}
+
+void assess_cancel(struct assess **ap)
+{
+    struct assess *a = *ap;
+
+    *ap = NULL;
+    if (a == NULL)
+        return;
+    loop_timer_stop(&a->later);
+    scan_cancel(&a->job);
+    for (size_t i = 0; i < a->n_pending; i++)
+        if (a->pending[i].lookup != NULL)
+            a->pending[i].scanner->lookup_cancel(&a->pending[i].lookup);
+    unscannable_cancel(&a->unscannable);
+    settings_unref(&a->set);
+    free(a);
+}

@@ -1,0 +1,294 @@
+/* ctl_scan.c - `gatepostctl scan`: what cfilter would do with a message, and why.
+ *
+ * The message goes the way of one that came by SMTP: line ends made CR LF (as the front Postfix does), lone CR and NUL blanks (as
+ * smtp_dot does), then the same spool, the same scanners, the same verdict.  Nothing is counted or delivered.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "cfilter/ctl_scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cfilter/assess.h"
+#include "cfilter/context.h"
+#include "cfilter/reply.h"
+#include "cfilter/spool.h"
+#include "lib/base/alloc.h"
+#include "lib/base/json_out.h"
+
+enum { EXIT_ACCEPT = 0, EXIT_REJECT = 1, EXIT_UNDECIDED = 2, READ_PIECE = 64 * 1024 };
+
+struct scan_request {
+    struct ctl_request *ctl;
+    struct front *front;
+    struct settings *set;
+    const int *fds;
+    size_t n, at;                     /* messages; the one under way */
+    bool json;
+    int status;                       /* 1 beats 2 beats 0 */
+    struct xforward client;
+    char from[512];
+    size_t n_rcpt;
+    struct context context;
+    struct spool *spool;
+    struct loop_task next;
+};
+
+static void next_message(void *arg);
+
+static void take_status(struct scan_request *q, int status)
+{
+    if (status == EXIT_REJECT || (status == EXIT_UNDECIDED && q->status == EXIT_ACCEPT))
+        q->status = status;
+}
+
+static span label(const struct scan_request *q)
+{
+    size_t seen = 0;
+
+    for (size_t i = 0; i < ctl_argc(q->ctl); i++) {
+        span a = ctl_arg(q->ctl, i);
+
+        if (!span_starts(a, SPAN("--")) && seen++ == q->at)
+            return a;
+    }
+    return SPAN("(message)");
+}
+
+/* ---- reading ---- */
+
+struct line_ends { bool cr; };        /* the last byte was a CR that is not written yet */
+
+static void normalise(struct line_ends *l, span in, struct buf *to)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        char c = in.p[i];
+
+        if (c == '\n') {
+            buf_append(to, SPAN("\r\n"));
+            l->cr = false;
+            continue;
+        }
+        if (l->cr)
+            buf_append_char(to, ' ');
+        l->cr = c == '\r';
+        if (!l->cr)
+            buf_append_char(to, c != '\0' ? c : ' ');
+    }
+}
+
+static enum spool_status fill(struct spool *sp, int fd, struct errtext *err)
+{
+    struct line_ends ends = { false };
+    enum spool_status st = SPOOL_OK;
+    char *piece = xmalloc(READ_PIECE);
+    struct buf out;
+    off_t at = 0;
+    ssize_t n;
+
+    buf_init(&out, 2 * READ_PIECE + 8);
+    while (st == SPOOL_OK && (n = pread(fd, piece, READ_PIECE, at)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            errtext_errno(err, "cannot be read");
+            st = SPOOL_FAILED;
+            break;
+        }
+        at += n;
+        normalise(&ends, span_of(piece, (size_t)n), &out);
+        st = spool_write(sp, buf_span(&out), err);
+        buf_reset(&out);
+    }
+    if (st == SPOOL_OK)
+        st = spool_finish(sp, err);
+    buf_free(&out);
+    free(piece);
+    return st;
+}
+
+/* ---- telling ---- */
+
+static void tell_json(struct scan_request *q, const struct assess_result *r, span reply)
+{
+    static const char *const kinds[FACT_KINDS] = { "", "virus", "heuristic", "unchecked", "spam", "note" };
+    const struct verdict *v = r->verdict;
+    struct json_out j;
+    struct buf out;
+
+    buf_init(&out, 256 * 1024);
+    json_begin(&j, &out);
+    json_str(&j, "file", label(q));
+    json_cstr(&j, "action", verdict_action_name(v->action));
+    json_cstr(&j, "would", verdict_action_name(v->would));
+    json_cstr(&j, "cause", verdict_cause_name(v->cause));
+    json_cstr(&j, "name", v->name);
+    json_str(&j, "reply", span_trim(reply));
+    json_num(&j, "score", v->score);
+    json_int(&j, "size", (int64_t)spool_size(q->spool));
+    json_cstr(&j, "scan", scan_outcome_name(r->outcome));
+    json_int(&j, "took_us", r->took_us);
+    json_array_begin(&j, "reasons");
+    for (size_t i = 0; i < v->n; i++) {
+        json_object_begin(&j, NULL);
+        json_cstr(&j, "scanner", v->reasons[i].scanner);
+        json_cstr(&j, "kind", kinds[v->reasons[i].kind]);
+        json_cstr(&j, "name", v->reasons[i].name);
+        json_cstr(&j, "detail", v->reasons[i].detail);
+        json_num(&j, "points", v->reasons[i].points);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_array_begin(&j, "without");
+    for (size_t i = 0; i < v->n_failures; i++)
+        json_cstr(&j, NULL, v->failures[i].scanner);
+    json_array_end(&j);
+    json_end(&j);
+    ctl_write(q->ctl, buf_span(&out));
+    ctl_write(q->ctl, SPAN("\n"));
+    buf_free(&out);
+}
+
+static void tell_text(struct scan_request *q, const struct assess_result *r, span reply)
+{
+    const struct verdict *v = r->verdict;
+    span name = label(q);
+
+    ctl_print(q->ctl, "%.*s: %s", SPAN_ARG(name), verdict_action_name(v->action));
+    if (reply.n > 0)
+        ctl_print(q->ctl, ", %.*s", SPAN_ARG(span_trim(reply)));
+    ctl_print(q->ctl, "\n");
+    if (v->would != v->action)
+        ctl_print(q->ctl, "  enforcing it would be: %s (%s)\n", verdict_action_name(v->would), verdict_cause_name(v->would_cause));
+    if (v->scored)
+        ctl_print(q->ctl, "  score %.1f\n", v->score);
+    for (size_t i = 0; i < v->n; i++)
+        ctl_print(q->ctl, "  %-10s %s%s%s  %+.1f points\n", v->reasons[i].scanner, v->reasons[i].name,
+                  v->reasons[i].detail[0] != '\0' ? "  " : "", v->reasons[i].detail, v->reasons[i].points);
+    for (size_t i = 0; i < v->n_failures; i++)
+        ctl_print(q->ctl, "  without %s: %s\n", v->failures[i].scanner, v->failures[i].why);
+    if (r->outcome != SCAN_DONE)
+        ctl_print(q->ctl, "  scan: %s, %s\n", scan_outcome_name(r->outcome), r->why);
+}
+
+/* ---- one message after the other ---- */
+
+static void message_done(struct scan_request *q)
+{
+    if (q->spool != NULL)
+        spool_free(&q->spool);
+    q->at++;
+    loop_defer(q->front->daemon->loop, &q->next, next_message, q);
+}
+
+static void on_assessed(const struct assess_result *r, void *arg)
+{
+    struct scan_request *q = arg;
+    const struct verdict *v = r->verdict;
+    struct buf reply;
+
+    buf_init(&reply, 1024);
+    if (v->action == VERDICT_REJECT || v->action == VERDICT_DEFER)
+        reply_to_verdict(q->set, v, q->context.id, &reply);
+    if (q->json)
+        tell_json(q, r, buf_span(&reply));
+    else
+        tell_text(q, r, buf_span(&reply));
+    buf_free(&reply);
+    take_status(q, v->action == VERDICT_REJECT ? EXIT_REJECT : v->action == VERDICT_DEFER ? EXIT_UNDECIDED : EXIT_ACCEPT);
+    message_done(q);
+}
+
+static void scan_one(struct scan_request *q)
+{
+    const struct set_filter *f = &q->set->filter;
+    struct spool_limits limits = { (uint64_t)f->spool_memory_bytes, (uint64_t)f->max_message_bytes, f->spool_directory };
+    struct errtext err = { "" };
+    enum spool_status st = SPOOL_FAILED;
+
+    q->spool = spool_new(&limits, &err);
+    if (q->spool != NULL)
+        st = fill(q->spool, q->fds[q->at], &err);
+    if (st == SPOOL_TOO_BIG) {
+        span name = label(q);
+
+        ctl_print(q->ctl, "%.*s: reject, 552 5.3.4 Message size exceeds fixed limit (filter.max_message)\n", SPAN_ARG(name));
+        take_status(q, EXIT_REJECT);
+        message_done(q);
+        return;
+    }
+    if (st != SPOOL_OK) {
+        ctl_complain(q->ctl, "%.*s: %s\n", SPAN_ARG(label(q)), err.text);
+        take_status(q, EXIT_UNDECIDED);
+        message_done(q);
+        return;
+    }
+    context_make(q->set, q->front->have_key ? &q->front->key : NULL, spool_bytes(q->spool), span_str(q->from), &q->client,
+                 loop_wall_ms(q->front->daemon->loop), &q->context);
+    assess_start(q->front, q->set,
+                 &(struct assess_message){ .fd = spool_fd(q->spool), .bytes = spool_bytes(q->spool), .id = q->context.id,
+                                           .client_address = q->context.client_text, .client_name = q->context.client_name,
+                                           .helo = q->context.helo, .reverse_path = q->from, .n_rcpt = q->n_rcpt,
+                                           .trusted = q->context.trusted },
+                 on_assessed, q);
+}
+
+static void next_message(void *arg)
+{
+    struct scan_request *q = arg;
+
+    if (q->at < q->n && !ctl_gone(q->ctl)) {
+        scan_one(q);
+        return;
+    }
+    ctl_finish(&q->ctl, q->status);
+    settings_unref(&q->set);
+    free(q);
+}
+
+static bool take_options(struct scan_request *q)
+{
+    span v;
+
+    xforward_init(&q->client);
+    q->json = ctl_option(q->ctl, "json", &v);
+    if (ctl_option(q->ctl, "client", &v) && !xforward_set(&q->client, XFORWARD_ADDR, v)) {
+        ctl_complain(q->ctl, "--client: \"%.*s\" is not an IP address\n", SPAN_ARG(v));
+        return false;
+    }
+    if (ctl_option(q->ctl, "helo", &v) && !xforward_set(&q->client, XFORWARD_HELO, v)) {
+        ctl_complain(q->ctl, "--helo: \"%.*s\" cannot be a HELO name\n", SPAN_ARG(v));
+        return false;
+    }
+    if (ctl_option(q->ctl, "from", &v))
+        snprintf(q->from, sizeof(q->from), "%.*s", SPAN_ARG(v));
+    q->n_rcpt = ctl_option(q->ctl, "rcpt", &v) ? 1 : 0;
+    return true;
+}
+
+static void run_scan(struct ctl_request *r, void *arg)
+{
+    struct daemon *d = arg;
+    struct scan_request *q = xcalloc(1, sizeof(*q));
+
+    q->ctl = r;
+    q->front = d->state;
+    q->set = settings_ref(d->settings);
+    q->n = ctl_fds(r, &q->fds);
+    if (q->n == 0)
+        ctl_complain(r, "scan: no message was handed over\n");
+    if (q->n == 0 || !take_options(q)) {
+        settings_unref(&q->set);
+        free(q);
+        ctl_finish(&r, EXIT_UNDECIDED);
+        return;
+    }
+    next_message(q);
+}
+
+const struct ctl_command cfilter_commands[] = {
+    { "scan", "[--json] [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR] LABEL...", "what would be done with messages, and why", run_scan },
+    { NULL, NULL, NULL, NULL },
+};

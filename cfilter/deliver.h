@@ -1,0 +1,30 @@
+/* deliver.h - turns message and edits into the bytes that go to the next hop.
+ *
+ * Pure.  Whatever the edits or the spool hold, what comes out has CR LF line ends, stuffed dots and one end.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_DELIVER_H
+#define GATEPOST_CFILTER_DELIVER_H
+
+#include "cfilter/edit.h"
+#include "lib/base/buf.h"
+#include "lib/proto/smtp_dot.h"
+
+enum { DELIVER_STEP = 64 * 1024 };   /* most message bytes one step encodes */
+
+struct deliver {
+    span message;
+    struct edits edits;
+    struct edit_cursor cursor;
+    span piece;                      /* not yet encoded rest of the current one */
+    struct smtp_dot_encoder encoder;
+};
+
+void deliver_begin(struct deliver *d, span message, const struct edits *edits);
+/* Appends the next encoded bytes; false when the message is out and only the end is missing.  `to` must have
+ * smtp_dot_encode_room(DELIVER_STEP) of room. */
+bool deliver_step(struct deliver *d, struct buf *to);
+/* The end of data: from here on the next hop may take the message. */
+void deliver_end(struct deliver *d, struct buf *to);
+
+#endif

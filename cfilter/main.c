@@ -1,0 +1,119 @@
+/* main.c - gatepost-cfilter: is this message clean?
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdlib.h>
+
+#include "cfilter/ctl_scan.h"
+#include "cfilter/front.h"
+#include "cfilter/session.h"
+#include "lib/base/alloc.h"
+
+static const struct conf_strings *addresses(const struct settings *s)
+{
+    return &s->listen.filter;
+}
+
+static int check(const struct settings *s, struct conf_errors *errors)
+{
+    if (s->filter.reinject != NULL && s->filter.reinject[0] != '\0')
+        return 0;
+    settings_error(s, errors, "filter.reinject", "must be given: where clean messages go (try 127.0.0.1:10026)");
+    return -1;
+}
+
+static void make_counters(struct front *f, struct stats *st)
+{
+    static const char name[] = "messages", help[] = "messages by what was done with them";
+
+    f->messages = stats_counter(st, "messages_total", "messages that came whole", NULL, NULL);
+    f->accepted = stats_counter(st, name, help, "action", "accept");
+    f->tagged = stats_counter(st, name, help, "action", "tag");
+    f->rejected = stats_counter(st, name, help, "action", "reject");
+    f->deferred = stats_counter(st, name, help, "action", "defer");
+    f->observed = stats_counter(st, "messages_observed", "messages that enforcing would have treated otherwise", NULL, NULL);
+    f->forged = stats_counter(st, "handover_forged", "hand-over fields that policyd did not write", NULL, NULL);
+    f->bad_lines = stats_counter(st, "bad_commands", "command lines that are none, or out of turn", NULL, NULL);
+    f->gone = stats_counter(st, "fronts_gone", "connections that ended inside a message", NULL, NULL);
+}
+
+/* Without the key every message is judged by its client's address alone: mail flows, logins lose their exemption. */
+static void load_key(struct front *f, const struct settings *s, bool create)
+{
+    struct errtext err;
+
+    f->have_key = handover_key_load(s->handover.key_file, create, &f->key, &err) == 0;
+    if (!f->have_key)
+        log_warning("hand-over key: %s; logins are not exempt from the spam rules until it can be read", err.text);
+}
+
+static int start(struct daemon *d, struct errtext *err)
+{
+    struct front *f = xcalloc(1, sizeof(*f));
+
+    d->state = f;
+    f->daemon = d;
+    make_counters(f, d->stats);
+    load_key(f, d->settings, d->serving);
+    if (d->serving && (f->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
+        return -1;
+    f->scan = scan_new(d->loop, d->settings, d->stats, err);
+    return f->scan != NULL ? 0 : -1;
+}
+
+static int reload(struct daemon *d, struct settings *neu, struct errtext *err)
+{
+    struct front *f = d->state;
+
+    if (scan_reconfigure(f->scan, neu, err) != 0)
+        return -1;
+    load_key(f, neu, d->serving);
+    return 0;
+}
+
+static void on_client(struct daemon *d, struct listener *l, int fd)
+{
+    session_new(d->state, l, fd);
+}
+
+static void drain(struct daemon *d)
+{
+    session_drain_all(d->state);
+}
+
+static size_t busy(struct daemon *d)
+{
+    const struct front *f = d->state;
+
+    return f->busy;
+}
+
+static void stop(struct daemon *d)
+{
+    struct front *f = d->state;
+
+    if (f == NULL)
+        return;
+    session_close_all(f);
+    scan_free(&f->scan);
+    if (f->store != NULL)
+        store_close(&f->store);
+    explicit_bzero(&f->key, sizeof(f->key));
+    free(f);
+    d->state = NULL;
+}
+
+static const struct child_role roles[] = {
+    { "scan-holder", scan_holder_run },
+    { "store-saver", store_saver_run },
+    { NULL, NULL },
+};
+
+static const struct daemon_ops ops = {
+    .name = "cfilter", .roles = roles, .commands = cfilter_commands, .addresses = addresses, .check = check, .start = start,
+    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .stop = stop,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&ops, argc, argv);
+}

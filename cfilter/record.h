@@ -1,0 +1,26 @@
+/* record.h - what is told of a message when it is done: one line of log, one event, the counters.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_RECORD_H
+#define GATEPOST_CFILTER_RECORD_H
+
+#include "cfilter/assess.h"
+#include "cfilter/context.h"
+
+struct record {
+    const struct context *context;
+    span reverse_path;
+    const span *recipients;
+    size_t n_recipients;
+    uint64_t size;
+    const struct assess_result *result;   /* NULL: it never came to a verdict */
+    span reply;                           /* what the sender was told */
+    const char *outcome;                  /* "pass" "tempfail" "reject" "observe" */
+    const char *note;                     /* "" or what else there is to say */
+    uint64_t strays;                      /* CR, LF and NUL bytes that were replaced */
+    int64_t took_ms;
+};
+
+void record_message(struct front *f, const struct record *r);
+
+#endif

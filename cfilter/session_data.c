@@ -1,0 +1,271 @@
+/* session_data.c - the message of a session: data, spool, scan, verdict, and its way to the next hop.
+ *
+ * 250 is said only after the next hop said it, in its words.  Until the end of data has left for the next hop, a front that
+ * goes away takes its message with it: nothing is delivered twice.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cfilter/record.h"
+#include "cfilter/reply.h"
+#include "cfilter/session_private.h"
+#include "lib/base/alloc.h"
+
+enum { DECODE_PIECE = 32 * 1024 };
+
+static void finish(struct session *s, const char *outcome, span reply, const char *note);
+
+/* ---- data ---- */
+
+void session_begin_data(struct session *s)
+{
+    struct transaction *t = s->t;
+    const struct set_filter *f = &t->set->filter;
+    struct errtext err;
+
+    t->spool = spool_new(&(struct spool_limits){ (uint64_t)f->spool_memory_bytes, (uint64_t)f->max_message_bytes, f->spool_directory }, &err);
+    if (t->spool == NULL) {
+        log_error("a message cannot be taken: %s", err.text);
+        session_reply(s, 452, "4.3.1", "Insufficient system storage");
+        return;
+    }
+    smtp_dot_decode_init(&t->decoder);
+    buf_init(&t->decoded, 2 * DECODE_PIECE);
+    s->front->busy++;
+    session_enter(s, ST_DATA);
+    session_reply(s, 354, NULL, "End data with <CR><LF>.<CR><LF>");
+}
+
+static void spool_more(struct transaction *t)
+{
+    struct errtext err = { "" };
+    enum spool_status st = spool_write(t->spool, buf_span(&t->decoded), &err);
+
+    buf_reset(&t->decoded);
+    if (st == SPOOL_OK || t->spooled != SPOOL_OK)
+        return;
+    t->spooled = st;
+    snprintf(t->spool_why, sizeof(t->spool_why), "%.190s", err.text);
+}
+
+static void message_complete(struct session *s);
+
+bool session_take_data(struct session *s)
+{
+    struct transaction *t = s->t;
+
+    for (;;) {
+        span in = span_head(stream_in(s->stream), DECODE_PIECE);
+        size_t used = 0;
+        enum smtp_dot_status st;
+
+        if (in.n == 0)
+            return true;
+        st = smtp_dot_decode(&t->decoder, in, &t->decoded, &used);
+        stream_consume(s->stream, used);
+        spool_more(t);
+        if (st == SMTP_DOT_END) {
+            message_complete(s);
+            return true;
+        }
+    }
+}
+
+/* ---- verdict ---- */
+
+static uint64_t strays(const struct transaction *t)
+{
+    return t->decoder.stray.cr + t->decoder.stray.lf + t->decoder.stray.nul;
+}
+
+static void record(struct session *s, const char *outcome, span reply, const char *note)
+{
+    struct transaction *t = s->t;
+
+    record_message(s->front, &(struct record){ .context = &t->context, .reverse_path = t->reverse_path, .recipients = t->recipients,
+                                               .n_recipients = t->n_recipients, .size = spool_size(t->spool),
+                                               .result = t->result.verdict != NULL ? &t->result : NULL, .reply = reply,
+                                               .outcome = outcome, .note = note, .strays = strays(t),
+                                               .took_ms = loop_now_ms(s->front->daemon->loop) - t->begun_ms });
+}
+
+/* The reply to the final dot was given: the message is over.  Input that came between the dot and the reply belongs to nobody. */
+static void finish(struct session *s, const char *outcome, span reply, const char *note)
+{
+    bool early_input = stream_in(s->stream).n > 0;
+
+    record(s, outcome, reply, note);
+    s->front->busy--;
+    session_end_transaction(s);
+    xforward_init(&s->xforward);
+    session_enter(s, early_input ? ST_CLOSING : ST_READY);
+    if (early_input)
+        log_warning("session %s closed: commands came before the reply to the end of data", stream_peer(s->stream));
+}
+
+static void refuse(struct session *s, int code, const char *enhanced, const char *text, const char *note)
+{
+    char line[400];
+    int n = snprintf(line, sizeof(line), "%d %s %s (id %s)", code, enhanced, text, s->t->context.id);
+
+    session_reply(s, code, enhanced, line + strlen(enhanced) + 5);
+    finish(s, code / 100 == 5 ? "reject" : "tempfail", span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1), note);
+}
+
+static bool may_commit(void *arg)
+{
+    struct session *s = arg;
+
+    return !stream_peer_gone(s->stream);
+}
+
+static const char *observed_or(const struct transaction *t, const char *outcome)
+{
+    const struct verdict *v = &t->verdict;
+
+    return v->would != v->action && (v->would == VERDICT_REJECT || v->would == VERDICT_DEFER) ? "observe" : outcome;
+}
+
+static void on_delivered(const struct smtp_reply *reply, const char *why, void *arg)
+{
+    struct session *s = arg;
+    struct transaction *t = s->t;
+    span raw;
+
+    if (reply == NULL) {
+        char note[300];
+        bool committed = relay_committed(t->relay);
+
+        snprintf(note, sizeof(note), "the next server did not answer to the message: %.200s%s", why,
+                 committed ? "; it may have taken it, a retry would double it" : "");
+        if (committed)
+            log_warning("%s: %s", t->context.id, note);
+        refuse(s, 451, "4.3.0", "The next server did not take the message now", note);
+        session_step(s);
+        return;
+    }
+    session_relay_reply(s, reply);
+    raw = arena_span(t->arena, reply->raw);
+    finish(s, reply->code / 100 == 2 ? observed_or(t, "pass") : reply->code / 100 == 5 ? "reject" : "tempfail", raw,
+           reply->code / 100 == 2 ? "" : "refused by the next server");
+    session_step(s);
+}
+
+static void on_data_reply(const struct smtp_reply *reply, const char *why, void *arg)
+{
+    struct session *s = arg;
+    struct transaction *t = s->t;
+
+    if (reply != NULL && reply->code == 354) {
+        relay_deliver(t->relay, &t->deliver, t->set->filter.reinject_timeout_ms, may_commit, on_delivered, s);
+        return;
+    }
+    if (reply != NULL && reply->code >= 400) {
+        on_delivered(reply, "", s);
+        return;
+    }
+    refuse(s, 451, "4.3.0", "The next server did not take the message now", reply != NULL ? "the next server answered DATA with neither 354 nor a refusal" : why);
+    session_step(s);
+}
+
+static void pass_on(struct session *s)
+{
+    struct transaction *t = s->t;
+    const struct verdict *v = &t->verdict;
+    struct edit_wish wish = { .strip_spam_fields = true };
+    struct buf report;
+    struct edits edits;
+    char stars[51];
+
+    buf_init(&report, 2048);
+    if (v->action == VERDICT_TAG) {
+        if (v->mark_subject) {
+            verdict_stars(v->score, stars);
+            wish.score = arena_str(t->arena, span_str(stars));
+            wish.subject_tag = t->set->filter.spam.subject_tag;
+        }
+        if (verdict_report(v, &report))
+            wish.report = arena_str(t->arena, buf_span(&report));
+    }
+    buf_free(&report);
+    edits = edits_make(spool_bytes(t->spool), &wish, t->arena);
+    deliver_begin(&t->deliver, spool_bytes(t->spool), &edits);
+    relay_command(t->relay, SPAN("DATA"), on_data_reply, s);
+}
+
+/* The verdict points into facts that end with the assessment: they are kept for the record. */
+static void keep_result(struct transaction *t, const struct assess_result *r)
+{
+    t->verdict = *r->verdict;
+    t->result = *r;
+    t->result.verdict = &t->verdict;
+    t->result.why = arena_str(t->arena, span_str(r->why));
+    t->result.facts = t->result.lookups = NULL;
+    for (size_t i = 0; i < t->verdict.n; i++) {
+        struct verdict_reason *reason = &t->verdict.reasons[i];
+
+        reason->scanner = arena_str(t->arena, span_str(reason->scanner));
+        reason->name = arena_str(t->arena, span_str(reason->name));
+        reason->detail = arena_str(t->arena, span_str(reason->detail));
+    }
+    if (t->verdict.n_failures > 0) {
+        struct verdict_lookup_failure *f = arena_dup(t->arena, t->verdict.failures, t->verdict.n_failures * sizeof(*f));
+
+        for (size_t i = 0; i < t->verdict.n_failures; i++)
+            f[i].why = arena_str(t->arena, span_str(f[i].why));
+        t->verdict.failures = f;
+    }
+}
+
+static void on_assessed(const struct assess_result *r, void *arg)
+{
+    struct session *s = arg;
+    struct transaction *t = s->t;
+    struct buf reply;
+
+    t->assess = NULL;
+    keep_result(t, r);
+    if (t->verdict.action == VERDICT_ACCEPT || t->verdict.action == VERDICT_TAG) {
+        pass_on(s);
+        return;
+    }
+    buf_init(&reply, 1024);
+    reply_to_verdict(t->set, &t->verdict, t->context.id, &reply);
+    stream_write(s->stream, buf_span(&reply));
+    finish(s, t->verdict.action == VERDICT_REJECT ? "reject" : "tempfail", buf_span(&reply), "");
+    buf_free(&reply);
+    session_step(s);
+}
+
+static void assess_message(struct session *s)
+{
+    struct transaction *t = s->t;
+    struct assess_message m = { .fd = spool_fd(t->spool), .bytes = spool_bytes(t->spool), .id = t->context.id,
+                                .client_address = t->context.client_text, .client_name = t->context.client_name, .helo = t->context.helo,
+                                .reverse_path = arena_str(t->arena, t->reverse_path), .n_rcpt = t->n_recipients,
+                                .trusted = t->context.trusted, .counts = true };
+
+    t->assess = assess_start(s->front, t->set, &m, on_assessed, s);
+}
+
+static void message_complete(struct session *s)
+{
+    struct transaction *t = s->t;
+    struct front *f = s->front;
+    struct errtext err = { "" };
+
+    session_enter(s, ST_SCAN);
+    if (t->spooled == SPOOL_OK)
+        t->spooled = spool_finish(t->spool, &err);
+    context_make(t->set, f->have_key ? &f->key : NULL, t->spooled == SPOOL_OK ? spool_bytes(t->spool) : SPAN(""), t->reverse_path,
+                 &s->xforward, loop_wall_ms(f->daemon->loop), &t->context);
+    if (t->spooled == SPOOL_TOO_BIG) {
+        refuse(s, 552, "5.3.4", "Message size exceeds fixed limit", "larger than filter.max_message");
+    } else if (t->spooled != SPOOL_OK) {
+        log_error("%s: the message could not be kept: %s", t->context.id, t->spool_why[0] != '\0' ? t->spool_why : err.text);
+        refuse(s, 452, "4.3.1", "Insufficient system storage", "no room for the message");
+    } else {
+        assess_message(s);
+    }
+}
