@@ -11,10 +11,15 @@
 
 enum { DIGEST = 32, CHUNK = 4096 };
 
+struct entry {
+    uint8_t digest[DIGEST];
+    bool text;                 /* of the text form: is no digest of plain bytes */
+};
+
 struct seen {
     EVP_MD *sha256;
     EVP_MD_CTX *ctx;
-    uint8_t (*v)[DIGEST];
+    struct entry *v;
     size_t n, max;
 };
 
@@ -55,7 +60,6 @@ static bool digest(const struct seen *s, span b, uint8_t out[DIGEST])
            EVP_DigestFinal_ex(s->ctx, out, NULL) == 1;
 }
 
-/* The text form differs from every plain digest by its first byte. */
 static bool digest_text(const struct seen *s, span b, uint8_t out[DIGEST])
 {
     char chunk[CHUNK];
@@ -63,7 +67,7 @@ static bool digest_text(const struct seen *s, span b, uint8_t out[DIGEST])
 
     while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
         b.n--;
-    if (EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) != 1 || EVP_DigestUpdate(s->ctx, "t", 1) != 1)
+    if (EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) != 1)
         return false;
     for (size_t i = 0; i < b.n; i++) {
         if (b.p[i] == '\r' && i + 1 < b.n && b.p[i + 1] == '\n')
@@ -83,22 +87,28 @@ static bool can_be_text(span b)
     return b.n == 0 || memchr(b.p, '\0', b.n) == NULL;
 }
 
+static bool make_entry(const struct seen *s, span bytes, bool text, struct entry *out)
+{
+    out->text = text;
+    return text ? digest_text(s, bytes, out->digest) : digest(s, bytes, out->digest);
+}
+
 void seen_add(struct seen *s, span bytes)
 {
-    if (s->n < s->max && digest(s, bytes, s->v[s->n]))
+    if (s->n < s->max && make_entry(s, bytes, false, &s->v[s->n]))
         s->n++;
-    if (can_be_text(bytes) && s->n < s->max && digest_text(s, bytes, s->v[s->n]))
+    if (can_be_text(bytes) && s->n < s->max && make_entry(s, bytes, true, &s->v[s->n]))
         s->n++;
 }
 
 bool seen_has(const struct seen *s, span bytes, bool as_text)
 {
-    uint8_t d[DIGEST];
+    struct entry e;
 
-    if (!(as_text && can_be_text(bytes) ? digest_text(s, bytes, d) : digest(s, bytes, d)))
+    if (!make_entry(s, bytes, as_text && can_be_text(bytes), &e))
         return false;
     for (size_t i = 0; i < s->n; i++)
-        if (memcmp(s->v[i], d, DIGEST) == 0)
+        if (s->v[i].text == e.text && memcmp(s->v[i].digest, e.digest, DIGEST) == 0)
             return true;
     return false;
 }
