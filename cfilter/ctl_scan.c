@@ -203,8 +203,8 @@ static void on_assessed(const struct assess_result *r, void *arg)
 
 static void scan_one(struct scan_request *q)
 {
-    const struct set_filter *f = &q->set->filter;
-    struct spool_limits limits = { (uint64_t)f->spool_memory_bytes, (uint64_t)f->max_message_bytes, f->spool_directory };
+    char path[FRONT_PATH_MAX];
+    struct spool_limits limits = front_spool_limits(q->front, q->set, path);
     struct errtext err = { "" };
     enum spool_status st = SPOOL_FAILED;
 
@@ -253,18 +253,18 @@ static bool take_options(struct scan_request *q)
     span v;
 
     xforward_init(&q->client);
-    q->json = ctl_option(q->ctl, "json", &v);
-    if (ctl_option(q->ctl, "client", &v) && !xforward_set(&q->client, XFORWARD_ADDR, v)) {
+    q->json = ctl_option(q->ctl, "--json", &v);
+    if (ctl_option(q->ctl, "--client", &v) && !xforward_set(&q->client, XFORWARD_ADDR, v)) {
         ctl_complain(q->ctl, "--client: \"%.*s\" is not an IP address\n", SPAN_ARG(v));
         return false;
     }
-    if (ctl_option(q->ctl, "helo", &v) && !xforward_set(&q->client, XFORWARD_HELO, v)) {
+    if (ctl_option(q->ctl, "--helo", &v) && !xforward_set(&q->client, XFORWARD_HELO, v)) {
         ctl_complain(q->ctl, "--helo: \"%.*s\" cannot be a HELO name\n", SPAN_ARG(v));
         return false;
     }
-    if (ctl_option(q->ctl, "from", &v))
+    if (ctl_option(q->ctl, "--from", &v))
         snprintf(q->from, sizeof(q->from), "%.*s", SPAN_ARG(v));
-    q->n_rcpt = ctl_option(q->ctl, "rcpt", &v) ? 1 : 0;
+    q->n_rcpt = ctl_option(q->ctl, "--rcpt", &v) ? 1 : 0;
     return true;
 }
 

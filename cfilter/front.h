@@ -5,6 +5,7 @@
 #define GATEPOST_CFILTER_FRONT_H
 
 #include "cfilter/scan.h"
+#include "cfilter/spool.h"
 #include "lib/app/daemon.h"
 #include "lib/app/handover.h"
 #include "lib/store/store.h"
@@ -22,5 +23,11 @@ struct front {                        /* the daemon's state */
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;
     uint64_t *forged, *bad_lines, *gone;
 };
+
+enum { FRONT_PATH_MAX = 4096 };
+/* How messages are kept under these settings; the folder's name is put into `path`. */
+struct spool_limits front_spool_limits(const struct front *f, const struct settings *set, char path[FRONT_PATH_MAX]);
+/* Makes the spool folder (0700) where it is missing. */
+int front_make_spool(const struct front *f, const struct settings *set, struct errtext *err);
 
 #endif

@@ -41,7 +41,7 @@ static void load_key(struct front *f, const struct settings *s, bool create)
 {
     struct errtext err;
 
-    f->have_key = handover_key_load(s->handover.key_file, create, &f->key, &err) == 0;
+    f->have_key = handover_key_of(s, create, &f->key, &err) == 0;
     if (!f->have_key)
         log_warning("hand-over key: %s; logins are not exempt from the spam rules until it can be read", err.text);
 }
@@ -54,6 +54,8 @@ static int start(struct daemon *d, struct errtext *err)
     f->daemon = d;
     make_counters(f, d->stats);
     load_key(f, d->settings, d->serving);
+    if (front_make_spool(f, d->settings, err) != 0)
+        return -1;
     if (d->serving && (f->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
         return -1;
     f->scan = scan_new(d->loop, d->settings, d->stats, err);
@@ -64,7 +66,7 @@ static int reload(struct daemon *d, struct settings *neu, struct errtext *err)
 {
     struct front *f = d->state;
 
-    if (scan_reconfigure(f->scan, neu, err) != 0)
+    if (front_make_spool(f, neu, err) != 0 || scan_reconfigure(f->scan, neu, err) != 0)
         return -1;
     load_key(f, neu, d->serving);
     return 0;

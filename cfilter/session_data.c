@@ -21,10 +21,11 @@ static void finish(struct session *s, const char *outcome, span reply, const cha
 void session_begin_data(struct session *s)
 {
     struct transaction *t = s->t;
-    const struct set_filter *f = &t->set->filter;
+    char path[FRONT_PATH_MAX];
+    struct spool_limits limits = front_spool_limits(s->front, t->set, path);
     struct errtext err;
 
-    t->spool = spool_new(&(struct spool_limits){ (uint64_t)f->spool_memory_bytes, (uint64_t)f->max_message_bytes, f->spool_directory }, &err);
+    t->spool = spool_new(&limits, &err);
     if (t->spool == NULL) {
         log_error("a message cannot be taken: %s", err.text);
         session_reply(s, 452, "4.3.1", "Insufficient system storage");

@@ -272,22 +272,13 @@ static void make_limits(struct rules *r)
 
 /* ---- life ---- */
 
-static const char *handover_key_path(struct rules *r)
-{
-    const char *file = r->set->handover.key_file;
-
-    if (file != NULL && file[0] != '\0')
-        return file;
-    return arena_printf(r->arena, "%s/handover.key", r->set->process.state_directory);
-}
-
 /* Without a cfilter nobody would take the field out again. */
 static bool make_handover(struct rules *r, bool serving, struct errtext *err)
 {
     const char *reinject = r->set->filter.reinject;
 
     r->hand_over = serving && reinject != NULL && reinject[0] != '\0';
-    return !r->hand_over || handover_key_load(handover_key_path(r), true, &r->key, err) == 0;
+    return !r->hand_over || handover_key_of(r->set, true, &r->key, err) == 0;
 }
 
 struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_healths *lists, const struct rules *old, bool serving,

@@ -27,6 +27,16 @@ int handover_key_load(const char *path, bool create, struct handover_key *out, s
     return -1;
 }
 
+int handover_key_of(const struct settings *set, bool create, struct handover_key *out, struct errtext *err)
+{
+    char path[4096];
+
+    if (set->handover.key_file != NULL && set->handover.key_file[0] != '\0')
+        return handover_key_load(set->handover.key_file, create, out, err);
+    snprintf(path, sizeof path, "%s/handover.key", set->process.state_directory);
+    return handover_key_load(path, create, out, err);
+}
+
 /* ---- the mac ---- */
 
 /* Base 64 of HMAC-SHA-256(key, signed NUL reverse-path), NUL-terminated. */

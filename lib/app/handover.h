@@ -12,6 +12,7 @@
 #include "lib/app/id.h"
 #include "lib/base/buf.h"
 #include "lib/base/errtext.h"
+#include "lib/settings/settings.h"
 
 #define HANDOVER_FIELD "X-Gatepost"
 enum { HANDOVER_KEY_BYTES = 32 };
@@ -31,6 +32,8 @@ struct handover {
 
 /* Reads the key file; with `create` makes it (0640, random, atomically) when it is not there: the first daemon wins, all read the same. */
 int handover_key_load(const char *path, bool create, struct handover_key *out, struct errtext *err);
+/* The same for handover.key_file, by default state_directory/handover.key. */
+int handover_key_of(const struct settings *set, bool create, struct handover_key *out, struct errtext *err);
 /* "X-Gatepost: v=1; ..." without line end. */
 void handover_write(const struct handover *h, span reverse_path, const struct handover_key *key, struct buf *to);
 enum handover_status { HANDOVER_OK, HANDOVER_BAD_SYNTAX, HANDOVER_BAD_MAC, HANDOVER_TOO_OLD };

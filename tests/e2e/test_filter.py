@@ -226,7 +226,7 @@ class Faults(HouseTest):
         try:
             said = self.house.gatepost.ctl("reload")
             self.assertEqual(said.returncode, 1)
-            self.assertIn("gatepost.yaml:1:7: mode:", said.stdout + said.stderr)
+            self.assertIn("gatepost.yaml:1:1: mode:", said.stdout + said.stderr)
             self.house.gatepost.reload("cfilter")
             time.sleep(0.3)
             self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")

@@ -80,8 +80,8 @@ class Files(unittest.TestCase):
             said = self.run_t(daemon, "mode: enforec\ndomains: [example.com]\npolicy:\n  timeout: 5 minuts\n  scroe: {reject: 5}\n")
             self.assertEqual(said.returncode, 1)
             text = said.stdout + said.stderr
-            self.assertRegex(text, r"gatepost\.yaml:1:7: mode: ")
-            self.assertRegex(text, r"gatepost\.yaml:4:12: policy\.timeout: \"5 minuts\" is not a duration")
+            self.assertRegex(text, r"gatepost\.yaml:1:1: mode: ")
+            self.assertRegex(text, r"gatepost\.yaml:4:3: policy\.timeout: \"5 minuts\" is not a duration")
             self.assertRegex(text, r"gatepost\.yaml:5:3: policy\.scroe: .*score")
 
     def test_the_shipped_files_are_good(self):

@@ -26,8 +26,9 @@ class Lists(HouseTest):
         cls.socket = cls.place.path("queue/gatepost/policy.sock")
 
     def ask(self, **attributes):
+        attributes.setdefault("instance", instance())
         with Policy(self.socket) as c:
-            return c.ask(instance=instance(), **attributes)
+            return c.ask(**attributes)
 
     def test_listed_client_is_refused_with_the_reason_of_the_list(self):
         outcome = self.house.send(source=LISTED)
@@ -101,6 +102,18 @@ class Lists(HouseTest):
         self.assertEqual(said.returncode, 1, said.stdout + said.stderr)
         self.assertIn("demolist", said.stdout)
         self.assertIn("127.0.0.2", said.stdout)
+
+
+class DeadLists(HouseTest):
+    """A list that refuses is switched off for a while, so it gets a house of its own."""
+
+    @classmethod
+    def prepare(cls):
+        cls.socket = cls.place.path("queue/gatepost/policy.sock")
+
+    def ask(self, **attributes):
+        with Policy(self.socket) as c:
+            return c.ask(instance=instance(), **attributes)
 
     def test_dead_and_lying_lists_refuse_nobody(self):
         """Clients not asked for before: what is cached may serve."""

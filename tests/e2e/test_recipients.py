@@ -84,7 +84,7 @@ class Static(HouseTest):
         self.assertIn("NOTFOUND", said.stdout)
 
     def test_reload_takes_a_changed_list_and_refuses_a_broken_one(self):
-        self.place.write("people.txt", "carol@example.com\n\"quo ted\"@example.com\ndave@example.com\n")
+        self.place.write("people.txt", "# people\ncarol@example.com\n\"quo ted\"@example.com\ndave@example.com\n")
         said = self.house.gatepost.ctl("reload")
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
         with Socketmap(self.socket) as c:
@@ -94,7 +94,7 @@ class Static(HouseTest):
             self.assertNotEqual(said.returncode, 0)
             self.assertIn("people.txt:2", said.stdout + said.stderr)
             self.assertEqual(c.ask("dave@example.com"), "OK x")
-        self.place.write("people.txt", "carol@example.com\n\"quo ted\"@example.com\n")
+        self.place.write("people.txt", "# people\ncarol@example.com\n\"quo ted\"@example.com\n")
         self.assertEqual(self.house.gatepost.ctl("reload").returncode, 0)
 
     def test_explain_an_unknown_recipient(self):

@@ -127,6 +127,7 @@ mynetworks = 127.0.0.9/32
 relay_domains = {domain}
 relay_transport = relay:[127.0.0.1]:{inner_port}
 smtp_tls_security_level = none
+smtp_line_length_limit = 0
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 in_flow_delay = 0
