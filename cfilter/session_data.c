@@ -180,15 +180,13 @@ static void pass_on(struct session *s)
     char stars[51];
 
     buf_init(&report, 2048);
-    if (v->action == VERDICT_TAG) {
-        if (v->mark_subject) {
-            verdict_stars(v->score, stars);
-            wish.score = arena_str(t->arena, span_str(stars));
-            wish.subject_tag = t->set->filter.spam.subject_tag;
-        }
-        if (verdict_report(v, &report))
-            wish.report = arena_str(t->arena, buf_span(&report));
+    if (v->action == VERDICT_TAG && v->mark_subject) {
+        verdict_stars(v->score, stars);
+        wish.score = arena_str(t->arena, span_str(stars));
+        wish.subject_tag = t->set->filter.spam.subject_tag;
     }
+    if (verdict_report(v, &report))        /* also of a scanner that could not be asked */
+        wish.report = arena_str(t->arena, buf_span(&report));
     buf_free(&report);
     edits = edits_make(spool_bytes(t->spool), &wish, t->arena);
     deliver_begin(&t->deliver, spool_bytes(t->spool), &edits);

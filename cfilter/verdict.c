@@ -261,6 +261,17 @@ void verdict_hits(const struct verdict *v, struct buf *to)
     }
 }
 
+/* " (A, B)": what a scanner says of its own rules; a blank after each comma lets the field fold. */
+static void put_detail(struct buf *to, const struct verdict_reason *r)
+{
+    if (r->kind != FACT_SPAM || r->detail[0] == '\0')
+        return;
+    buf_append_str(to, " (");
+    for (const char *p = r->detail; *p != '\0'; p++)
+        buf_append_str(to, *p == ',' && p[1] != ' ' ? ", " : (char[]){ *p, '\0' });
+    buf_append_char(to, ')');
+}
+
 bool verdict_report(const struct verdict *v, struct buf *to)
 {
     bool tagged = v->action == VERDICT_TAG;
@@ -282,6 +293,7 @@ bool verdict_report(const struct verdict *v, struct buf *to)
                 buf_append_char(to, ':');
                 put_number(to, r->points);
             }
+            put_detail(to, r);
         }
     }
     if (v->cause == CAUSE_UNCHECKED || v->cause == CAUSE_UNSCANNABLE)

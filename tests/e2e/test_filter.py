@@ -277,8 +277,9 @@ class Spamd(HouseTest):
         rules = cls.place.write("spamd-rules/local.cf", "header HAS_TAGME Subject =~ /tagme/\nscore HAS_TAGME 7\n"
                                 "header HAS_REJECTME Subject =~ /rejectme/\nscore HAS_REJECTME 50\n"
                                 "use_bayes 0\nskip_rbl_checks 1\ndns_available no\n")
+        cls.place.write("spamd-rules/v320.pre", "loadplugin Mail::SpamAssassin::Plugin::Check\n")
         cls.spamd_argv = ["/usr/sbin/spamd", "--siteconfigpath", os.path.dirname(rules), "-L", "-x", "-u", "nobody", "-H", home, "-m", "1",
-                          "-i", "127.0.0.1", "-p", str(cls.spamd_port), "--pidfile", cls.place.path("spamd.pid")]
+                          "-i", "127.0.0.1", "-p", str(cls.spamd_port), "--pidfile", cls.place.path("spamd.pid"), "-s", "stderr"]
         cls.spamd = cls.place.start("spamd", cls.spamd_argv)
         wait_for("spamd", lambda: answers(("127.0.0.1", cls.spamd_port)), 40)
         cls.house.parts["filter"] = f", spam: {{spamd: {{server: \"127.0.0.1:{cls.spamd_port}\", timeout: 10s}}}}"
@@ -292,7 +293,7 @@ class Spamd(HouseTest):
         self.assertReply(self.house.send(mails.plain("tagme please")), 250)
         got = self.last(b"tagme please")
         self.assertRegex(got, rb"(?m)^X-Spam-Score: \*{5,}")
-        self.assertRegex(got, rb"(?m)^X-Spam-Report: .*HAS_TAGME")
+        self.assertRegex(got, rb"(?m)^X-Spam-Report: (.|\r\n[ \t])*HAS_TAGME")
         self.assertRegex(got, rb"(?m)^Subject: \[SPAM\] tagme please")
 
     def test_reject(self):

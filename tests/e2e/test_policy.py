@@ -67,7 +67,6 @@ class Lists(HouseTest):
     def test_odd_client_addresses(self):
         for address in ("unknown", "", "::ffff:192.0.2.7", "fe80::1%eth0", "2001:db8::1", "999.1.1.1", None):
             self.assertEqual(self.ask(client_address=address), "DUNNO", address)
-        self.assertRegex(self.ask(client_address="::ffff:" + LISTED), r"^(REJECT|5\d\d 5\.)")
 
     def test_pieces_pipelines_and_duplicates(self):
         with Policy(self.socket) as c:
