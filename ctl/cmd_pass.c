@@ -1,4 +1,4 @@
-/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy.
+/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -6,18 +6,41 @@
 
 static int run_recipient(struct env *env, int argc, char **argv)
 {
-    if (argc != 3 || strcmp(argv[1], "why") != 0)
-        return usage_error(&cmd_recipient, "what about which address?");
-    return pass_through(env, "socketmapd", REACH_FULL, (const char *const *)(uintptr_t)argv, (size_t)argc);
+    const char *verb = argc > 1 ? argv[1] : "";
+    const char *const *words = (const char *const *)(uintptr_t)argv;
+
+    if (strcmp(verb, "why") == 0 && argc == 3)
+        return pass_through(env, "socketmapd", REACH_FULL, words, (size_t)argc);
+    if ((strcmp(verb, "flush") == 0 && argc <= 3) || (strcmp(verb, "count") == 0 && argc == 2))
+        return pass_through(env, "socketmapd", REACH_RUNNING, words, (size_t)argc);
+    return usage_error(&cmd_recipient, "what about which address?");
 }
 
 const struct subcommand cmd_recipient = {
     .name = "recipient",
-    .args = "why ADDRESS",
-    .summary = "why an address is taken or refused",
-    .help = "Asks every source as gatepost-socketmapd would and tells what each said.\n"
-            "Exit status: 0 known, 1 unknown, 2 not to be found out.",
+    .args = "why ADDRESS\nflush [ADDRESS]\ncount",
+    .summary = "why an address is taken or refused; what is remembered",
+    .help = "why    asks every source as gatepost-socketmapd would and tells what each said.\n"
+            "       Exit status: 0 known, 1 unknown, 2 not to be found out.\n"
+            "flush  has the running daemon forget one address, or all\n"
+            "count  how many it remembers",
     .run = run_recipient,
+};
+
+static int run_dnsbl(struct env *env, int argc, char **argv)
+{
+    if (argc != 2 || (strcmp(argv[1], "status") != 0 && strcmp(argv[1], "test") != 0))
+        return usage_error(&cmd_dnsbl, "status or test?");
+    return pass_through(env, "policyd", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
+}
+
+const struct subcommand cmd_dnsbl = {
+    .name = "dnsbl",
+    .args = "status\ntest",
+    .summary = "whether each DNS list is in use, and why not",
+    .help = "status  what the running gatepost-policyd knows of each list of policy.dnsbl\n"
+            "test    asks the test entries of every list (RFC 5782) now",
+    .run = run_dnsbl,
 };
 
 static int run_policy(struct env *env, int argc, char **argv)
