@@ -1,89 +1,127 @@
-/* address.c - socket addresses as the configuration writes them.
+/* address.c - where to listen or connect: text to socket address and back.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "lib/net/address.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <arpa/inet.h>
+#include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/un.h>
 
-#include "lib/base/span.h"
-
-static bool parse_unix(const char *path, struct address_socket *out, struct errtext *err)
+static int parse_unix(const char *text, span path, struct address *out, struct errtext *err)
 {
-    struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
-
-    if (path[0] == '\0' || strlen(path) >= sizeof(un->sun_path)) {
-        errtext_set(err, "the path of unix:%s is empty or longer than %zu bytes", path, sizeof(un->sun_path) - 1);
-        return false;
+    if (path.n == 0) {
+        errtext_set(err, "%s: no path behind \"unix:\"", text);
+        return -1;
     }
-    un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, strlen(path) + 1);
-    out->len = (socklen_t)sizeof(*un);
-    out->is_unix = true;
-    return true;
+    if (path.n >= sizeof(out->sa.un.sun_path)) {   /* unix(7): 107 bytes and a NUL */
+        errtext_set(err, "%s: the path is longer than %zu bytes", text, sizeof(out->sa.un.sun_path) - 1);
+        return -1;
+    }
+    *out = (struct address){ .len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + 1) };
+    out->sa.un.sun_family = AF_UNIX;
+    memcpy(out->sa.un.sun_path, path.p, path.n);
+    return 0;
 }
 
-static bool parse_inet(const char *text, struct address_socket *out, struct errtext *err)
+/* getaddrinfo, because scoped addresses (fe80::1%eth0) are its own. */
+static bool parse_v6(const char *host, struct address *out)
 {
-    struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 32];
-    size_t n = colon != NULL ? (size_t)(colon - text) : 0;
-    const char *from = text;
+    const struct addrinfo hints = { .ai_family = AF_INET6, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+    struct addrinfo *found = NULL;
 
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
-        from = text + 1;
-        n -= 2;
-    }
-    if (n == 0 || n >= sizeof(host)) {
-        errtext_set(err, "\"%s\" is not HOST:PORT (try 127.0.0.1:10025)", text);
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
         return false;
-    }
-    memcpy(host, from, n);
-    host[n] = '\0';
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0 || found == NULL) {
-        errtext_set(err, "\"%s\" is not a numeric HOST:PORT (try 127.0.0.1:10025)", text);
-        return false;
-    }
-    memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
-    out->len = found->ai_addrlen;
-    out->is_unix = false;
+    memcpy(&out->sa.in6, found->ai_addr, sizeof(out->sa.in6));
     freeaddrinfo(found);
     return true;
 }
 
-bool address_socket_parse(const char *text, struct address_socket *out, struct errtext *err)
+static bool parse_host(span host, bool bracketed, uint16_t port, struct address *out)
 {
-    memset(out, 0, sizeof(*out));
-    if (strncmp(text, "unix:", 5) == 0)
-        return parse_unix(text + 5, out, err);
-    return parse_inet(strncmp(text, "inet:", 5) == 0 ? text + 5 : text, out, err);
+    char name[96];
+
+    if (host.n == 0 || host.n >= sizeof(name) || memchr(host.p, '\0', host.n) != NULL)
+        return false;
+    memcpy(name, host.p, host.n);
+    name[host.n] = '\0';
+    *out = (struct address){ 0 };
+    if (bracketed && strchr(name, ':') != NULL) {
+        if (!parse_v6(name, out))
+            return false;
+        out->sa.in6.sin6_port = htons(port);
+        out->len = sizeof(out->sa.in6);
+        return true;
+    }
+    if (strcmp(name, "localhost") == 0)   /* RFC 6761 section 6.3 */
+        strcpy(name, "127.0.0.1");
+    if (inet_pton(AF_INET, name, &out->sa.in.sin_addr) != 1)
+        return false;
+    out->sa.in.sin_family = AF_INET;
+    out->sa.in.sin_port = htons(port);
+    out->len = sizeof(out->sa.in);
+    return true;
 }
 
-void address_socket_format(const struct sockaddr_storage *sa, char *text, size_t size)
+int address_parse(const char *text, struct address *out, struct errtext *err)
 {
-    char host[INET6_ADDRSTRLEN] = "?";
+    span s = span_str(text), host;
+    struct address parsed;
+    size_t colon;
+    uint64_t port;
+    bool bracketed;
 
-    switch (sa->ss_family) {
-    case AF_INET: {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
-
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        snprintf(text, size, "[%s]:%u", host, ntohs(in->sin_port));
-        break;
+    if (span_starts(s, SPAN("unix:")))
+        return parse_unix(text, span_from(s, 5), out, err);
+    if (span_starts(s, SPAN("inet:")))
+        s = span_from(s, 5);
+    colon = span_rfind(s, ':');
+    if (colon == s.n || !span_to_u64(span_from(s, colon + 1), &port) || port > 65535) {
+        errtext_set(err, "%s: no port number behind the last \":\" (write HOST:PORT, [V6]:PORT or unix:/PATH)", text);
+        return -1;
     }
-    case AF_INET6: {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
-
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-        snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-        break;
+    host = span_head(s, colon);
+    bracketed = host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+    if (bracketed)
+        host = (span){ host.p + 1, host.n - 2 };
+    if (!parse_host(host, bracketed, (uint16_t)port, &parsed)) {
+        errtext_set(err, "%s: \"%.*s\" is not a numeric address (an IPv6 address stands in [])", text, SPAN_ARG(host));
+        return -1;
     }
+    *out = parsed;
+    return 0;
+}
+
+void address_format(const struct address *a, char text[ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN];
+
+    switch (a->len > 0 ? a->sa.any.sa_family : AF_UNSPEC) {
+    case AF_INET:
+        inet_ntop(AF_INET, &a->sa.in.sin_addr, host, sizeof(host));
+        snprintf(text, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(a->sa.in.sin_port));
+        break;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &a->sa.in6.sin6_addr, host, sizeof(host));
+        snprintf(text, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(a->sa.in6.sin6_port));
+        break;
+    case AF_UNIX:
+        if (a->len > offsetof(struct sockaddr_un, sun_path) && a->sa.un.sun_path[0] == '/')
+            snprintf(text, ADDRESS_TEXT_MAX, "unix:%.*s", (int)(a->len - offsetof(struct sockaddr_un, sun_path)), a->sa.un.sun_path);
+        else
+            snprintf(text, ADDRESS_TEXT_MAX, "unix");
+        break;
     default:
-        snprintf(text, size, "unix");
+        snprintf(text, ADDRESS_TEXT_MAX, "unknown");
     }
+}
+
+int address_port(const struct address *a)
+{
+    if (a->len > 0 && a->sa.any.sa_family == AF_INET)
+        return ntohs(a->sa.in.sin_port);
+    if (a->len > 0 && a->sa.any.sa_family == AF_INET6)
+        return ntohs(a->sa.in6.sin6_port);
+    return -1;
 }

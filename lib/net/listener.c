@@ -69,7 +69,7 @@ static int from_systemd(const char *name, struct errtext *err)
 }
 
 /* A socket file that nobody answers on was left behind by a process that was killed. */
-static int clear_stale(const struct address_socket *a, const char *path, struct errtext *err)
+static int clear_stale(const struct address *a, const char *path, struct errtext *err)
 {
     struct stat st;
     int fd, r;
@@ -81,7 +81,7 @@ static int clear_stale(const struct address_socket *a, const char *path, struct 
         return -1;
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    r = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&a->sa, a->len);
+    r = fd < 0 ? -1 : connect(fd, &a->sa.any, a->len);
     if (r != 0 && (errno == ECONNREFUSED || errno == ENOENT))
         r = 1;
     if (fd >= 0)
@@ -131,7 +131,7 @@ static int give_to(const struct listener_spec *spec, const char *path, struct er
     return 0;
 }
 
-static int bind_unix(int fd, const struct address_socket *a, const struct listener_spec *spec, const char *path, struct errtext *err)
+static int bind_unix(int fd, const struct address *a, const struct listener_spec *spec, const char *path, struct errtext *err)
 {
     mode_t old;
     int r;
@@ -139,7 +139,7 @@ static int bind_unix(int fd, const struct address_socket *a, const struct listen
     if (clear_stale(a, path, err) != 0)
         return -1;
     old = umask(0177);            /* nobody connects before owner and mode are as asked for */
-    r = bind(fd, (const struct sockaddr *)&a->sa, a->len);
+    r = bind(fd, &a->sa.any, a->len);
     umask(old);
     if (r != 0) {
         errtext_errno(err, "cannot make the socket %s", path);
@@ -148,14 +148,14 @@ static int bind_unix(int fd, const struct address_socket *a, const struct listen
     return give_to(spec, path, err);
 }
 
-static int bind_inet(int fd, const struct address_socket *a, const char *address, struct errtext *err)
+static int bind_inet(int fd, const struct address *a, const char *address, struct errtext *err)
 {
     int on = 1;
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->sa.ss_family == AF_INET6)
+    if (a->sa.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, (const struct sockaddr *)&a->sa, a->len) == 0)
+    if (bind(fd, &a->sa.any, a->len) == 0)
         return 0;
     errtext_errno(err, "cannot bind %s", address);
     return -1;
@@ -163,7 +163,7 @@ static int bind_inet(int fd, const struct address_socket *a, const char *address
 
 struct listener *listener_bind(const struct listener_spec *spec, struct errtext *err)
 {
-    struct address_socket a;
+    struct address a;
     struct listener *l;
     const char *path = spec->address + 5;
     int fd, r;
@@ -172,14 +172,14 @@ struct listener *listener_bind(const struct listener_spec *spec, struct errtext 
         fd = from_systemd(spec->address + 8, err);
         return fd >= 0 ? listener_adopt(fd, spec->address, spec->max_clients) : NULL;
     }
-    if (!address_socket_parse(spec->address, &a, err))
+    if (address_parse(spec->address, &a, err) != 0)
         return NULL;
-    fd = socket(a.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(a.sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         errtext_errno(err, "cannot make a socket for %s", spec->address);
         return NULL;
     }
-    r = a.is_unix ? bind_unix(fd, &a, spec, path, err) : bind_inet(fd, &a, spec->address, err);
+    r = a.sa.any.sa_family == AF_UNIX ? bind_unix(fd, &a, spec, path, err) : bind_inet(fd, &a, spec->address, err);
     if (r == 0 && listen(fd, spec->backlog > 0 ? spec->backlog : BACKLOG) != 0) {
         errtext_errno(err, "cannot listen at %s", spec->address);
         r = -1;
@@ -189,7 +189,7 @@ struct listener *listener_bind(const struct listener_spec *spec, struct errtext 
         return NULL;
     }
     l = listener_adopt(fd, spec->address, spec->max_clients);
-    if (a.is_unix)
+    if (a.sa.any.sa_family == AF_UNIX)
         l->path = xstrdup(path);
     return l;
 }

@@ -346,15 +346,16 @@ static struct stream *make(struct loop *l, int fd, struct stream_limits limits, 
 struct stream *stream_new(struct loop *l, int fd, struct stream_limits limits, const struct stream_handler *h, void *arg)
 {
     struct stream *s = make(l, fd, limits, h, arg);
-    struct sockaddr_storage sa;
-    socklen_t n = sizeof(sa);
+    struct address a = { .len = sizeof(a.sa) };
     int on = 1;
 
-    memset(&sa, 0, sizeof(sa));
-    if (getpeername(fd, (struct sockaddr *)&sa, &n) != 0)
-        sa.ss_family = AF_UNIX;
-    address_socket_format(&sa, s->peer, sizeof(s->peer));
-    if (sa.ss_family != AF_UNIX)
+    if (getpeername(fd, &a.sa.any, &a.len) != 0)
+        a.sa.any.sa_family = AF_UNIX;
+    if (a.sa.any.sa_family == AF_UNIX)
+        snprintf(s->peer, sizeof(s->peer), "unix");
+    else
+        address_format(&a, s->peer);
+    if (a.sa.any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     loop_io_start(l, &s->io, fd, LOOP_READ, on_io, s);
     return s;
@@ -371,23 +372,23 @@ static void report_connect_failure(void *arg)
 struct stream *stream_connect(struct loop *l, const char *address, struct stream_limits limits, const struct stream_handler *h,
                               void *arg, struct errtext *err)
 {
-    struct address_socket a;
+    struct address a;
     struct stream *s;
     int on = 1, r;
 
-    if (!address_socket_parse(address, &a, err))
+    if (address_parse(address, &a, err) != 0)
         return NULL;
-    s = make(l, socket(a.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), limits, h, arg);
-    address_socket_format(&a.sa, s->peer, sizeof(s->peer));
+    s = make(l, socket(a.sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), limits, h, arg);
+    address_format(&a, s->peer);
     s->connecting = true;
-    r = s->fd < 0 ? -1 : connect(s->fd, (struct sockaddr *)&a.sa, a.len);
+    r = s->fd < 0 ? -1 : connect(s->fd, &a.sa.any, a.len);
     if (r != 0 && (s->fd < 0 || errno != EINPROGRESS)) {
         /* EAGAIN: a unix socket's backlog is full; it counts as refused, the caller's retry is its own. */
         s->eof_errno = errno;
         loop_defer(l, &s->again, report_connect_failure, s);
         return s;
     }
-    if (!a.is_unix)
+    if (a.sa.any.sa_family != AF_UNIX)
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     loop_io_start(l, &s->io, s->fd, LOOP_WRITE, on_io, s);
     return s;

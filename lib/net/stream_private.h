@@ -4,10 +4,10 @@
 #ifndef GATEPOST_NET_STREAM_PRIVATE_H
 #define GATEPOST_NET_STREAM_PRIVATE_H
 
-#include <openssl/ssl.h>
-
 #include "lib/base/buf.h"
+#include "lib/net/address.h"
 #include "lib/net/stream.h"
+#include "lib/net/tls_session.h"
 
 struct stream {
     struct loop *loop;
@@ -29,9 +29,9 @@ struct stream {
     bool ended;                    /* on_end was called */
     bool closed;                   /* by the owner */
     bool lingering;                /* closed by the owner, still sending */
-    SSL *tls;
+    struct tls_session *tls;
     bool handshaking, tls_wants_write, tls_wants_read;
-    char peer[64];
+    char peer[ADDRESS_TEXT_MAX];
 };
 
 void stream_fail(struct stream *s, enum stream_end end, const char *why);
@@ -45,8 +45,5 @@ long stream_tls_write(struct stream *s, span bytes);               /* bytes take
 bool stream_tls_pending(const struct stream *s);
 int stream_tls_want(const struct stream *s, bool reading);
 void stream_tls_end(struct stream *s);
-
-/* tls.c */
-SSL *tls_context_session(struct tls_context *ctx, const char *peer_name, struct errtext *err);
 
 #endif
