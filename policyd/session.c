@@ -31,7 +31,10 @@ struct session {
     int64_t last_ms;                     /* when something last happened */
     bool under_way;                      /* a request is judged */
     bool in_step;                        /* answers that come at once must not recurse */
-    bool eof;                            /* the peer sends no more, but may still read */
+    bool paused;                         /* nothing is read while a request is judged: an end that follows it is then seen after the
+                                          * answer, so that a peer that has closed only its sending side gets it */
+    bool eof;                            /* the peer sends no more */
+    bool broken;                         /* the connection ended inside session_step */
 };
 
 static void session_step(struct session *s);
@@ -108,7 +111,39 @@ static void judge(struct session *s, const struct policy_request *attrs, size_t 
     serve(&s->serving, e, *s->all->rules, on_answer, s);
 }
 
-/* Judges what has come, one request after the other.  s may be gone when it returns. */
+static void session_broken(struct session *s)
+{
+    stream_close(&s->stream);
+    session_free(s);
+}
+
+/* Reading rests while a request is judged. */
+static void pause_or_resume(struct session *s)
+{
+    if (s->under_way == s->paused)
+        return;
+    s->paused = s->under_way;
+    if (s->paused)
+        stream_read_pause(s->stream);
+    else
+        stream_read_resume(s->stream);
+}
+
+static const char *junk_reason(enum policy_status status)
+{
+    switch (status) {
+    case POLICY_E_SYNTAX:
+        return "not an access request: a line without name=value, or a CR or NUL in it";
+    case POLICY_E_SIZE:
+        return "a request over 64 KiB";
+    case POLICY_E_REQUEST:
+        return "not request=smtpd_access_policy";
+    default:
+        return NULL;
+    }
+}
+
+/* Judges what has come, one request after the other; all answers go out in one write.  s may be gone when it returns. */
 static void session_step(struct session *s)
 {
     struct policy_request attrs;
@@ -122,20 +157,17 @@ static void session_step(struct session *s)
             break;
         judge(s, &attrs, used);
     }
+    stream_flush(s->stream);             /* may end the connection, or make room for further answers */
     s->in_step = false;
+    if (s->broken)
+        return session_broken(s);
+    if (!s->under_way && junk_reason(status) != NULL)
+        return junk(s, junk_reason(status));
+    pause_or_resume(s);
     if (s->under_way)
         return;
-    switch (status) {
-    case POLICY_E_SYNTAX:
-        return junk(s, "not an access request: a line without name=value, or a CR or NUL in it");
-    case POLICY_E_SIZE:
-        return junk(s, "a request over 64 KiB");
-    case POLICY_E_REQUEST:
-        return junk(s, "not request=smtpd_access_policy");
-    case POLICY_OK:
-    case POLICY_MORE:
-        break;
-    }
+    if (status == POLICY_OK && stream_out_pending(s->stream) < OUT_FULL)
+        return session_step(s);          /* stopped for a full output that has emptied meanwhile */
     if (stream_out_pending(s->stream) >= OUT_FULL)
         return;                          /* on_drained goes on */
     if (s->eof && stream_in(s->stream).n > 0)
@@ -165,13 +197,13 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
 
     (void)stream;
     s->eof = true;
-    if (end == STREAM_EOF && s->under_way)
-        return;                          /* a peer that has closed its sending side may wait for the answer */
-    if (end == STREAM_EOF)
+    if (end == STREAM_EOF && !s->in_step)
         return session_step(s);
     log_debug("policy: peer=%s gone: %s", stream_peer(s->stream), why);
-    stream_close(&s->stream);
-    session_free(s);
+    if (s->in_step)
+        s->broken = true;
+    else
+        session_broken(s);
 }
 
 static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
