@@ -264,7 +264,7 @@ static bool set_limits(struct cl_engine *e, const struct settings *set, const ch
         { CL_ENGINE_MAX_SCANSIZE, at_least(v->max_scan_bytes, file) },
         { CL_ENGINE_MAX_FILES, v->max_files },
         { CL_ENGINE_MAX_RECURSION, v->max_recursion },
-        { CL_ENGINE_MAX_SCANTIME, set->filter.scan_timeout_ms / 10 * 8 },   /* its own limit first, the kill after */
+        { CL_ENGINE_MAX_SCANTIME, at_least(set->filter.scan_timeout_ms * 8 / 10, 1) },   /* its own limit first, the kill after */
         { CL_ENGINE_PCRE_MAX_FILESIZE, file },
     };
 

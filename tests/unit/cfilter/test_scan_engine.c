@@ -197,6 +197,42 @@ static void test_new_settings(void **state)
     scan_free(&s);
 }
 
+/* libclamav calls a scan that ran into a limit clean, unless told otherwise; here nothing else looks at the message. */
+static void test_limits_are_told(void **state)
+{
+    static const char *const only_libclamav[] = { "libclamav" };
+    size_t n = 8 * 1024 * 1024;
+    char *large = xmalloc(n), *deep = xmalloc(20 * 100);
+
+    (void)state;
+    set.filter.parsers.v = only_libclamav;
+    set.filter.parsers.n = 1;
+    set.filter.virus.max_recursion = 3;
+    set.filter.scan_timeout_ms = 50;
+    deep[0] = '\0';
+    for (int i = 0; i < 10; i++)
+        strcat(deep, "Subject: x\r\nContent-Type: message/rfc822\r\n\r\n");
+    strcat(deep, "Subject: x\r\n\r\nend\r\n");
+    for (size_t i = 0; i < n; i++)
+        large[i] = i % 60 == 58 ? '\r' : i % 60 == 59 ? '\n' : (char)('a' + (i * 2654435761U >> 20) % 26);
+    memcpy(large, HEAD "\r\n", sizeof HEAD + 1);
+    struct scan *s = scan_start();
+    struct result *r = ask(s, deep);
+    assert_int_equal(r->outcome, SCAN_DONE);
+    assert_non_null(fact_of(r, FACT_UNCHECKED));
+    assert_int_equal(fact_of(r, FACT_UNCHECKED)->klass, FACT_CLASS_LIMIT);
+    free(r);
+    r = submit_bytes(s, large, n, 20000);
+    UNTIL(r->calls == 1);
+    assert_int_equal(r->outcome, SCAN_DONE);
+    assert_non_null(fact_of(r, FACT_UNCHECKED));
+    assert_int_equal(fact_of(r, FACT_UNCHECKED)->klass, FACT_CLASS_TIMEOUT);
+    free(r);
+    scan_free(&s);
+    free(large);
+    free(deep);
+}
+
 static void test_virus_scanning_off(void **state)
 {
     struct scan *s;
@@ -332,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_database_changes, fresh),
         cmocka_unit_test_setup(test_broken_update_leaves_the_old_engine, fresh),
         cmocka_unit_test_setup(test_new_settings, fresh),
+        cmocka_unit_test_setup(test_limits_are_told, fresh),
         cmocka_unit_test_setup(test_virus_scanning_off, fresh),
         cmocka_unit_test_setup(test_without_workers, fresh),
         cmocka_unit_test_setup(test_freed_with_messages_under_way, fresh),
