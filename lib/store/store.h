@@ -20,7 +20,8 @@ enum store_outcome { STORE_HIT, STORE_MISS, STORE_DOWN };
 
 enum { STORE_LIMITS_MAX = 16, STORE_KEY_MAX = 400, STORE_VALUE_MAX = 4096 };
 
-/* GCRA: `count` events per `per_ms`, up to `burst` at once; each decision costs `cost` of them. */
+/* GCRA: `count` events per `per_ms`, up to `burst` at once; each decision costs `cost` of them.  A look (cost 0) is exceeded when not even
+ * one would fit; a cost above `burst` never fits. */
 struct store_limit {
     span key;               /* whole and unique: "limit-name/key value" */
     int64_t count, per_ms;
@@ -34,7 +35,7 @@ struct store_limit_result {
 };
 struct store_limits_result {
     enum store_outcome outcome;                       /* STORE_HIT: decided; STORE_DOWN: nobody knows */
-    bool committed;                                   /* nothing is taken when one is exceeded */
+    bool committed;                                   /* none is exceeded: what it costs is taken (by a repeated `once`: was taken before) */
     struct store_limit_result each[STORE_LIMITS_MAX];
     size_t n;
     const char *why;                                  /* DOWN: for the log */
@@ -42,7 +43,8 @@ struct store_limits_result {
 typedef void store_limits_fn(const struct store_limits_result *r, void *arg);
 
 /* Decides all limits at once: all are checked, and only if none is exceeded all are charged.  A `once` key (empty: none) that was
- * charged before within once_ms makes this a look: a request that Postfix repeats is not counted twice. */
+ * charged before within once_ms takes nothing again and exceeds nothing: a request that Postfix repeats is not counted twice and gets
+ * the answer that it got. */
 struct store_limits_request {
     const struct store_limit *limits;
     size_t n;
@@ -64,19 +66,23 @@ typedef void store_value_fn(const struct store_value_result *r, void *arg);
 /* table: a short word ("rcpt", "unscannable"); fn may be NULL for remember and forget. */
 void store_remember(struct store *s, const char *table, span key, span value, int64_t ttl_ms, int64_t now_ms, store_value_fn *fn, void *arg);
 void store_recall(struct store *s, const char *table, span key, int64_t now_ms, store_value_fn *fn, void *arg, struct store_call **call_out);
+/* Also for "limits" and "grey".  HIT: it was there. */
 void store_forget(struct store *s, const char *table, span key, store_value_fn *fn, void *arg);
 
-/* Walks a table ("limits", "grey", or a remembered one) in no order; keys that start with prefix; at most `limit`. */
-struct store_scan_item { span key; span value; int64_t age_ms, ttl_left_ms; };
+/* Walks a table ("limits", "grey", or a remembered one) in no order; keys that start with prefix; at most `limit`.  Ends with one call with
+ * item NULL and done true (outcome DOWN: what came is not all), possibly after the call returned; arg must live until then or store_close. */
+struct store_scan_item { span key; span value; int64_t age_ms, ttl_left_ms; };   /* age -1: not known (limits) */
 typedef void store_scan_fn(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg);
 void store_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg);
 
 void store_cancel(struct store_call **call);
 
-/* `name`: the daemon ("policyd"), a file name of the embedded store.  Each daemon has its own embedded store. */
+/* `name`: the daemon ("policyd"), a file name of the embedded store.  Each daemon has its own embedded store.  When a store is returned, text
+ * in err is a warning: something of the old content could not be read and was dropped.  Call open and close outside of the loop's callbacks. */
 struct store *store_open(struct loop *l, const char *name, const struct settings *set, struct errtext *err);
 void store_close(struct store **s);            /* embedded: a last copy to disk is made by the saver child within its time */
 bool store_up(const struct store *s);
+const char *store_problem(const struct store *s);    /* what is wrong now ("copy to disk: No space left on device"), or "" */
 int store_saver_run(int argc, char **argv);    /* child role "store-saver": copies the tables to disk */
 
 #endif
