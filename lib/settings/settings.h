@@ -170,7 +170,7 @@ struct set_filter {
     struct conf_strings parsers;     /* default [libclamav, gmime] */
 };
 
-struct set_replies { const char *virus, *spam, *unscannable, *listed, *spoofed, *denied; };  /* %v virus, %l list, %t TXT reason */
+struct set_replies { const char *virus, *spam, *unscannable, *listed, *spoofed, *denied; };  /* %v virus, %l list, %r %t reason, %s points, %i id */
 struct set_handover { const char *key_file; int64_t max_age_ms; };       /* "" : state_directory/handover.key, made at first start */
 struct set_events {
     bool enabled;

@@ -149,7 +149,21 @@ const struct conf_key filter_rows[] = {
 
 #define AT(f) offsetof(struct set_replies, f)
 
-/* RFC 5321 4.5.3.1.5: a reply line has 512 octets; code, id and what the % stand for need room. */
+/* "554 5.7.1 ": a reply code of a refusal, an enhanced status code (RFC 3463) of the same class, or neither. */
+static bool codes_fit(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0)
+        return true;
+    if (digits != 3 || text[0] != '5' || text[1] > '5' || text[3] != ' ')
+        return false;
+    text += 4;
+    digits = strspn(text, "0123456789.");
+    return digits == 0 || (text[0] == '5' && text[1] == '.' && text[digits] == ' ');
+}
+
+/* RFC 5321 4.5.3.1.5: a reply line has 512 octets; the id and what a % stands for need room. */
 static int check_reply(const void *value, struct errtext *err)
 {
     const char *text = *(const char *const *)value;
@@ -159,13 +173,17 @@ static int check_reply(const void *value, struct errtext *err)
         errtext_set(err, "must have 1 to 200 characters");
         return -1;
     }
+    if (!codes_fit(text)) {
+        errtext_set(err, "\"%.20s...\" begins with no code of a refusal (try 554 5.7.1 and the words)", text);
+        return -1;
+    }
     for (const char *p = text; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || (unsigned char)*p > '~') {
             errtext_set(err, "must be printable ASCII: SMTP replies hold nothing else (RFC 5321 4.2)");
             return -1;
         }
-        if (*p == '%' && (p[1] == '\0' || strchr("vlt%", *++p) == NULL)) {
-            errtext_set(err, "%% stands before v (virus), l (list), t (reason) or another %% only");
+        if (*p == '%' && (p[1] == '\0' || strchr("vrsilt%", *++p) == NULL)) {
+            errtext_set(err, "%% goes before v (virus), r or t (reason), l (list), s (points), i (id) or another %%");
             return -1;
         }
     }
@@ -175,12 +193,12 @@ static int check_reply(const void *value, struct errtext *err)
 #define REPLY(name, text, help) { #name, CONF_STRING, AT(name), 0, 0, text, APPLY_LIVE, help, .check = check_reply }
 
 const struct conf_key replies_rows[] = {
-    REPLY(virus, "Message contains %v virus, rejected", "A virus."),
-    REPLY(spam, "Message seems to be spam, rejected", "Too many points in cfilter."),
-    REPLY(unscannable, "Message cannot be checked, rejected", "A message that cannot be checked."),
+    REPLY(virus, "554 5.7.1 Message contains %v virus, rejected", "A virus."),
+    REPLY(spam, "554 5.7.1 Message seems to be spam, rejected", "Too many points in cfilter."),
+    REPLY(unscannable, "554 5.6.0 Message could not be scanned for viruses (%r), rejected", "A message that cannot be checked."),
     REPLY(listed, "Client is listed by %l: %t", "Too many points in policyd, from a list."),
-    REPLY(spoofed, "Sender address is ours, but you are not", "The rule spoof."),
-    REPLY(denied, "Client is not allowed here", "The rule deny."),
+    REPLY(spoofed, "Sender address belongs here, but the client does not", "The rule spoof."),
+    REPLY(denied, "Client is not welcome here", "The rule deny."),
     { NULL },
 };
 #undef AT

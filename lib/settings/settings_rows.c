@@ -56,7 +56,7 @@ const struct conf_key settings_rows[] = {
     { "policy", CONF_OBJECT, AT(policy), 0, 0, NULL, APPLY_LIVE, "What policyd decides at RCPT and DATA.", .sub = policy_rows },
     { "filter", CONF_OBJECT, AT(filter), 0, 0, NULL, APPLY_LIVE, "What cfilter does with a message.", .sub = filter_rows },
     { "replies", CONF_OBJECT, AT(replies), 0, 0, NULL, APPLY_LIVE,
-      "Words of refusals, after the reply code and before the id. %v virus, %l list, %t reason, %% a percent sign.", .sub = replies_rows },
+      "Words of refusals; they may begin with codes (554 5.7.1). %v is the virus, %l the list, %r or %t the reason, %s the points, %i the id, %% a percent sign.", .sub = replies_rows },
     { "handover", CONF_OBJECT, AT(handover), 0, 0, NULL, APPLY_RESTART, "The signed field from policyd to cfilter.", .sub = handover_rows },
     { "events", CONF_OBJECT, AT(events), 0, 0, NULL, APPLY_LIVE, "The record of decisions, for gatepostctl explain.", .sub = events_rows },
     { "log", CONF_OBJECT, AT(log), 0, 0, NULL, APPLY_LIVE, "The log.", .sub = log_rows },
