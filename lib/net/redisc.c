@@ -17,11 +17,10 @@
 #include "lib/net/stream.h"
 
 enum {
-    ARGS_MAX = 64,
+    ARGS_MAX = 128,
     OUT_LIMIT = 16 * 1024 * 1024, IN_LIMIT = 4 * 1024 * 1024,
     ELEMENTS_MAX = 100000,               /* of an array; more is no reply to a question of ours */
-    BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000,
-    HANDSHAKE_CALLS = 3,
+    BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 800,   /* a Redis that is back is in use again within 2 s */
 };
 
 struct redisc_call {
@@ -76,14 +75,19 @@ struct redisc *redisc_new(struct loop *l, const struct redisc_settings *set)
     return r;
 }
 
-static void call_end(struct redisc_call *c, const redisReply *reply, const char *why)
+static void call_give(struct redisc_call *c, const redisReply *reply, const char *why)
 {
     redisc_fn *fn = c->fn;
 
     c->fn = NULL;
-    loop_timer_stop(&c->deadline);
     if (fn != NULL)
         fn(reply, why, c->arg);
+}
+
+static void call_end(struct redisc_call *c, const redisReply *reply, const char *why)
+{
+    loop_timer_stop(&c->deadline);
+    call_give(c, reply, why);
 }
 
 static struct redisc_call *take_head(struct redisc *r)
@@ -146,6 +150,7 @@ static void on_reply(struct redisc *r, redisReply *reply)
         char why[200];
 
         snprintf(why, sizeof(why), "login refused: %.150s", reply->str);
+        loop_timer_stop(&c->deadline);
         free(c);
         connection_lost(r, why);
         return;
@@ -230,23 +235,23 @@ static void on_deadline(void *arg)
 {
     struct redisc_call *c = arg;
     struct redisc *r = c->redisc;
-    char why[200];
 
-    snprintf(why, sizeof(why), "no reply within %lld ms", (long long)r->set.timeout_ms);
-    if (r->up && !c->handshake && c != r->head) {
-        call_end(c, NULL, why);           /* the one before it is late too and will end the connection */
+    if (c == r->head || c->handshake || !r->up) {
+        connection_lost(r, "no reply in time");
         return;
     }
-    connection_lost(r, why);
+    /* It waits behind others that still have time.  Its reply is due all the same: if that stays out, the connection is dead. */
+    loop_timer_start(r->loop, &c->deadline, r->set.timeout_ms, on_deadline, c);
+    call_give(c, NULL, "no reply in time");
 }
 
-static struct redisc_call *call_new(struct redisc *r, redisc_fn *fn, void *arg, bool handshake)
+static struct redisc_call *call_new(struct redisc *r, int64_t within_ms, redisc_fn *fn, void *arg, bool handshake)
 {
     struct redisc_call *c = xcalloc(1, sizeof(*c));
 
     *c = (struct redisc_call){ .redisc = r, .fn = fn, .arg = arg, .handshake = handshake };
     queue(r, c);
-    loop_timer_start(r->loop, &c->deadline, r->set.timeout_ms, on_deadline, c);
+    loop_timer_start(r->loop, &c->deadline, within_ms, on_deadline, c);
     return c;
 }
 
@@ -265,7 +270,7 @@ static void say_hello(struct redisc *r, size_t argc, const span *argv)
 
     buf_init(&out, 4096);
     if (format(&out, argc, argv)) {
-        call_new(r, NULL, NULL, true);
+        call_new(r, r->set.timeout_ms, NULL, NULL, true);
         put(r, buf_span(&out));
     }
     wipe(&out);
@@ -345,6 +350,11 @@ static bool connect_now(struct redisc *r)
 
 struct redisc_call *redisc_command(struct redisc *r, size_t argc, const span *argv, redisc_fn *fn, void *arg)
 {
+    return redisc_command_within(r, argc, argv, r->set.timeout_ms, fn, arg);
+}
+
+struct redisc_call *redisc_command_within(struct redisc *r, size_t argc, const span *argv, int64_t within_ms, redisc_fn *fn, void *arg)
+{
     struct redisc_call *c = NULL;
     struct buf out;
 
@@ -362,7 +372,7 @@ struct redisc_call *redisc_command(struct redisc *r, size_t argc, const span *ar
     }
     buf_init(&out, OUT_LIMIT / 4);
     if (format(&out, argc, argv)) {
-        c = call_new(r, fn, arg, false);
+        c = call_new(r, within_ms, fn, arg, false);
         put(r, buf_span(&out));
     } else {
         fn(NULL, "a command of ours is too long", arg);

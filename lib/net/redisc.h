@@ -1,7 +1,7 @@
 /* redisc.h - asynchronous Redis client: hiredis' reader and formatter over our own stream.
  *
  * Commands of one loop turn leave in one write.  A connection is made on demand and again after a failure, with
- * back-off 100 ms to 5 s; AUTH, SELECT and CLIENT SETNAME are sent first.
+ * back-off 100 ms to 0.8 s; AUTH and SELECT are sent first.
  * Outcomes:  a reply, or DOWN (refused, reset, garbage, timeout): DOWN is never "nil".
  * Arguments: binary safe; no user text ever becomes part of a script or a command name.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -34,6 +34,8 @@ typedef void redisc_fn(const redisReply *reply, const char *why, void *arg);
 struct redisc *redisc_new(struct loop *l, const struct redisc_settings *set);
 void redisc_free(struct redisc **r);                 /* no callbacks follow */
 struct redisc_call *redisc_command(struct redisc *r, size_t argc, const span *argv, redisc_fn *fn, void *arg);
+/* The same with a shorter wait than timeout_ms, from now. */
+struct redisc_call *redisc_command_within(struct redisc *r, size_t argc, const span *argv, int64_t within_ms, redisc_fn *fn, void *arg);
 void redisc_cancel(struct redisc_call **c);          /* the reply is read and dropped */
 bool redisc_up(const struct redisc *r);
 

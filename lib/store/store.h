@@ -71,7 +71,7 @@ void store_forget(struct store *s, const char *table, span key, store_value_fn *
 
 /* Walks a table ("limits", "grey", or a remembered one) in no order; keys that start with prefix; at most `limit`.  Ends with one call with
  * item NULL and done true (outcome DOWN: what came is not all), possibly after the call returned; arg must live until then or store_close. */
-struct store_scan_item { span key; span value; int64_t age_ms, ttl_left_ms; };   /* age -1: not known (limits) */
+struct store_scan_item { span key; span value; int64_t age_ms, ttl_left_ms; };   /* -1: not known (age of limits; ttl_left of grey in Redis) */
 typedef void store_scan_fn(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg);
 void store_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg);
 

@@ -150,7 +150,7 @@ void boot_id_read(uint8_t id[16])
 
         if (text[i] == '-' || sscanf((char[]){ text[i], '\0' }, "%x", &value) != 1)
             continue;
-        id[digits / 2] = (uint8_t)((id[digits / 2] << 4) | (value & 15));
+        id[digits / 2] = (uint8_t)(((unsigned)id[digits / 2] << 4) | (value & 15));
         digits++;
     }
 }

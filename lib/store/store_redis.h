@@ -1,0 +1,78 @@
+/* store_redis.h - inside the Redis back end: its struct, its scripts, and one call with its arguments.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_STORE_REDIS_H
+#define GATEPOST_STORE_REDIS_H
+
+#include "lib/net/redisc.h"
+#include "lib/store/store_backend.h"
+
+enum redis_script { SCRIPT_LIMITS, SCRIPT_GREY, SCRIPT_REMEMBER, SCRIPT_RECALL, SCRIPT_FORGET, SCRIPT_PEEK, SCRIPT_COUNT };
+
+struct redis_script_text {
+    const char *text;
+    char sha1[41];
+};
+const struct redis_script_text *redis_script(enum redis_script which);
+
+struct redis_call;
+struct redis_walk;
+
+struct store_redis {
+    struct store store;
+    struct redisc *redisc;
+    struct tls_context *tls;
+    char *prefix;
+    int64_t timeout_ms;
+    struct redis_call *calls;
+    struct redis_walk *walks;
+    int failures;                  /* in a row */
+    int64_t closed_until_ms;       /* monotonic: no question before */
+    bool probing;                  /* one question is out to see whether Redis is back */
+    char problem[256];
+};
+
+enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 3 + 3 * STORE_LIMITS_MAX };
+
+/* The reply, or NULL and why.  Runs once, unless cancelled.  call: its own; freed after the return. */
+typedef void redis_call_fn(struct redis_call *call, const redisReply *reply, const char *why);
+
+struct redis_call {
+    struct store_call call;        /* first: store_cancel finds us by it */
+    struct redis_call *next, **link;
+    struct redisc_call *pending;
+    redis_call_fn *done;           /* NULL: cancelled */
+    enum redis_script script;
+    bool sent_whole;               /* EVAL after NOSCRIPT */
+    bool probe;
+    int64_t until_ms;
+    size_t n_keys, n_args;         /* argument i: bytes[starts[i]] to bytes[starts[i + 1]] */
+    struct buf bytes;
+    size_t starts[REDIS_KEYS_MAX + REDIS_ARGS_MAX + 1];
+
+    /* whose answer it is */
+    void (*fn)(void);              /* cast back by `done` */
+    void *arg;
+    void *more;                    /* freed with the call */
+};
+
+struct redis_call *redis_call_new(struct store_redis *s, enum redis_script script, redis_call_fn *done);
+/* Keys first, then arguments. */
+void redis_call_key(struct redis_call *c, const char *table, span key);     /* "prefix:table:key" */
+void redis_call_arg(struct redis_call *c, int64_t number);
+void redis_call_arg_bytes(struct redis_call *c, span bytes);
+/* Sends it; `done` may run before this returns, then *call_out is NULL.  call_out may be NULL. */
+void redis_call_start(struct redis_call *c, struct store_call **call_out);
+
+void redis_call_free(struct redis_call *c);     /* no callback */
+
+/* Whether a question may be asked now; a breaker that is open answers DOWN at once. */
+bool redis_gate(struct store_redis *s, bool *probe_out, const char **why_out);
+void redis_gate_result(struct store_redis *s, bool probe, bool answered, const char *why);
+
+/* store_redis_scan.c */
+void redis_scan_stop(struct store_redis *s);
+void redis_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg);
+
+#endif
