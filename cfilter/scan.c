@@ -228,8 +228,12 @@ static void on_note(struct child_pool *p, const char *what, void *arg)
 
 static void generation_free(struct generation *g)
 {
+    long holder = g->holder != NULL ? child_pid(g->holder) : -1;
+
     child_pool_free(&g->pool);
     child_free(&g->holder);
+    if (holder > 0)
+        scratch_remove_left_by(g->set, holder);
     loop_timer_stop(&g->restart);
     settings_unref(&g->set);
     free(g);
@@ -387,11 +391,11 @@ static void on_holder_exit(struct child *c, int status, void *arg)
 {
     struct generation *g = arg;
 
-    (void)c;
     if (status != -1 && WIFSIGNALED(status))
         log_error("scan: the engine holder ended by signal %d; a new one is started", WTERMSIG(status));
     else
         log_error("scan: the engine holder ended with status %d; a new one is started", status == -1 ? -1 : WEXITSTATUS(status));
+    scratch_remove_left_by(g->set, child_pid(c));
     child_free(&g->holder);
     holder_restart_later(g);
 }

@@ -75,6 +75,11 @@ static bool fits(const char *dir)
     return dir != NULL && dir[0] == '/' && strlen(dir) < 150;
 }
 
+static bool is_ours(const struct stat *st)
+{
+    return S_ISDIR(st->st_mode) && (geteuid() == 0 || st->st_uid == geteuid());
+}
+
 /* Left by holders that were killed: a folder named for a process that is no more. */
 static void remove_left_behind(const char *base)
 {
@@ -87,11 +92,27 @@ static void remove_left_behind(const char *base)
         long pid = strtol(e->d_name + sizeof PREFIX - 1, NULL, 10);
         struct stat st;
         snprintf(path, sizeof path, "%s/%s", base, e->d_name);
-        if (pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH && lstat(path, &st) == 0 && st.st_uid == geteuid())
+        if (pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH && lstat(path, &st) == 0 && is_ours(&st))
             scratch_remove(path, false);
     }
     if (d != NULL)
         closedir(d);
+}
+
+void scratch_remove_left_by(const struct settings *set, long pid)
+{
+    const char *bases[] = { "/dev/shm", set->process.run_directory, "/tmp" };
+    char path[512];
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
+        if (!fits(bases[i]))
+            continue;
+        snprintf(path, sizeof path, "%s/" PREFIX "%ld", bases[i], pid);
+        /* Twice: a worker that is dying may have made a last file. */
+        for (int k = 0; k < 2 && lstat(path, &st) == 0 && is_ours(&st); k++)
+            scratch_remove(path, false);
+    }
 }
 
 static int folder_in(const char *base, struct scratch *out)

@@ -22,6 +22,8 @@ int scratch_open(const struct settings *set, unsigned owner_uid, unsigned owner_
 /* A plain private folder, no namespace: for scanning without workers. */
 int scratch_open_plain(const struct settings *set, struct scratch *out, struct errtext *err);
 void scratch_close(struct scratch *s);
+/* Removes the plain folder of a process that was killed, if it had one. */
+void scratch_remove_left_by(const struct settings *set, long pid);
 /* Makes root/NAME (emptied if there); its path in out. */
 int scratch_make(const struct scratch *s, const char *name, char *out, size_t size, struct errtext *err);
 /* Removes a folder and all in it; with keep_top only what is in it. */
