@@ -100,6 +100,14 @@ static void keep_first(struct smtp_reply_parser *p, span in)
         p->first[CODE_DIGITS] = ' ';
 }
 
+/* Judges the piece of a line that is about to be thrown away; a CR at its end is kept, it may be half of the line end. */
+static bool skip_piece(struct smtp_reply_parser *p, span piece)
+{
+    if (p->skipping == 0)
+        p->skipping = accept_head(p, piece);
+    return p->skipping != 0 && !has_garbage(piece);
+}
+
 /* The line under way has no end yet.  Over the cap everything goes but what is needed to judge it. */
 static enum smtp_reply_status wait_for_more(struct smtp_reply_parser *p, span in, size_t *used_out)
 {
@@ -111,9 +119,13 @@ static enum smtp_reply_status wait_for_more(struct smtp_reply_parser *p, span in
     if (!p->cut && in.n <= SMTP_REPLY_CAP)
         return SMTP_REPLY_MORE;
     keep_first(p, in);
-    if (p->skipping == 0 && line.n > HEAD && (p->skipping = accept_head(p, line)) == 0)
-        return SMTP_REPLY_E_SYNTAX;
-    *used_out = p->skipping != 0 ? in.n : p->at;
+    *used_out = p->at;
+    if (p->skipping != 0 || line.n > HEAD) {
+        line = span_head(line, line.n > 0 && line.p[line.n - 1] == '\r' ? line.n - 1 : line.n);
+        if (!skip_piece(p, line))
+            return SMTP_REPLY_E_SYNTAX;
+        *used_out = p->at + line.n;
+    }
     p->dropped += *used_out;
     p->at = 0;
     p->seen = in.n - *used_out;
@@ -151,7 +163,7 @@ enum smtp_reply_status smtp_reply_parse(struct smtp_reply_parser *p, span in, st
         span line = without_line_end(span_of(in.p + p->at, next - p->at));
         char sep = p->skipping != 0 ? p->skipping : accept_head(p, line);
 
-        if (sep == 0 || (p->skipping == 0 && has_garbage(line)))
+        if (sep == 0 || has_garbage(line))
             return SMTP_REPLY_E_SYNTAX;
         if (p->dropped + next > SMTP_REPLY_TOTAL_MAX)
             return SMTP_REPLY_E_ENDLESS;
