@@ -131,10 +131,10 @@ static int read_reply(int sock, ctl_output_fn *fn, void *arg, struct errtext *er
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            if (n < 0)
+            if (n < 0 && errno != ECONNRESET)
                 errtext_errno(err, "cannot read the reply");
             else
-                errtext_set(err, "the daemon closed the connection without an answer; its log may say why");
+                errtext_set(err, "the daemon ended or closed the connection without an answer; its log may say why");
             r = -1;
             break;
         }
