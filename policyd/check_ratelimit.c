@@ -6,8 +6,6 @@
  * Keys:      "NAME/VALUE" or "NAME/VALUE|VALUE": lower case; '%', '|' and bytes outside printable ASCII as %XX.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
-#include <stdio.h>
-
 #include "lib/app/log.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
@@ -27,7 +25,6 @@ struct group {
     size_t n;
     const struct limit_rule *rules[STORE_LIMITS_MAX];
     struct store_limit limits[STORE_LIMITS_MAX];
-    char once_text[STORE_KEY_MAX];
     struct store_limits_request ask;
 };
 
@@ -301,13 +298,19 @@ static span once_key(struct group *g, char group)
 {
     const struct request *r = g->run->req;
     span instance = request_attr(r, POLICY_INSTANCE);
-    int n;
+    struct key_writer w;
 
     if (instance.n == 0 || g->run->dry)
         return (span){ NULL, 0 };
-    n = snprintf(g->once_text, sizeof(g->once_text), "%c/%.*s/%.*s/%.*s", group, SPAN_ARG(instance),
-                 SPAN_ARG(span_head(request_attr(r, POLICY_CLIENT_ADDRESS), 60)), SPAN_ARG(span_head(r->recipient, 250)));
-    return n > 0 && (size_t)n < sizeof(g->once_text) ? span_of(g->once_text, (size_t)n) : (span){ NULL, 0 };
+    w.n = 0;
+    key_raw(&w, span_of(&group, 1));
+    key_raw(&w, SPAN("/"));
+    key_raw(&w, instance);
+    key_raw(&w, SPAN("/"));
+    key_raw(&w, request_attr(r, POLICY_CLIENT_ADDRESS));
+    key_raw(&w, SPAN("/"));
+    key_raw(&w, r->recipient);
+    return arena_span(g->run->arena, span_of(w.text, w.n));
 }
 
 static void ask_store(struct group *g, char group)

@@ -14,7 +14,8 @@
 
 #define TEST_EVERY_MS      MINUTES(10)
 #define FAILED_RETEST_MS   MINUTES(1)
-#define UNKNOWN_RETEST_MS  SECONDS(10)
+#define UNKNOWN_RETEST_MS  SECONDS(1)        /* doubles, up to: */
+#define UNKNOWN_RETEST_MAX SECONDS(16)
 #define REFUSED_REST_MS    HOURS(1)
 #define SILENT_PROBE_MS    SECONDS(10)
 #define TEST_DEADLINE_MS   SECONDS(2)
@@ -38,6 +39,7 @@ struct dnsbl_health {
     enum dnsbl_state state;
     int64_t since_wall_ms;
     unsigned timeouts;               /* in a row */
+    int64_t retest_ms;               /* after a first test that could not be made: the resolver may not be up yet */
     struct test tests[POINTS];
     bool testing;
     struct dnsc_query *probe;
@@ -137,6 +139,17 @@ static void test_failed(struct dnsbl_health *h)
     again_in(h, FAILED_RETEST_MS, test_begin);
 }
 
+/* Says nothing about the list; only a list that has never been tested is in a hurry. */
+static void test_came_to_nothing(struct dnsbl_health *h)
+{
+    if (h->state != DNSBL_UNTESTED) {
+        again_in(h, FAILED_RETEST_MS, test_begin);
+        return;
+    }
+    h->retest_ms = h->retest_ms == 0 ? UNKNOWN_RETEST_MS : h->retest_ms < UNKNOWN_RETEST_MAX ? 2 * h->retest_ms : UNKNOWN_RETEST_MAX;
+    again_in(h, h->retest_ms, test_begin);
+}
+
 static void test_end(struct dnsbl_health *h)
 {
     enum point_result listed = h->tests[POINT_LISTED].result, not_listed = h->tests[POINT_NOT_LISTED].result;
@@ -149,7 +162,7 @@ static void test_end(struct dnsbl_health *h)
     else if (listed == POINT_RIGHT && not_listed == POINT_RIGHT)
         test_passed(h);
     else
-        again_in(h, h->state == DNSBL_UP ? FAILED_RETEST_MS : UNKNOWN_RETEST_MS, test_begin);
+        test_came_to_nothing(h);
     wake_waiters(h);
 }
 

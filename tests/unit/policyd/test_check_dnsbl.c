@@ -212,6 +212,25 @@ static void test_first_test_is_waited_for(void **state)
     }
 }
 
+/* The resolver is not up when we start: the list is not believed, and tried again soon. */
+static void test_resolver_comes_late(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    dns_set("2.0.0.127.bl.example", DNSC_A, DNSC_UNREACHABLE, NULL, 0);
+    dns_set("1.0.0.127.bl.example", DNSC_A, DNSC_UNREACHABLE, NULL, 0);
+    dns_set(CLIENT "bl.example", DNSC_A, DNSC_FOUND, "127.0.0.2", 0);
+    rig_load(ONE);
+    a = rig_ask("");
+    assert_string_equal(a.answer, "action=DUNNO");
+    assert_says(a.findings, "zen=skipped:not yet tested;");
+    dns_set("2.0.0.127.bl.example", DNSC_A, DNSC_FOUND, "127.0.0.2", 0);
+    dns_set("1.0.0.127.bl.example", DNSC_A, DNSC_NXDOMAIN, NULL, 0);
+    loop_fake_advance(rig_loop, SECONDS(1));
+    assert_says(rig_ask("").answer, "REJECT");
+}
+
 static void test_whitelist_takes_off(void **state)
 {
     struct asked a;
@@ -380,7 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_listed), T(test_not_listed), T(test_late_reason), T(test_reason_is_cleaned), T(test_harmless), T(test_refusal_takes_an_hour),
-        T(test_three_timeouts), T(test_self_test), T(test_first_test_is_waited_for), T(test_whitelist_takes_off), T(test_stops_when_certain),
+        T(test_three_timeouts), T(test_self_test), T(test_first_test_is_waited_for), T(test_resolver_comes_late), T(test_whitelist_takes_off), T(test_stops_when_certain),
         T(test_pass_waits_a_little), T(test_who_is_not_asked_about), T(test_kinds), T(test_observe), T(test_all_dead_within_the_deadline),
         T(test_cancel_and_reload), T(test_dry_waits_for_all),
     };
