@@ -241,8 +241,11 @@ static int set_limits(int64_t memory_bytes, int64_t file_bytes, struct errtext *
 int cage_drop_capabilities(struct errtext *err)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct none[2] = { { 0, 0, 0 } };
+    struct __user_cap_data_struct none[2] = { { 0, 0, 0 } }, have[2] = { { 0, 0, 0 } };
 
+    /* A service manager may forbid capset(2), having left us nothing to drop. */
+    if (syscall(SYS_capget, &head, have) == 0 && memcmp(have, none, sizeof have) == 0)
+        return 0;
     if (syscall(SYS_capset, &head, none) < 0) {
         errtext_errno(err, "cannot drop capabilities");
         return -1;

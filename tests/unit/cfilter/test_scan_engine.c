@@ -304,7 +304,7 @@ static void test_freed_with_messages_under_way(void **state)
 
 struct lack {
     const char *name;
-    int syscall, policy;
+    int syscall, policy;         /* capset is missing too where it has nothing to drop, as under the systemd unit */
     enum scan_outcome want;
     const char *why;
     bool plain_folder;
@@ -315,7 +315,8 @@ static _Noreturn void scan_in_poor_kernel(const struct lack *k)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 
-    if (ctx == NULL || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), k->syscall, 0) < 0 || seccomp_load(ctx) < 0)
+    if (ctx == NULL || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), k->syscall, 0) < 0 ||
+        (k->syscall == SYS_unshare && geteuid() != 0 && seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), (int)SYS_capset, 0) < 0) || seccomp_load(ctx) < 0)
         _exit(99);
     seccomp_release(ctx);
     loop = loop_new(NULL);
