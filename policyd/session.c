@@ -34,7 +34,6 @@ struct session {
     bool paused;                         /* nothing is read while a request is judged: an end that follows it is then seen after the
                                           * answer, so that a peer that has closed only its sending side gets it */
     bool eof;                            /* the peer sends no more */
-    bool broken;                         /* the connection ended inside session_step */
 };
 
 static void session_step(struct session *s);
@@ -111,12 +110,6 @@ static void judge(struct session *s, const struct policy_request *attrs, size_t 
     serve(&s->serving, e, *s->all->rules, on_answer, s);
 }
 
-static void session_broken(struct session *s)
-{
-    stream_close(&s->stream);
-    session_free(s);
-}
-
 /* Reading rests while a request is judged. */
 static void pause_or_resume(struct session *s)
 {
@@ -157,18 +150,13 @@ static void session_step(struct session *s)
             break;
         judge(s, &attrs, used);
     }
-    stream_flush(s->stream);             /* may end the connection, or make room for further answers */
     s->in_step = false;
-    if (s->broken)
-        return session_broken(s);
     if (!s->under_way && junk_reason(status) != NULL)
         return junk(s, junk_reason(status));
     pause_or_resume(s);
     if (s->under_way)
         return;
-    if (status == POLICY_OK && stream_out_pending(s->stream) < OUT_FULL)
-        return session_step(s);          /* stopped for a full output that has emptied meanwhile */
-    if (stream_out_pending(s->stream) >= OUT_FULL)
+    if (stream_out_pending(s->stream) >= OUT_FULL && !s->eof)
         return;                          /* on_drained goes on */
     if (s->eof && stream_in(s->stream).n > 0)
         return junk(s, "the peer left in the middle of a request");
@@ -197,13 +185,11 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
 
     (void)stream;
     s->eof = true;
-    if (end == STREAM_EOF && !s->in_step)
+    if (end == STREAM_EOF)
         return session_step(s);
     log_debug("policy: peer=%s gone: %s", stream_peer(s->stream), why);
-    if (s->in_step)
-        s->broken = true;
-    else
-        session_broken(s);
+    stream_close(&s->stream);
+    session_free(s);
 }
 
 static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
