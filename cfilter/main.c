@@ -111,7 +111,7 @@ static const struct child_role roles[] = {
 };
 
 static const struct daemon_ops ops = {
-    .name = "cfilter", .roles = roles, .commands = cfilter_commands, .addresses = addresses, .check = check, .start = start,
+    .name = "cfilter", .roles = roles, .children_mount = true, .commands = cfilter_commands, .addresses = addresses, .check = check, .start = start,
     .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .stop = stop,
 };
 

@@ -348,7 +348,7 @@ static int come_up(struct daemon *d, struct errtext *err)
         return -1;
     if (p->begun && p->ops->start(d, err) < 0)
         return -1;
-    if (privileges_sandbox(d->settings->process.sandbox, err) < 0)
+    if (privileges_sandbox(d->settings->process.sandbox, p->ops->children_mount, err) < 0)
         return -1;
     if (d->serving)
         write_pid_file(d);

@@ -34,6 +34,7 @@ struct daemon {
 struct daemon_ops {
     const char *name;                             /* "policyd": binary gatepost-policyd */
     const struct child_role *roles;               /* ended by {NULL}; daemon.c adds its own (events-writer, events-query) */
+    bool children_mount;                          /* a child makes a mount namespace of its own: the front's filter must allow it */
     const struct ctl_command *commands;           /* ended by {NULL}; daemon.c adds explain, status, config-digest, reload, ... */
     /* Listener addresses of this daemon in the settings. */
     const struct conf_strings *(*addresses)(const struct settings *s);

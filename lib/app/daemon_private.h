@@ -50,7 +50,7 @@ int privileges_directories(const struct set_process *set, const struct privilege
 int privileges_drop(const struct privileges *who, struct errtext *err);
 /* After the drop: can the folders be written? */
 int privileges_check_directories(const struct set_process *set, struct errtext *err);
-int privileges_sandbox(int policy, struct errtext *err);
+int privileges_sandbox(int policy, bool children_mount, struct errtext *err);
 void privileges_raise_descriptors(void);
 
 /* ---- daemon_reload.c ---- */

@@ -183,11 +183,11 @@ int privileges_drop(const struct privileges *who, struct errtext *err)
     return 0;
 }
 
-int privileges_sandbox(int policy, struct errtext *err)
+int privileges_sandbox(int policy, bool children_mount, struct errtext *err)
 {
     struct errtext why;
 
-    if (policy == SANDBOX_OFF || sandbox_front(&why) == 0)
+    if (policy == SANDBOX_OFF || sandbox_front(children_mount, &why) == 0)
         return 0;
     if (policy == SANDBOX_WARN) {
         log_warning("%s; going on without it (process.sandbox: warn)", why.text);

@@ -16,9 +16,9 @@ static const char *const never[] = {
     "ptrace",
 #endif
     "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd",
-    /* the tree of mounts, namespaces */
-    "mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree",
-    "mount_setattr", "setns", "unshare", "swapon", "swapoff", "open_by_handle_at", "name_to_handle_at", "quotactl", "quotactl_fd",
+    /* the tree of mounts, other namespaces */
+    "umount", "umount2", "pivot_root", "chroot", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree",
+    "mount_setattr", "setns", "swapon", "swapoff", "open_by_handle_at", "name_to_handle_at", "quotactl", "quotactl_fd",
     /* the kernel itself */
     "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf", "perf_event_open", "userfaultfd",
     "lookup_dcookie", "syslog", "acct", "reboot", "iopl", "ioperm", "modify_ldt", "vm86", "vm86old", "uselib", "nfsservctl", "_sysctl",
@@ -30,6 +30,8 @@ static const char *const never[] = {
     "clock_adjtime64",
     NULL,
 };
+
+static const char *const own_mounts[] = { "mount", "unshare", NULL };
 
 static const char *const not_in_a_child[] = {
     "execve", "execveat", "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "fork", "vfork",
@@ -63,7 +65,7 @@ static int deny_namespaces(scmp_filter_ctx ctx)
     return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-static int load(const char *const *more, struct errtext *err)
+static int load(bool mounts, const char *const *more, struct errtext *err)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     int r = -ENOMEM;
@@ -71,6 +73,8 @@ static int load(const char *const *more, struct errtext *err)
     if (ctx != NULL) {
         seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);      /* a binary tree: the hot path pays for few comparisons */
         r = deny(ctx, never);
+        if (r == 0 && !mounts)
+            r = deny(ctx, own_mounts);
         if (r == 0 && more != NULL)
             r = deny(ctx, more);
         if (r == 0)
@@ -86,12 +90,12 @@ static int load(const char *const *more, struct errtext *err)
     return -1;
 }
 
-int sandbox_front(struct errtext *err)
+int sandbox_front(bool mounts, struct errtext *err)
 {
-    return load(NULL, err);
+    return load(mounts, NULL, err);
 }
 
 int sandbox_child(struct errtext *err)
 {
-    return load(not_in_a_child, err);
+    return load(false, not_in_a_child, err);
 }

@@ -7,10 +7,13 @@
 #ifndef GATEPOST_APP_SANDBOX_H
 #define GATEPOST_APP_SANDBOX_H
 
+#include <stdbool.h>
+
 #include "lib/base/errtext.h"
 
-/* For the front of a daemon, which still starts its own children: no ptrace, mount, namespaces, modules, keyrings, bpf, perf, ... */
-int sandbox_front(struct errtext *err);
+/* For the front of a daemon, which still starts its own children: no ptrace, mount, namespaces, modules, keyrings, bpf, perf, ...
+ * mounts: but its children make mount namespaces of their own (they inherit this filter). */
+int sandbox_front(bool mounts, struct errtext *err);
 /* For a child that works on descriptors and files alone: that, and no exec, no new process, no socket. */
 int sandbox_child(struct errtext *err);
 
