@@ -5,14 +5,18 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 from rig import mails, smtp
-from rig.house import HouseTest
-from rig.place import BUILD, ROOT, Place
-from rig.postfix import PEERS
+from rig.house import LISTED, HouseTest
+from rig.place import BUILD, ROOT, Place, answers, wait_for
+from rig.postfix import PEERS, snippet
+from rig.raw import Policy, Socketmap
 
 DAEMONS = ("socketmapd", "policyd", "cfilter")
 
@@ -45,12 +49,125 @@ class Snippets(HouseTest):
 
 
 class Outbound(HouseTest):
-    """The inner server's own port: trusted, so spam rules are silent; viruses are refused."""
-    options = {"services": ("mx-in.cf",)}
+    """The inner server's own port: trusted, so spam rules are silent; viruses are refused; nobody else is let in."""
+    options = {"services": ("mx-in.cf", "outbound.cf")}
 
-    def test_trusted(self):
-        self.assertReply(self.house.send(mails.gtube(), source="127.0.0.9"), 250)
-        self.assertReply(self.house.send(mails.eicar_zip(), source="127.0.0.9"), 554, "virus")
+    def test_the_inner_server_is_trusted(self):
+        self.assertReply(self.house.send(mails.gtube(), source="127.0.0.9", service="outbound.cf"), 250)
+        self.assertReply(self.house.send(mails.eicar_zip(), source="127.0.0.9", service="outbound.cf"), 554, "virus")
+
+    def test_nobody_else(self):
+        self.assertEqual(self.house.send(source="127.0.0.8", service="outbound.cf").code, 554)
+
+
+class LoadBalancer(HouseTest):
+    """The PROXY protocol names the client: lists judge that address, not the balancer's."""
+    options = {"services": ("load-balancer.cf",)}
+
+    def dialogue(self, client):
+        sock = socket.create_connection(("127.0.0.1", self.house.postfix.port("load-balancer.cf")), timeout=30)
+        with sock, sock.makefile("rb") as replies:
+            sock.sendall(f"PROXY TCP4 {client} 127.0.0.1 40000 25\r\n".encode())
+            replies.readline()
+            for line in ("HELO client.sender.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<bob@example.com>"):
+                sock.sendall(line.encode() + b"\r\n")
+                reply = replies.readline().decode()
+            return reply
+
+    def test_the_client_behind_the_balancer_is_judged(self):
+        self.assertTrue(self.dialogue("192.0.2.7").startswith("250"))
+        reply = self.dialogue(LISTED)
+        self.assertTrue(reply.startswith("554"), reply)
+        self.assertIn("listed for the test", reply)
+
+
+class Postscreen(HouseTest):
+    """postscreen hands tested clients to the smtpd of the snippet."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.options = {"services": (), "main": "postscreen_greet_wait = 1s\npostscreen_cache_map = internal:ps\n"}
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        cls.screen_port = cls.place.port()
+        postfix = cls.house.postfix
+        master = os.path.join(postfix.config, "master.cf")
+        with open(master, "a", encoding="utf-8") as f:
+            f.write(snippet("postscreen.cf", "", f"127.0.0.1:{cls.house.filter_port}", f"127.0.0.1:{postfix.reinject_port}"))
+            f.write(f"127.0.0.1:{cls.screen_port} inet n - y - 1 postscreen\n"
+                    "dnsblog unix - - y - 0 dnsblog\ntlsproxy unix - - y - 0 tlsproxy\n")
+
+    def send(self, message, **more):
+        return smtp.deliver(("127.0.0.1", self.screen_port), "a@sender.example", ["bob@example.com"], message, **more)
+
+    def test_behind_postscreen(self):
+        self.assertReply(self.send(mails.plain()), 250)
+        self.assertReply(self.send(mails.eicar_zip()), 554, "virus")
+        self.assertReply(self.send(mails.plain(), source=LISTED), 554, "listed for the test")
+
+
+class SeveralAddresses(HouseTest):
+    def test_each_daemon_listens_everywhere_it_is_told(self):
+        more = self.place.path("queue/gatepost/second.sock")
+        text = self.house.yaml().replace("listen: {socketmap: \"unix:queue/gatepost/socketmap.sock\"",
+                                         f"listen: {{socketmap: [\"unix:queue/gatepost/socketmap.sock\", \"unix:{more}\"]")
+        self.house.gatepost.configure(text)
+        self.house.gatepost.stop("socketmapd")
+        self.house.gatepost.start("socketmapd")
+        for path in (more, self.place.path("queue/gatepost/socketmap.sock")):
+            with Socketmap(path) as c:
+                self.assertEqual(c.ask("bob@example.com"), "OK x")
+
+
+class SharedStore(HouseTest):
+    """Limits in a real Redis; Redis killed, hung, and back."""
+
+    @classmethod
+    def prepare(cls):
+        cls.redis_socket = cls.place.path("redis.sock")
+        cls.start_redis()
+        cls.house.parts["policy"] = ", limits: [{name: per-client, key: [client], count: messages, rate: 3/h}]"
+        cls.house.parts["more"] = f"store: {{type: redis, redis: {{server: \"unix:{cls.redis_socket}\", timeout: 300ms}}}}"
+        cls.house.gatepost.configure(cls.house.yaml())
+
+    @classmethod
+    def start_redis(cls):
+        cls.redis = cls.place.start("redis", ["redis-server", "--port", "0", "--unixsocket", cls.redis_socket, "--unixsocketperm", "777",
+                                              "--save", "", "--appendonly", "no", "--dir", cls.place.dir])
+        wait_for("redis", lambda: answers(cls.redis_socket))
+
+    def count(self, client, n):
+        with Policy(self.place.path("queue/gatepost/policy.sock")) as c:
+            return [c.ask(client_address=client, instance=f"{client}.{i}.{time.time_ns():x}") for i in range(n)]
+
+    def test_limits_are_counted_in_redis(self):
+        got = self.count("192.0.2.80", 4)
+        self.assertEqual(got[:3], ["DUNNO"] * 3)
+        self.assertRegex(got[3], r"^(DEFER|4\d\d )")
+        keys = subprocess.run(["redis-cli", "-s", self.redis_socket, "--raw", "keys", "*192.0.2.80*"], capture_output=True, text=True,
+                              check=True).stdout
+        self.assertIn("per-client", keys)
+
+    def test_redis_killed_hung_and_back(self):
+        self.place.stop(self.redis, signal.SIGKILL)
+        begun = time.monotonic()
+        for answer in self.count("192.0.2.81", 6):
+            self.assertRegex(answer, r"^(DUNNO|DEFER|4\d\d )")
+        self.assertLess(time.monotonic() - begun, 4)
+        type(self).start_redis()
+        self.eventually("Redis in use again", lambda: "per-client" in subprocess.run(
+            ["redis-cli", "-s", self.redis_socket, "--raw", "keys", "*"], capture_output=True, text=True, check=True).stdout
+            or not self.count(f"192.0.2.{time.time_ns() % 200}", 1), 15)
+        os.kill(self.redis.pid, signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            for answer in self.count("192.0.2.82", 4):
+                self.assertRegex(answer, r"^(DUNNO|DEFER|4\d\d )")
+            self.assertLess(time.monotonic() - begun, 4)
+        finally:
+            os.kill(self.redis.pid, signal.SIGCONT)
 
 
 class Privileges(HouseTest):

@@ -71,7 +71,7 @@ def snippet(name, service_address, filter_address, reinject_address):
         text = f.read()
     text = re.sub(r"^(smtp|submission|2525)(\s+inet)", lambda m: service_address + m.group(2), text, flags=re.M)
     text = text.replace("127.0.0.1:10025", filter_address).replace("127.0.0.1:10026", reinject_address)
-    return text
+    return text.replace("10.20.0.10", "127.0.0.9")
 
 
 class Postfix:
