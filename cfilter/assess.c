@@ -35,25 +35,47 @@ struct assess {
     bool scanned, starting;
     enum scan_outcome outcome;
     char why[200];
-    struct facts facts, lookups;
+    struct facts *facts, *lookups;       /* apart: they are large, and mostly empty */
     int64_t begun_us, tries, since_first_ms;
     char received[900];
 };
+
+static void cancel_lookups(struct assess *a)
+{
+    for (size_t i = 0; i < a->n_pending; i++)
+        if (a->pending[i].lookup != NULL)
+            a->pending[i].scanner->lookup_cancel(&a->pending[i].lookup);
+}
+
+static void release(struct assess *a)
+{
+    settings_unref(&a->set);
+    free(a->facts);
+    free(a->lookups);
+    free(a);
+}
+
+static struct facts *facts_new(void)
+{
+    struct facts *f = xmalloc(sizeof(*f));
+
+    facts_init(f);
+    return f;
+}
 
 static void finish(struct assess *a)
 {
     bool done = a->scanned && a->outcome == SCAN_DONE;
     struct verdict_input in = { .set = a->set, .trusted = a->msg.trusted, .size = a->msg.bytes.n, .scanned = a->scanned,
-                                .outcome = a->outcome, .why = a->why, .facts = done ? &a->facts : NULL, .lookups = &a->lookups,
+                                .outcome = a->outcome, .why = a->why, .facts = done ? a->facts : NULL, .lookups = a->lookups,
                                 .failures = a->failures, .n_failures = a->n_failures, .tries = a->tries,
                                 .since_first_ms = a->since_first_ms };
     struct verdict v;
 
     verdict_make(&in, &v);
-    a->fn(&(struct assess_result){ &v, a->outcome, a->why, in.facts, &a->lookups, loop_now_us(a->front->daemon->loop) - a->begun_us },
+    a->fn(&(struct assess_result){ &v, a->outcome, a->why, in.facts, a->lookups, loop_now_us(a->front->daemon->loop) - a->begun_us },
           a->arg);
-    settings_unref(&a->set);
-    free(a);
+    release(a);
 }
 
 static void on_counted(int64_t tries, int64_t since_first_ms, void *arg)
@@ -83,7 +105,7 @@ static void go_on(struct assess *a)
 
     if (still_waits(a))
         return;
-    if (a->scanned && a->msg.counts && f->store != NULL && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? &a->facts : NULL)) {
+    if (a->scanned && a->msg.counts && f->store != NULL && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? a->facts : NULL)) {
         struct unscannable *count = unscannable_count(f->store, a->msg.bytes, loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
                                                       on_counted, a);
 
@@ -94,6 +116,17 @@ static void go_on(struct assess *a)
     finish(a);
 }
 
+/* Points cannot change what follows from a virus, or from a scan that did not take place. */
+static bool is_decided(const struct assess *a)
+{
+    struct verdict_input in = { .set = a->set, .trusted = a->msg.trusted, .size = a->msg.bytes.n, .scanned = true,
+                                .outcome = a->outcome, .why = a->why, .facts = a->facts };
+    struct verdict v;
+
+    verdict_make(&in, &v);
+    return (v.action == VERDICT_REJECT && v.cause == CAUSE_VIRUS) || (v.action == VERDICT_DEFER && v.cause == CAUSE_NOT_SCANNED);
+}
+
 static void on_scanned(enum scan_outcome outcome, const struct facts *facts, const char *why, void *arg)
 {
     struct assess *a = arg;
@@ -101,8 +134,12 @@ static void on_scanned(enum scan_outcome outcome, const struct facts *facts, con
     a->job = NULL;
     a->outcome = outcome;
     snprintf(a->why, sizeof(a->why), "%s", why != NULL ? why : "");
-    if (outcome == SCAN_DONE)
-        a->facts = *facts;
+    if (outcome == SCAN_DONE) {
+        a->facts = xmalloc(sizeof(*a->facts));
+        memcpy(a->facts, facts, offsetof(struct facts, v) + facts->n * sizeof(facts->v[0]));
+    }
+    if (is_decided(a))
+        cancel_lookups(a);
     go_on(a);
 }
 
@@ -145,7 +182,7 @@ static void start_lookups(struct assess *a)
             continue;
         *p = (struct pending){ a, s, NULL };
         a->n_pending++;
-        p->lookup = s->lookup(&c, &a->lookups, a->set->filter.scan_timeout_ms, on_lookup, p);
+        p->lookup = s->lookup(&c, a->lookups, a->set->filter.scan_timeout_ms, on_lookup, p);
     }
 }
 
@@ -168,8 +205,7 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     a->arg = arg;
     a->begun_us = loop_now_us(f->daemon->loop);
     a->starting = true;
-    facts_init(&a->facts);
-    facts_init(&a->lookups);
+    a->lookups = facts_new();
     a->scan_message = (struct scan_message){ .fd = m->fd, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
                                              .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,
                                              .want_virus = verdict_wants_virus(set),
@@ -192,10 +228,7 @@ void assess_cancel(struct assess **ap)
         return;
     loop_timer_stop(&a->later);
     scan_cancel(&a->job);
-    for (size_t i = 0; i < a->n_pending; i++)
-        if (a->pending[i].lookup != NULL)
-            a->pending[i].scanner->lookup_cancel(&a->pending[i].lookup);
+    cancel_lookups(a);
     unscannable_cancel(&a->unscannable);
-    settings_unref(&a->set);
-    free(a);
+    release(a);
 }

@@ -14,6 +14,14 @@ static void copy(char *to, size_t size, span from)
     snprintf(to, size, "%.*s", SPAN_ARG(from));
 }
 
+/* A field that was written for another client was taken out of that one's mail. */
+static bool is_of_client(const struct handover *h, const struct ipaddr *client)
+{
+    struct ipaddr a;
+
+    return client->family == 0 || !ipaddr_parse(span_str(h->client), &a) || ipaddr_eq(&a, client);
+}
+
 /* The first field that verifies counts; any that does not is forged (or from a transaction long ago). */
 static void read_handover(const struct settings *set, const struct handover_key *key, span message, span reverse_path, int64_t wall_ms,
                           struct context *c)
@@ -23,11 +31,16 @@ static void read_handover(const struct settings *set, const struct handover_key 
     size_t at = 0;
 
     while (header_find(head, SPAN(HANDOVER_FIELD), &at, &f)) {
+        struct handover h;
+
         if (!c->handed_over && key != NULL &&
-            handover_read(f.body, reverse_path, key, wall_ms / 1000, set->handover.max_age_ms / 1000, &c->handover) == HANDOVER_OK)
+            handover_read(f.body, reverse_path, key, wall_ms / 1000, set->handover.max_age_ms / 1000, &h) == HANDOVER_OK &&
+            is_of_client(&h, &c->client)) {
             c->handed_over = true;
-        else
+            c->handover = h;
+        } else {
             c->forged = true;
+        }
     }
 }
 

@@ -147,3 +147,29 @@ void record_message(struct front *f, const struct record *r)
     log_message(r);
     event_message(f, r);
 }
+
+void record_early(struct front *f, const struct record *r, const char *stage)
+{
+    struct json_out *j = f->daemon->events != NULL ? events_begin(f->daemon->events, r->context->id, r->outcome) : NULL;
+    struct logline l;
+
+    logline_begin(&l, r->context->id);
+    logline_str(&l, "stage", span_str(stage));
+    logline_client(&l, "client", span_str(r->context->client_name), &r->context->client);
+    logline_addr(&l, "from", r->reverse_path);
+    for (size_t i = 0; i < r->n_recipients; i++)
+        logline_addr(&l, "rcpt", r->recipients[i]);
+    logline_str(&l, "note", span_str(r->note));
+    logline_str(&l, "reply", span_trim(r->reply));
+    logline_emit(&l, LOG_LEVEL_INFO);
+    if (j == NULL)
+        return;
+    json_cstr(j, "stage", stage);
+    json_str(j, "reply", span_trim(r->reply));
+    json_cstr(j, "client", r->context->client_text);
+    events_address(f->daemon->events, "from", r->reverse_path);
+    for (size_t i = 0; i < r->n_recipients; i++)
+        events_address(f->daemon->events, "rcpt", r->recipients[i]);
+    json_cstr(j, "note", r->note);
+    events_emit(f->daemon->events);
+}

@@ -22,5 +22,7 @@ struct record {
 };
 
 void record_message(struct front *f, const struct record *r);
+/* What was refused before there was a message: stage is the command ("MAIL", "RCPT", "DATA"). */
+void record_early(struct front *f, const struct record *r, const char *stage);
 
 #endif

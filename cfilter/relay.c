@@ -34,6 +34,7 @@ struct relay {
     enum relay_phase phase;
     bool opening;                   /* the opening's deadline still runs */
     bool committed;
+    bool data_asked;                /* the command under way is DATA */
     int64_t timeout_ms;
     char *hostname;
     struct smtp_reply_parser parser;
@@ -168,6 +169,11 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
             next_xforward(r, reply);
         return;
     case PH_COMMAND:
+        /* 354 to anything but DATA would have the next hop take commands for a message. */
+        if (reply->code / 100 == 3 && !(r->data_asked && reply->code == 354)) {
+            lose_with(r, "answered nonsense", reply);
+            return;
+        }
         r->phase = reply->code == 354 ? PH_DATA : PH_READY;
         stream_deadline(r->stream, -1);
         r->opening = false;
@@ -177,6 +183,10 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
         on_reply_in_body(r, reply);
         return;
     case PH_END:
+        if (reply->code / 100 == 3) {
+            lose_with(r, "answered nonsense", reply);
+            return;
+        }
         r->phase = PH_READY;
         stream_deadline(r->stream, -1);
         answer(r, reply, "");
@@ -200,7 +210,11 @@ static void on_input(struct stream *s, void *arg)
     while (r->stream == s) {
         enum smtp_reply_status st = smtp_reply_parse(&r->parser, stream_in(s), &reply, &used);
 
-        if (st == SMTP_REPLY_OK)
+        /* What came along with a reply was said before we said anything more: taken for the answer to our next command, it could
+         * be a 250 for a message that nobody has.  After the last command it does not matter. */
+        if (st == SMTP_REPLY_OK && stream_in(s).n > used && r->phase != PH_END)
+            lose(r, "two replies to one command");
+        else if (st == SMTP_REPLY_OK)
             on_reply(r, &reply);
         else if (st == SMTP_REPLY_E_SYNTAX)
             lose(r, "reply is no SMTP reply");
@@ -325,6 +339,17 @@ void relay_command(struct relay *r, span line, relay_fn *fn, void *arg)
     send_line(r, line, PH_COMMAND);
     if (!r->opening)
         stream_deadline(r->stream, r->timeout_ms);
+}
+
+void relay_data(struct relay *r, int64_t within_ms, relay_fn *fn, void *arg)
+{
+    expect(r, fn, arg);
+    if (r->phase == PH_LOST)
+        return;
+    assert(r->phase == PH_READY);
+    r->data_asked = true;
+    send_line(r, SPAN("DATA"), PH_COMMAND);
+    stream_deadline(r->stream, within_ms);
 }
 
 void relay_deliver(struct relay *r, struct deliver *d, int64_t within_ms, bool (*may_commit)(void *arg), relay_fn *fn, void *arg)

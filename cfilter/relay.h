@@ -28,8 +28,10 @@ struct relay_settings {
 /* Connects, greets and hands XFORWARD on (x may be NULL).  ready runs once: with the last reply (2xx), or NULL when anything before was not as
  * it should be (a refusal here is the machinery's trouble and never the message's). */
 struct relay *relay_open(struct loop *l, const struct relay_settings *set, const struct xforward *x, relay_fn *ready, void *arg);
-/* Sends one line verbatim (without CR LF). */
+/* Sends one line verbatim (without CR LF).  A reply that comes is 2xx, 4xx or 5xx. */
 void relay_command(struct relay *r, span line, relay_fn *fn, void *arg);
+/* DATA, answered within within_ms; only here a 354 is an answer. */
+void relay_data(struct relay *r, int64_t within_ms, relay_fn *fn, void *arg);
 /* After a 354: sends the message and, if may_commit says yes at that very moment, the end of data.  within_ms bounds all of it.
  * When may_commit says no, the connection is cut without an end, and fn gets NULL. */
 void relay_deliver(struct relay *r, struct deliver *d, int64_t within_ms, bool (*may_commit)(void *arg), relay_fn *fn, void *arg);

@@ -5,15 +5,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include "cfilter/record.h"
 #include "cfilter/session_private.h"
 #include "lib/base/alloc.h"
 
 enum {
     IN_LIMIT = 64 * 1024, OUT_LIMIT = 64 * 1024,
     BAD_COMMANDS_MAX = 20,
+    IDLE_COMMANDS_MAX = 100,       /* NOOP, RSET, VRFY, EHLO ... between two messages */
     RECIPIENTS_MAX = 10000,
+    RCPT_COMMANDS_MAX = 2 * RECIPIENTS_MAX,
     CLOSE_WITHIN_MS = 5000,
+    LINGER_MS = 2000,
+    SESSION_MAX_MS = 2 * 60 * 60 * 1000,
 };
 
 #define IN(state) (1u << (state))
@@ -62,11 +69,38 @@ void session_relay_reply(struct session *s, const struct smtp_reply *reply)
         buf_append_str(&out, "451 4.3.0 The next server's answer could not be passed on\r\n");
     stream_write(s->stream, buf_span(&out));
     buf_free(&out);
+    if (reply->code == 421)
+        session_enter(s, ST_CLOSING);
+}
+
+bool session_input_waits(const struct session *s)
+{
+    int unread = 0;
+
+    return stream_in(s->stream).n > 0 || (ioctl(stream_fd(s->stream), FIONREAD, &unread) == 0 && unread > 0);
+}
+
+/* Closing a socket with unread input would reset it and could take our last reply away from the peer: say that no more comes, and read on
+ * for a moment. */
+static void linger(struct session *s)
+{
+    stream_consume(s->stream, stream_in(s->stream).n);
+    if (s->lingers)
+        return;
+    s->lingers = true;
+    stream_flush(s->stream);
+    if (stream_out_pending(s->stream) == 0)
+        shutdown(stream_fd(s->stream), SHUT_WR);
+    stream_deadline(s->stream, LINGER_MS);
 }
 
 void session_close_after_reply(struct session *s)
 {
     session_enter(s, ST_CLOSING);
+    if (s->lingers || session_input_waits(s)) {
+        linger(s);
+        return;
+    }
     stream_close_drained(&s->stream, CLOSE_WITHIN_MS);
     session_free(s);
 }
@@ -80,6 +114,7 @@ static void transaction_new(struct session *s)
     t->arena = arena_new(1024);
     t->set = settings_ref(s->front->daemon->settings);
     t->begun_ms = loop_now_ms(s->front->daemon->loop);
+    id_make(t->id, loop_wall_ms(s->front->daemon->loop));
     s->t = t;
 }
 
@@ -120,10 +155,23 @@ void session_free(struct session *s)
 
 /* ---- verbs ---- */
 
+/* What keeps a session busy without a message: allowed, but not for ever. */
+static bool too_idle(struct session *s)
+{
+    if (++s->idle_commands <= IDLE_COMMANDS_MAX)
+        return false;
+    log_warning("session %s closed: %u commands and no message", stream_peer(s->stream), s->idle_commands);
+    session_reply(s, 421, "4.7.0", "Too many commands without a message");
+    session_enter(s, ST_CLOSING);
+    return true;
+}
+
 static void say_ehlo(struct session *s, const struct smtp_cmd *c)
 {
     char text[600];
 
+    if (too_idle(s))
+        return;
     session_end_transaction(s);
     session_enter(s, ST_READY);
     snprintf(s->helo, sizeof(s->helo), "%.*s", (int)(c->args.n < 255 ? c->args.n : 255), c->args.p != NULL ? c->args.p : "");
@@ -152,16 +200,29 @@ static void take_xforward(struct session *s, const struct smtp_cmd *c)
         session_reply(s, 250, "2.0.0", "Ok");
 }
 
-/* What the next hop said to MAIL, RCPT; lost: it never will. */
-static void lost_relay(struct session *s, const char *why)
+void session_record_early(struct session *s, const char *stage, span reply, const char *note)
 {
-    char text[300];
+    struct transaction *t = s->t;
+    struct context c = { .client = { .family = 0 } };
+
+    context_make(t->set, NULL, SPAN(""), t->reverse_path, &s->xforward, loop_wall_ms(s->front->daemon->loop), &c);
+    memcpy(c.id, t->id, sizeof(c.id));
+    record_early(s->front, &(struct record){ .context = &c, .reverse_path = t->reverse_path, .recipients = t->recipients + t->n_accepted,
+                                             .n_recipients = t->n_recipients - t->n_accepted, .reply = reply,
+                                             .outcome = reply.n > 0 && reply.p[0] == '5' ? "reject" : "tempfail", .note = note,
+                                             .took_ms = loop_now_ms(s->front->daemon->loop) - t->begun_ms }, stage);
+}
+
+/* There is no next hop for this message any more.  Said to every command that needs one: a 503 for want of a transaction would be a
+ * refusal for good of what only we cannot do now. */
+static void say_lost(struct session *s, const char *stage, const char *why)
+{
+    char line[160];
+    int n = snprintf(line, sizeof(line), "451 4.3.2 The next server cannot be spoken to now, try again later (id %s)", s->t->id);
 
     log_warning("%s: re-injection (filter.reinject): %s", s->t->set->filter.reinject, why);
-    snprintf(text, sizeof(text), "Cannot be taken now: the next server cannot be spoken to");
-    session_end_transaction(s);
-    session_enter(s, ST_READY);
-    session_reply(s, 451, "4.3.2", text);
+    session_record_early(s, stage, span_of(line, (size_t)n), why);
+    session_reply(s, 451, "4.3.2", line + 10);
 }
 
 static void on_mail_reply(const struct smtp_reply *reply, const char *why, void *arg)
@@ -170,17 +231,20 @@ static void on_mail_reply(const struct smtp_reply *reply, const char *why, void 
 
     s->waiting = false;
     s->front->busy--;
-    if (reply == NULL) {
-        lost_relay(s, why);
-    } else {
+    if (reply != NULL && reply->code / 100 == 2) {
         session_relay_reply(s, reply);
-        if (reply->code / 100 == 2) {
-            session_enter(s, ST_MAIL);
-        } else {
-            session_end_transaction(s);
-            session_enter(s, ST_READY);
-        }
+        session_enter(s, ST_MAIL);
+        session_step(s);
+        return;
     }
+    if (reply == NULL)
+        say_lost(s, "MAIL", why);
+    else
+        session_record_early(s, "MAIL", reply->raw, "refused by the next server");
+    session_enter(s, ST_READY);
+    if (reply != NULL)
+        session_relay_reply(s, reply);
+    session_end_transaction(s);
     session_step(s);
 }
 
@@ -229,18 +293,17 @@ static void on_rcpt_reply(const struct smtp_reply *reply, const char *why, void 
 
     s->waiting = false;
     s->front->busy--;
-    if (reply == NULL) {
-        t->n_recipients = t->n_accepted;
-        lost_relay(s, why);
-    } else {
+    if (reply != NULL && reply->code / 100 == 2) {
+        t->n_accepted = t->n_recipients;
+        session_enter(s, ST_RCPT);
         session_relay_reply(s, reply);
-        if (reply->code / 100 == 2) {
-            t->n_accepted = t->n_recipients;
-            session_enter(s, ST_RCPT);
-        } else {
-            t->n_recipients = t->n_accepted;
-        }
+    } else if (reply != NULL) {
+        session_record_early(s, "RCPT", reply->raw, "refused by the next server");
+        session_relay_reply(s, reply);
+    } else {
+        say_lost(s, "RCPT", why);
     }
+    t->n_recipients = t->n_accepted;
     session_step(s);
 }
 
@@ -253,7 +316,7 @@ static void take_rcpt(struct session *s, const struct smtp_cmd *c)
         session_reply(s, 501, "5.1.3", "Bad recipient address syntax");
         return;
     }
-    if (t->n_recipients >= RECIPIENTS_MAX) {
+    if (t->n_recipients >= RECIPIENTS_MAX || ++t->rcpt_commands > RCPT_COMMANDS_MAX) {
         session_reply(s, 452, "4.5.3", "Too many recipients");
         return;
     }
@@ -271,14 +334,22 @@ static void take_data(struct session *s, const struct smtp_cmd *c)
 {
     if (c->args.n > 0) {
         session_reply(s, 501, "5.5.4", "DATA takes no parameter");
-        return;
+    } else if (relay_lost(s->t->relay)) {
+        say_lost(s, "DATA", "the connection was lost before DATA");
+        session_end_transaction(s);
+        session_enter(s, ST_READY);
+    } else if (s->state == ST_MAIL) {
+        session_reply(s, 554, "5.5.1", "No valid recipients");
+    } else {
+        session_begin_data(s);
     }
-    session_begin_data(s);
 }
 
 static void take_rset(struct session *s, const struct smtp_cmd *c)
 {
     (void)c;
+    if (too_idle(s))
+        return;
     session_end_transaction(s);
     xforward_init(&s->xforward);
     if (s->state != ST_GREETED)
@@ -289,13 +360,15 @@ static void take_rset(struct session *s, const struct smtp_cmd *c)
 static void take_noop(struct session *s, const struct smtp_cmd *c)
 {
     (void)c;
-    session_reply(s, 250, "2.0.0", "Ok");
+    if (!too_idle(s))
+        session_reply(s, 250, "2.0.0", "Ok");
 }
 
 static void take_vrfy(struct session *s, const struct smtp_cmd *c)
 {
     (void)c;
-    session_reply(s, 252, "2.0.0", "Send the message and see");
+    if (!too_idle(s))
+        session_reply(s, 252, "2.0.0", "Send the message and see");
 }
 
 static void take_quit(struct session *s, const struct smtp_cmd *c)
@@ -311,7 +384,7 @@ static const struct verb verbs[] = {
     { SMTP_XFORWARD, IN(ST_READY), take_xforward },
     { SMTP_MAIL, IN(ST_READY), take_mail },
     { SMTP_RCPT, IN(ST_MAIL) | IN(ST_RCPT), take_rcpt },
-    { SMTP_DATA, IN(ST_RCPT), take_data },
+    { SMTP_DATA, IN(ST_MAIL) | IN(ST_RCPT), take_data },
     { SMTP_RSET, IN_GREETED, take_rset },
     { SMTP_NOOP, IN_GREETED, take_noop },
     { SMTP_VRFY, IN_GREETED, take_vrfy },
@@ -350,17 +423,32 @@ static void run_line(struct session *s, span line)
     bad_command(s, c.verb == SMTP_OTHER ? 500 : 502, c.verb == SMTP_OTHER ? "5.5.2" : "5.5.1", "Command not recognised or not offered");
 }
 
+/* A byte now and then is no progress: only whole commands, and data, move the phase's end; nothing moves the session's. */
+static void set_deadline(struct session *s)
+{
+    int64_t ends = s->phase_ends_ms < s->ends_ms ? s->phase_ends_ms : s->ends_ms;
+    int64_t left = ends - loop_now_ms(s->front->daemon->loop);
+
+    if (session_busy(s) && s->state != ST_DATA)
+        stream_deadline(s->stream, -1);
+    else
+        stream_deadline(s->stream, left > 0 ? left : 1);
+}
+
 /* Takes what waits in the input, as far as the state allows.  The session may be gone after it. */
 void session_step(struct session *s)
 {
+    struct daemon *d = s->front->daemon;
+    bool progress = false;
+
     while (!s->waiting && s->state != ST_SCAN && s->state != ST_CLOSING) {
         enum smtp_line_status st;
         size_t used;
         span line;
 
         if (s->state == ST_DATA) {
-            if (!session_take_data(s))
-                return;
+            progress = progress || stream_in(s->stream).n > 0;
+            session_take_data(s);
             if (s->state == ST_DATA)
                 break;
             continue;
@@ -375,17 +463,20 @@ void session_step(struct session *s)
         stream_consume(s->stream, used);
         if (st == SMTP_LINE_MORE)
             break;
+        progress = true;
     }
+    if (progress || s->waiting || s->state == ST_SCAN)
+        s->phase_ends_ms = loop_now_ms(d->loop) + d->settings->filter.idle_timeout_ms;
     if (s->state == ST_CLOSING) {
         session_close_after_reply(s);
         return;
     }
-    if (s->front->daemon->draining && !session_busy(s) && s->t == NULL) {
+    if (d->draining && !session_busy(s) && s->t == NULL) {
         session_reply(s, 421, "4.3.2", "Service is being restarted");
         session_close_after_reply(s);
         return;
     }
-    stream_deadline(s->stream, session_busy(s) && s->state != ST_DATA ? -1 : s->front->daemon->settings->filter.idle_timeout_ms);
+    set_deadline(s);
 }
 
 /* ---- the connection ---- */
@@ -405,10 +496,9 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
     s->waiting = false;
     if (s->state == ST_DATA || s->state == ST_SCAN) {
         ++*s->front->gone;
-        if (s->state == ST_SCAN || s->t->spool != NULL)
-            s->front->busy--;
-        log_info("session %s ended inside a message, nothing of it is delivered: %s", stream_peer(stream), why);
-    } else if (end == STREAM_TIMEOUT) {
+        s->front->busy--;
+        session_gone_in_data(s, why);
+    } else if (end == STREAM_TIMEOUT && s->state != ST_CLOSING) {
         log_info("session %s closed: idle (filter.idle_timeout)", stream_peer(stream));
     }
     session_free(s);
@@ -452,7 +542,9 @@ void session_new(struct front *f, struct listener *from, int fd)
     s->may_xforward = xforward_allowed(f->daemon->settings, s->stream);
     snprintf(banner, sizeof(banner), "%s ESMTP Gatepost", f->daemon->settings->hostname);
     session_reply(s, 220, NULL, banner);
-    stream_deadline(s->stream, f->daemon->settings->filter.idle_timeout_ms);
+    s->ends_ms = loop_now_ms(f->daemon->loop) + SESSION_MAX_MS;
+    s->phase_ends_ms = loop_now_ms(f->daemon->loop) + f->daemon->settings->filter.idle_timeout_ms;
+    set_deadline(s);
 }
 
 void session_drain_all(struct front *f)
@@ -461,7 +553,7 @@ void session_drain_all(struct front *f)
 
     for (struct session *s = f->sessions; s != NULL; s = next) {
         next = s->next;
-        if (!session_busy(s))
+        if (!session_busy(s) && s->state != ST_CLOSING)
             session_step(s);
     }
 }

@@ -12,7 +12,7 @@
 #include "cfilter/session_private.h"
 #include "lib/base/alloc.h"
 
-enum { DECODE_PIECE = 32 * 1024 };
+enum { DECODE_PIECE = 32 * 1024, FRONT_WAITS_MS = 78 * 1000, LEAST_WAIT_MS = 3000 };
 
 static void finish(struct session *s, const char *outcome, span reply, const char *note);
 
@@ -52,7 +52,7 @@ static void spool_more(struct transaction *t)
 
 static void message_complete(struct session *s);
 
-bool session_take_data(struct session *s)
+void session_take_data(struct session *s)
 {
     struct transaction *t = s->t;
 
@@ -62,15 +62,25 @@ bool session_take_data(struct session *s)
         enum smtp_dot_status st;
 
         if (in.n == 0)
-            return true;
+            return;
         st = smtp_dot_decode(&t->decoder, in, &t->decoded, &used);
         stream_consume(s->stream, used);
         spool_more(t);
         if (st == SMTP_DOT_END) {
             message_complete(s);
-            return true;
+            return;
         }
     }
+}
+
+/* Postfix gives us 100 s from the end of data to the reply unless told otherwise: what the scan has used up, the next hop cannot have. */
+static int64_t time_left(const struct session *s)
+{
+    int64_t reply = s->t->set->filter.reinject_timeout_ms;
+    int64_t all = reply > FRONT_WAITS_MS ? reply : FRONT_WAITS_MS;
+    int64_t left = s->t->complete_ms + all - loop_now_ms(s->front->daemon->loop);
+
+    return left < LEAST_WAIT_MS ? LEAST_WAIT_MS : left < reply ? left : reply;
 }
 
 /* ---- verdict ---- */
@@ -94,13 +104,15 @@ static void record(struct session *s, const char *outcome, span reply, const cha
 /* The reply to the final dot was given: the message is over.  Input that came between the dot and the reply belongs to nobody. */
 static void finish(struct session *s, const char *outcome, span reply, const char *note)
 {
-    bool early_input = stream_in(s->stream).n > 0;
+    bool early_input = session_input_waits(s);
 
     record(s, outcome, reply, note);
     s->front->busy--;
     session_end_transaction(s);
     xforward_init(&s->xforward);
-    session_enter(s, early_input ? ST_CLOSING : ST_READY);
+    s->idle_commands = 0;
+    if (s->state != ST_CLOSING)              /* a 421 was passed on */
+        session_enter(s, early_input ? ST_CLOSING : ST_READY);
     if (early_input)
         log_warning("session %s closed: commands came before the reply to the end of data", stream_peer(s->stream));
 }
@@ -112,6 +124,20 @@ static void refuse(struct session *s, int code, const char *enhanced, const char
 
     session_reply(s, code, enhanced, line + strlen(enhanced) + 5);
     finish(s, code / 100 == 5 ? "reject" : "tempfail", span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1), note);
+}
+
+void session_gone_in_data(struct session *s, const char *why)
+{
+    struct transaction *t = s->t;
+    bool committed = relay_committed(t->relay);
+    char note[300];
+
+    snprintf(note, sizeof(note), "the front left (%.150s); %s", why,
+             committed ? "the next server has the message already, a retry doubles it" : "nothing of the message is delivered");
+    if (s->state == ST_DATA)
+        session_record_early(s, "DATA", SPAN(""), note);
+    else
+        record(s, committed ? "pass" : "tempfail", SPAN(""), note);
 }
 
 static bool may_commit(void *arg)
@@ -159,7 +185,7 @@ static void on_data_reply(const struct smtp_reply *reply, const char *why, void 
     struct transaction *t = s->t;
 
     if (reply != NULL && reply->code == 354) {
-        relay_deliver(t->relay, &t->deliver, t->set->filter.reinject_timeout_ms, may_commit, on_delivered, s);
+        relay_deliver(t->relay, &t->deliver, time_left(s), may_commit, on_delivered, s);
         return;
     }
     if (reply != NULL && reply->code >= 400) {
@@ -174,7 +200,8 @@ static void pass_on(struct session *s)
 {
     struct transaction *t = s->t;
     const struct verdict *v = &t->verdict;
-    struct edit_wish wish = { .strip_spam_fields = true };
+    bool edits_all = verdict_may_edit(t->set);
+    struct edit_wish wish = { .strip_spam_fields = edits_all && !t->context.trusted };
     struct buf report;
     struct edits edits;
     char stars[51];
@@ -185,12 +212,12 @@ static void pass_on(struct session *s)
         wish.score = arena_str(t->arena, span_str(stars));
         wish.subject_tag = t->set->filter.spam.subject_tag;
     }
-    if (verdict_report(v, &report))        /* also of a scanner that could not be asked */
+    if (edits_all && verdict_report(v, &report))        /* also of a scanner that could not be asked */
         wish.report = arena_str(t->arena, buf_span(&report));
     buf_free(&report);
     edits = edits_make(spool_bytes(t->spool), &wish, t->arena);
     deliver_begin(&t->deliver, spool_bytes(t->spool), &edits);
-    relay_command(t->relay, SPAN("DATA"), on_data_reply, s);
+    relay_data(t->relay, time_left(s), on_data_reply, s);
 }
 
 /* The verdict points into facts that end with the assessment: they are kept for the record. */
@@ -255,10 +282,13 @@ static void message_complete(struct session *s)
     struct errtext err = { "" };
 
     session_enter(s, ST_SCAN);
+    t->complete_ms = loop_now_ms(f->daemon->loop);
     if (t->spooled == SPOOL_OK)
         t->spooled = spool_finish(t->spool, &err);
     context_make(t->set, f->have_key ? &f->key : NULL, t->spooled == SPOOL_OK ? spool_bytes(t->spool) : SPAN(""), t->reverse_path,
                  &s->xforward, loop_wall_ms(f->daemon->loop), &t->context);
+    if (!t->context.handed_over)
+        memcpy(t->context.id, t->id, sizeof(t->id));
     if (t->spooled == SPOOL_TOO_BIG) {
         refuse(s, 552, "5.3.4", "Message size exceeds fixed limit", "larger than filter.max_message");
     } else if (t->spooled != SPOOL_OK) {

@@ -42,7 +42,9 @@ struct transaction {             /* goes with RSET, the reply to the final dot, 
     struct context context;
     struct assess *assess;
     struct deliver deliver;
-    int64_t begun_ms;
+    char id[ID_TEXT];            /* until policyd's is known */
+    unsigned rcpt_commands;      /* taken or not */
+    int64_t begun_ms, complete_ms;
     /* kept for the record while the message is on its way */
     struct verdict verdict;
     struct assess_result result;
@@ -57,7 +59,10 @@ struct session {
     struct smtp_line lines;
     bool waiting;                /* a command is with the next hop */
     bool may_xforward;
-    unsigned bad_commands;
+    bool lingers;                /* ST_CLOSING: all was said, input is read and thrown away */
+    unsigned bad_commands, idle_commands;
+    int64_t phase_ends_ms;       /* the next command's end, or the next piece of data, must have come */
+    int64_t ends_ms;             /* the whole session's */
     struct xforward xforward;
     struct transaction *t;       /* NULL between messages */
     char helo[256];
@@ -66,16 +71,23 @@ struct session {
 /* session.c */
 void session_enter(struct session *s, enum session_state next);
 void session_reply(struct session *s, int code, const char *enhanced, const char *text);
+/* Passes the next hop's words on; behind a 421 the session ends, as that says. */
 void session_relay_reply(struct session *s, const struct smtp_reply *reply);
+/* Bytes of the front wait that nobody has looked at. */
+bool session_input_waits(const struct session *s);
 void session_end_transaction(struct session *s);
 void session_close_after_reply(struct session *s);
 void session_free(struct session *s);
 void session_step(struct session *s);
+/* What ended before there was a whole message: refused by the next hop, or cut off. */
+void session_record_early(struct session *s, const char *stage, span reply, const char *note);
 bool session_busy(const struct session *s);
 
 /* session_data.c */
 void session_begin_data(struct session *s);
-/* Takes what has come of the message; false when the session is gone. */
-bool session_take_data(struct session *s);
+/* Takes what has come of the message. */
+void session_take_data(struct session *s);
+/* The front has left in the middle of it. */
+void session_gone_in_data(struct session *s, const char *why);
 
 #endif

@@ -55,6 +55,11 @@ bool verdict_wants_spam(const struct settings *set, bool trusted, uint64_t size)
     return spam_mode(set) != MODE_OFF && !trusted && size <= (uint64_t)set->filter.spam.max_bytes;
 }
 
+bool verdict_may_edit(const struct settings *set)
+{
+    return verdict_mode(set) == MODE_ENFORCE;
+}
+
 bool verdict_is_unscannable(enum scan_outcome outcome, const struct facts *facts)
 {
     switch (outcome) {

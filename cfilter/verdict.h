@@ -70,6 +70,8 @@ struct verdict {
 /* Which scanners are wanted for a message. */
 bool verdict_wants_virus(const struct settings *set);
 bool verdict_wants_spam(const struct settings *set, bool trusted, uint64_t size);
+/* The header is ours to change: fields that came with the message go, ours come.  Observing changes nothing. */
+bool verdict_may_edit(const struct settings *set);
 enum mode verdict_mode(const struct settings *set);         /* of what is neither virus nor spam */
 
 /* The message itself is why it was not scanned (crash, timeout, garbage, incomplete): such tries are counted. */
