@@ -94,7 +94,7 @@ void conf_reset(const struct conf_key *row, void *value, struct arena *arena);
 
 /* YAML text of the values in force; all: also those equal to the default (marked as comment). Secrets are file names, never content. */
 void conf_show(const struct conf_key *rows, const void *values, bool all, struct buf *to);
-/* man(7) list items of every key: for man/gatepost.yaml.5 */
+/* mdoc(7) list items of every key: for man/gatepost.yaml.5 */
 void conf_man(const struct conf_key *rows, struct buf *to);
 /* A commented YAML file of every key with its default; as it stands it sets nothing, and a line without its '#' sets the default. */
 void conf_example(const struct conf_key *rows, struct buf *to);

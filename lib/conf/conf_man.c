@@ -72,7 +72,7 @@ static void type_text(const struct conf_key *r, struct buf *to)
 
 /* ---- manual page ---- */
 
-/* man(7): a backslash is \e, a line must not begin with a dot or quote, a hyphen that is typed is \-. */
+/* mdoc(7): a backslash is \e, a line must not begin with a dot or quote, a hyphen that is typed is \-. */
 static void man_text(const char *s, struct buf *to)
 {
     if (s[0] == '.' || s[0] == '\'')
@@ -82,6 +82,10 @@ static void man_text(const char *s, struct buf *to)
             buf_append_str(to, "\\e");
         else if (*s == '-')
             buf_append_str(to, "\\-");
+        else if (s[0] == '.' && s[1] == ' ' && s[2] >= 'A' && s[2] <= 'Z') {   /* a sentence, a line: mdoc(7) spaces them */
+            buf_append_str(to, ".\n");
+            s++;
+        }
         else
             buf_append_char(to, *s);
     }
@@ -92,7 +96,7 @@ static void man_row(const struct conf_key *r, const char *path, struct buf *to)
     struct buf facts;
 
     buf_init(&facts, 1024);
-    buf_append_str(to, ".TP\n.B ");
+    buf_append_str(to, ".It Cm ");
     man_text(path, to);
     buf_append_str(to, "\n");
     if (r->type == CONF_OBJECT) {

@@ -218,7 +218,9 @@ static void walk_struct(struct walk *w, struct conf_node *n, const struct conf_k
 {
     const struct conf_key *star = conf_row(rows, SPAN("*"));
 
-    if (conf_node_is_null(n) && !conf_is_pair(rows)) {
+    if (n->bad) {                    /* an alias */
+        w->good = false;
+    } else if (conf_node_is_null(n) && !conf_is_pair(rows)) {
         walk_map(w, NULL, n, rows, base, named, at);
     } else if (n->kind == CONF_NODE_MAP && !(star != NULL && conf_is_pair(rows))) {
         walk_map(w, n, n, rows, base, named, at);
@@ -342,6 +344,7 @@ static void walk_named(struct walk *w, struct conf_node *n, const struct conf_ke
 
         walk_value(w, &key, name, conf_slot(base, name), &here);
         walk_struct(w, item, row->sub, base, true, &here);
+        item->bad = item->bad || key.bad;
     }
     *(struct conf_list *)value = (struct conf_list){ v, n->count };
 }
@@ -350,6 +353,10 @@ static void walk_value(struct walk *w, struct conf_node *n, const struct conf_ke
 {
     bool good = w->good;
 
+    if (n->bad) {                    /* an alias */
+        w->good = false;
+        return;
+    }
     w->good = true;
     if (row->type == CONF_OBJECT)
         walk_struct(w, n, row->sub, value, false, at);

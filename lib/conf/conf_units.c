@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct unit {
@@ -145,7 +146,7 @@ bool conf_number_parse(span text, double *out)
 
     if (whole < rest.n && rest.p[whole] == '.')
         part = digits_at_head(span_from(rest, whole + 1));
-    if (whole == 0 || whole > 12 || part > 6 || rest.n != whole + (part > 0 ? part + 1 : 0))
+    if (whole == 0 || whole > 9 || part > 6 || rest.n != whole + (part > 0 ? part + 1 : 0))
         return false;
     for (size_t i = 0; i < rest.n; i++) {   /* an exact integer, divided once: the nearest double */
         if (rest.p[i] == '.')
@@ -196,39 +197,50 @@ static const char *time_word(span word)
     return NULL;
 }
 
+/* A guess that is no better than what was written is none. */
+static void say_guess(span text, const char *guess, bool good, const char *otherwise, struct buf *to)
+{
+    buf_append_str(to, good && !span_eq(text, span_str(guess)) ? guess : otherwise);
+}
+
 void conf_duration_guess(span text, const char *otherwise, struct buf *to)
 {
+    char guess[32] = "";
     span number, word;
     const char *unit;
+    int64_t ms;
 
-    if (number_and_word(text, &number, &word) && (unit = time_word(word)) != NULL)
-        buf_printf(to, "%.*s%s", SPAN_ARG(number), unit);
-    else if (number.n > 0 && number.n < 6 && span_starts_nocase(word, SPAN("w")))
-        buf_printf(to, "%dd", 7 * atoi(number.p));
-    else
-        buf_append_str(to, otherwise);
+    if (!number_and_word(text, &number, &word))
+        word = number = SPAN("");
+    if (number.n > 0 && (unit = time_word(word)) != NULL)
+        snprintf(guess, sizeof(guess), "%.*s%s", SPAN_ARG(number), unit);
+    else if (number.n > 0 && span_starts_nocase(word, SPAN("w")))
+        snprintf(guess, sizeof(guess), "%lldd", 7 * atoll(number.p));
+    say_guess(text, guess, conf_duration_parse(span_str(guess), &ms), otherwise, to);
 }
 
 void conf_size_guess(span text, const char *otherwise, struct buf *to)
 {
+    char guess[32] = "";
     span number, word;
+    int64_t bytes;
 
     if (number_and_word(text, &number, &word) && word.n > 0) {
         for (size_t i = 1; i < COUNT(size_units); i++) {
-            if (span_starts_nocase(word, span_str(size_units[i].name))) {
-                buf_printf(to, "%.*s%s", SPAN_ARG(number), size_units[i].name);
-                return;
-            }
+            if (span_starts_nocase(word, span_str(size_units[i].name)))
+                snprintf(guess, sizeof(guess), "%.*s%s", SPAN_ARG(number), size_units[i].name);
         }
     }
-    buf_append_str(to, otherwise);
+    say_guess(text, guess, conf_size_parse(span_str(guess), &bytes), otherwise, to);
 }
 
 void conf_rate_guess(span text, const char *otherwise, struct buf *to)
 {
+    char guess[32] = "";
     span number, word;
     const char *unit;
     size_t skip = 0;
+    struct conf_rate rate;
 
     if (number_and_word(text, &number, &word) && word.n > 0) {
         if (word.p[0] == '/')
@@ -236,10 +248,8 @@ void conf_rate_guess(span text, const char *otherwise, struct buf *to)
         else if (span_starts_nocase(word, SPAN("per ")))
             skip = 4;
         word = span_trim(span_from(word, skip));
-        if (skip > 0 && word.n > 0 && (unit = time_word(word)) != NULL) {
-            buf_printf(to, "%.*s/%s", SPAN_ARG(number), unit);
-            return;
-        }
+        if (skip > 0 && word.n > 0 && (unit = time_word(word)) != NULL)
+            snprintf(guess, sizeof(guess), "%.*s/%s", SPAN_ARG(number), unit);
     }
-    buf_append_str(to, otherwise);
+    say_guess(text, guess, conf_rate_parse(span_str(guess), &rate), otherwise, to);
 }

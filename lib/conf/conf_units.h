@@ -17,7 +17,7 @@ void conf_size_format(int64_t bytes, struct buf *to);
 /* "100/h" "3/10m": both parts above zero. */
 bool conf_rate_parse(span text, struct conf_rate *out);
 void conf_rate_format(const struct conf_rate *r, struct buf *to);
-/* A decimal number, up to 12 digits before and 6 behind the point. */
+/* A decimal number, up to 9 digits before and 6 behind the point. */
 bool conf_number_parse(span text, double *out);
 void conf_number_format(double v, struct buf *to);
 /* What the writer of a wrong duration or size may have meant: "5 minuts" -> "5m", "25 MB" -> "25M"; else `otherwise`. */

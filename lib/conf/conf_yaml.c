@@ -250,7 +250,7 @@ static void on_alias(struct build *b, const yaml_event_t *ev)
         return;
     }
     n = node_new(b, CONF_NODE_SCALAR, ev->start_mark);
-    n->plain = true;
+    n->bad = true;
     attach(b, n);
 }
 

@@ -22,7 +22,7 @@ struct conf_node {
     struct conf_node *first, *last;  /* children */
     struct conf_node *next;          /* sibling */
     size_t count;                    /* of children */
-    bool bad;                        /* the reader of the tree complained of it */
+    bool bad;                        /* somebody complained of it: said once */
 };
 
 struct conf_marks {
