@@ -13,25 +13,22 @@
 #include "ctl/gatepostctl.h"
 #include "lib/base/alloc.h"
 
-enum { OWN_FD = 3, REPLY_MOST = 64 * 1024 * 1024 };
+enum { OWN_FD = 3 };
 
 const char *const daemon_names[] = { "socketmapd", "policyd", "cfilter", NULL };
 
 char *reach_binary(const char *daemon)
 {
-    static const char *const places[] = { "", "../sbin/" };
     char self[4096], *slash, *path;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (n > 0) {
         self[n] = '\0';
         slash = strrchr(self, '/');
-        for (size_t i = 0; slash != NULL && i < sizeof places / sizeof places[0]; i++) {
-            path = xasprintf("%.*s%sgatepost-%s", (int)(slash + 1 - self), self, places[i], daemon);
-            if (access(path, X_OK) == 0)
-                return path;
-            free(path);
-        }
+        path = slash != NULL ? xasprintf("%.*sgatepost-%s", (int)(slash + 1 - self), self, daemon) : NULL;
+        if (path != NULL && access(path, X_OK) == 0)
+            return path;
+        free(path);
     }
     return xasprintf("gatepost-%s", daemon);
 }
