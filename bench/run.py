@@ -8,10 +8,13 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
+from rig import mails                       # noqa: E402
 from rig.gatepost import Gatepost          # noqa: E402
+from rig.postfix import PEERS              # noqa: E402
 from rig.place import BUILD, Place, answers, wait_for   # noqa: E402
 
 ROUNDS, KEYS = 3, 1_000_000
@@ -66,7 +69,77 @@ def compare(place, kind, daemon_path, daemon_pid, seconds, keys):
     place.stop(echo)
 
 
-def yaml(policy):
+def tree(pid):
+    """pid and all processes below it."""
+    found = [pid]
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as f:
+                    if int(f.read().rsplit(")", 1)[1].split()[1]) == pid:
+                        found += tree(int(entry))
+            except (OSError, ValueError, IndexError):
+                pass
+    return found
+
+
+class Messages:
+    """smtp-source and smtp-sink of Postfix: the same messages straight to the sink, and by way of cfilter."""
+
+    def __init__(self, place):
+        self.env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(PEERS, "usr/lib/postfix"))
+        self.sink = place.port()
+        place.start("sink", [os.path.join(PEERS, "usr/sbin/smtp-sink"), "-u", "nobody", f"127.0.0.1:{self.sink}", "1000"], self.env)
+        wait_for("smtp-sink", lambda: answers(("127.0.0.1", self.sink)))
+
+    def send(self, port, n, size, sessions):
+        begun = time.monotonic()
+        subprocess.run([os.path.join(PEERS, "usr/sbin/smtp-source"), "-s", str(sessions), "-m", str(n), "-l", str(size),
+                        "-f", "a@sender.example", "-t", "bob@example.com", f"127.0.0.1:{port}"], env=self.env, check=True,
+                       capture_output=True)
+        return time.monotonic() - begun
+
+    def compare(self, name, port, pid, n, size, sessions=8):
+        ratio, rate, cpu = [], [], []
+        for _ in range(ROUNDS):
+            direct = self.send(self.sink, n, size, sessions)
+            before = {p: cpu_s(p) for p in tree(pid)}
+            ours = self.send(port, n, size, sessions)
+            cpu.append(sum(cpu_s(p) - before.get(p, 0) for p in tree(pid)) / n * 1000)
+            ratio.append(direct / ours)
+            rate.append(n / ours)
+        m = statistics.median
+        print(f"  {name:34} {m(rate):9.0f}/s {m(ratio):5.2f} of direct  {m(cpu):6.3f} ms CPU a message", flush=True)
+
+
+def filter_yaml(port, sink, mode):
+    return f"""\
+domains: [example.com]
+process: {{user: nobody, run_directory: run, state_directory: state}}
+listen: {{filter: "127.0.0.1:{port}"}}
+filter: {{mode: {mode}, reinject: "127.0.0.1:{sink}", virus: {{mode: {mode}, database: db}}, spam: {{mode: off}}}}
+events: {{enabled: no}}
+log: {{level: error}}
+"""
+
+
+def bench_filter(place):
+    messages = Messages(place)
+    place.write("db/demo.ndb", mails.signature_database())
+    for name, mode in (("cfilter, no scan", "off"), ("cfilter, virus scan, tiny database", "enforce")):
+        port = place.port()
+        gatepost = Gatepost(place, filter_yaml(port, messages.sink, mode))
+        gatepost.start("cfilter")
+        if mode != "off":
+            gatepost.wait_engine()
+        pid = gatepost.processes["cfilter"].pid
+        messages.send(port, 50, 4000, 8)
+        for size, n in ((4000, 2000), (60000, 500)):
+            messages.compare(f"{name}, {size // 1000} kB", port, pid, n, size)
+        gatepost.stop("cfilter")
+
+
+def yaml(policy, told="no", level="error"):
     return f"""\
 domains: [example.com]
 process: {{user: nobody, run_directory: run, state_directory: state}}
@@ -74,8 +147,8 @@ listen: {{socketmap: "unix:map.sock", policy: "unix:policy.sock", filter: "unix:
 recipients: {{files: [people.txt]}}
 policy: {{{policy}}}
 filter: {{reinject: "127.0.0.1:1"}}
-events: {{enabled: no}}
-log: {{level: error}}
+events: {{enabled: {told}}}
+log: {{level: {level}}}
 """
 
 
@@ -95,6 +168,15 @@ def main():
         print("policyd: five limits on the embedded store, no log, no events")
         gatepost.start("policyd")
         compare(place, "policy", place.path("policy.sock"), gatepost.processes["policyd"].pid, seconds, 10000)
+        gatepost.stop("policyd")
+        print("policyd: the same, with log and events")
+        gatepost.configure(yaml(f"limits: [{limits}]", "yes", "info"))
+        gatepost.start("policyd")
+        compare(place, "policy", place.path("policy.sock"), gatepost.processes["policyd"].pid, seconds, 10000)
+        gatepost.stop("policyd")
+        gatepost.stop("socketmapd")
+        print("cfilter: between smtp-source and smtp-sink, 8 sessions")
+        bench_filter(place)
     return 0
 
 
