@@ -1,6 +1,6 @@
 /* store_backend.h - what a back end of the store must do.
  *
- * store.c has checked every request before it comes here: at most STORE_LIMITS_MAX limits, keys of 1 to STORE_KEY_MAX
+ * store.c has checked every request before it comes here: 1 to STORE_LIMITS_MAX limits, keys of 1 to STORE_KEY_MAX
  * bytes, table names that are words, values of at most STORE_VALUE_MAX bytes, a TTL above 0, fn that is not NULL.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */

@@ -54,9 +54,35 @@ struct limit_step {
     struct gcra gcra;
     uint64_t hash;
     struct slot *slot;
-    int64_t full_us;       /* before this decision; 0: not known, so full */
-    int64_t free_us;
+    int64_t free_us;       /* before this decision */
 };
+
+static void limit_write(struct slot *s, const struct gcra *g, int64_t full_us)
+{
+    struct limit_data *d = slot_data(s);
+
+    d->full_us = full_us;
+    d->every_us = g->every_us;
+    d->window_us = g->window_us;
+    s->expires_ms = (full_us + 999) / 1000;
+    table_write_end(s);
+}
+
+/* When the bucket is full again; 0: it is. */
+static int64_t limit_read(struct slot *s, const struct gcra *g, int64_t now_us)
+{
+    int64_t full_us, capped_us;
+
+    if (s == NULL)
+        return 0;
+    full_us = ((struct limit_data *)slot_data(s))->full_us;
+    capped_us = gcra_capped_us(g, full_us, now_us);
+    if (capped_us != full_us) {
+        table_write_begin(s);
+        limit_write(s, g, capped_us);
+    }
+    return capped_us;
+}
 
 static bool limits_look(struct embedded *e, const struct store_limits_request *q, struct limit_step *steps, int64_t now_ms)
 {
@@ -71,22 +97,10 @@ static bool limits_look(struct embedded *e, const struct store_limits_request *q
 
         st->gcra = gcra_of(&q->limits[i]);
         st->slot = find_live(e, TABLE_LIMITS, st->hash, q->limits[i].key, now_ms);
-        st->full_us = st->slot != NULL ? ((struct limit_data *)slot_data(st->slot))->full_us : 0;
-        st->free_us = gcra_free_us(&st->gcra, st->full_us, now_ms * 1000);
+        st->free_us = gcra_free_us(&st->gcra, limit_read(st->slot, &st->gcra, now_ms * 1000), now_ms * 1000);
         fits = gcra_fits(&st->gcra, st->free_us) && fits;
     }
     return fits;
-}
-
-static void limit_write(struct slot *s, const struct limit_step *st, int64_t now_ms)
-{
-    struct limit_data *d = slot_data(s);
-
-    d->full_us = now_ms * 1000 + st->gcra.window_us - st->free_us + st->gcra.need_us;
-    d->every_us = st->gcra.every_us;
-    d->window_us = st->gcra.window_us;
-    s->expires_ms = (d->full_us + 999) / 1000;
-    table_write_end(s);
 }
 
 /* A kill between two of these leaves a decision that nobody heard of counted in part: at worst one event too many. */
@@ -109,7 +123,7 @@ static void limits_charge(struct embedded *e, const struct store_limits_request 
             moved = true;
         }
         if (s != NULL)
-            limit_write(s, st, now_ms);
+            limit_write(s, &st->gcra, now_ms * 1000 + st->gcra.window_us - st->free_us + st->gcra.need_us);
     }
 }
 

@@ -107,8 +107,8 @@ void embedded_save_stop(struct embedded *e)
         e->save_interval_ms = DAYS(1);          /* the answer must not start another round */
         if (!e->saving)
             save_now(e);
-        while (e->saving && (left_us = until_us - loop_now_us(e->store.loop)) > 0)
-            loop_turn(e->store.loop, left_us / 1000 + 1);
+        while (e->saving && (left_us = until_us - loop_now_us(e->store.loop)) > 0 && loop_turn(e->store.loop, left_us / 1000 + 1))
+            continue;
         loop_timer_stop(&e->save_timer);
     }
     child_free(&e->saver);

@@ -38,6 +38,7 @@ uint64_t store_file_layout(struct store_file_head *h, uint64_t max_entries)
 
         slab->offset = at;
         slab->slot_bytes = slot_bytes_of_class[class];
+        slab_set_used(slab, 0);
         slab->slots = (uint32_t)(class < 3 ? max_entries : max_entries / 8 + 8);   /* large values are few */
         at += page_up((uint64_t)slab->slots * slab->slot_bytes);
     }
@@ -76,7 +77,8 @@ bool store_file_same_layout(const struct store_file_head *a, const struct store_
 
 static bool slab_sound(const struct slab_head *slab, size_t class)
 {
-    return slab->slot_bytes == slot_bytes_of_class[class] && slab->used <= slab->slots && slab->offset % PAGE == 0
+    return slab->slot_bytes == slot_bytes_of_class[class] && slab->used <= slab->slots && ~slab->used_inverse - slab->used <= 1
+        && slab->offset % PAGE == 0
         && slab->offset >= sizeof(struct store_file_head) && slab->offset < (uint64_t)1 << 50;
 }
 

@@ -38,8 +38,14 @@ struct slab_head {
     uint32_t slot_bytes;
     uint32_t slots;         /* room */
     uint32_t used;          /* slots that were ever used, from the first on; changes */
-    uint32_t zero;
+    uint32_t used_inverse;  /* ~used, written before it: a wrong number here would have memory touched that is not there */
 };
+
+static inline void slab_set_used(struct slab_head *slab, uint32_t used)
+{
+    __atomic_store_n(&slab->used_inverse, ~used, __ATOMIC_RELAXED);
+    __atomic_store_n(&slab->used, used, __ATOMIC_RELEASE);
+}
 
 struct store_file_head {
     char magic[8];

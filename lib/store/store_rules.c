@@ -38,6 +38,11 @@ int64_t gcra_free_us(const struct gcra *g, int64_t full_us, int64_t now_us)
     return full_us - now_us < g->window_us ? g->window_us - (full_us - now_us) : 0;
 }
 
+int64_t gcra_capped_us(const struct gcra *g, int64_t full_us, int64_t now_us)
+{
+    return full_us > now_us + g->window_us ? now_us + g->window_us : full_us;
+}
+
 bool gcra_fits(const struct gcra *g, int64_t free_us)
 {
     return (g->need_us > 0 ? g->need_us : g->every_us) <= free_us;

@@ -19,8 +19,10 @@ struct gcra {
 
 struct gcra gcra_of(const struct store_limit *l);
 /* What is free in a bucket that is full again at full_us.  A bucket that would need more than its whole window
- * was filled before the clock was set back: it counts as just emptied, so nobody waits longer than one window. */
+ * was filled before the clock was set back: it counts as just emptied, and the back end must write that down (gcra_capped_us), so that
+ * nobody waits longer than one window. */
 int64_t gcra_free_us(const struct gcra *g, int64_t full_us, int64_t now_us);
+int64_t gcra_capped_us(const struct gcra *g, int64_t full_us, int64_t now_us);
 /* A look asks for room for one. */
 bool gcra_fits(const struct gcra *g, int64_t free_us);
 /* free_us: before this decision; charged: whether this decision took its cost. */

@@ -109,8 +109,10 @@ static bool copy_all(struct copy *c)
     pad_to(c, sizeof(c->head));                       /* its place; written last */
     for (size_t i = 0; i < SLAB_COUNT; i++)
         copy_slab(c, i, h->last_store_ms);
-    for (size_t i = 0; i < SLAB_COUNT; i++)
+    for (size_t i = 0; i < SLAB_COUNT; i++) {
         c->head.slabs[i].slots = c->head.slabs[i].used;
+        slab_set_used(&c->head.slabs[i], c->head.slabs[i].used);
+    }
     store_file_seal(&c->head);
     flush(c);
     if (!c->failed && pwrite(c->fd, &c->head, sizeof(c->head), 0) != (ssize_t)sizeof(c->head))

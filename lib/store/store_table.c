@@ -168,7 +168,8 @@ static bool slab_take(struct slab *slab, int fd, uint32_t *n_out)
     }
     if (slab->head->used >= slab->backed && !slab_back(slab, fd))
         return false;
-    *n_out = slab->head->used++;
+    *n_out = slab->head->used;
+    slab_set_used(slab->head, *n_out + 1);
     return true;
 }
 

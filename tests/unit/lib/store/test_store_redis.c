@@ -1,0 +1,351 @@
+/* test_store_redis.c - the Redis back end when Redis is away, hangs, forgets scripts or says no; and what it writes.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "store_rig.h"
+
+#include "lib/base/buf.h"
+#include "lib/net/redisc.h"
+
+static int setup(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+
+    rig_make(r);
+    if (rig_redis_start(r) == 0) {
+        rig_use_redis(r);
+        rig_open(r);
+    }
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_free(*state);
+    free(*state);
+    return 0;
+}
+
+static struct rig *rig_of(void **state)
+{
+    struct rig *r = *state;
+
+    if (r->store == NULL) {
+        print_message("no redis-server here\n");
+        skip();
+    }
+    return r;
+}
+
+static struct store_limits_request one_limit(void)
+{
+    static struct store_limit l;
+
+    l = limit_of("a/x", 100, SECONDS(1), 100, 1);
+    return (struct store_limits_request){ .limits = &l, .n = 1, .now_ms = RIG_WALL };
+}
+
+/* Asks, and lets so much time pass for the answer. */
+static struct got limits_in(struct rig *r, int64_t ms)
+{
+    struct store_limits_request q = one_limit();
+    struct store_call *call;
+    struct got g = { 0 };
+
+    store_limits(r->store, &q, on_limits, &g, &call);
+    for (int i = 0; i < 5 && !g.done; i++)
+        loop_turn(r->loop, 10);
+    if (!g.done)
+        loop_fake_advance(r->loop, ms);
+    return g;
+}
+
+/* ---- Redis by hand ---- */
+
+struct raw { bool done; char text[256]; int64_t number; };
+
+static void on_raw(const redisReply *reply, const char *why, void *arg)
+{
+    struct raw *w = arg;
+
+    w->done = true;
+    snprintf(w->text, sizeof(w->text), "%s", reply == NULL ? why : reply->type == REDIS_REPLY_NIL ? "(nil)" : reply->str != NULL ? reply->str : "");
+    w->number = reply != NULL ? reply->integer : -1;
+}
+
+static struct raw raw(struct rig *r, size_t argc, const span *argv)
+{
+    struct redisc *c = redisc_new(r->loop, &(struct redisc_settings){ .address = r->redis, .timeout_ms = 5000 });
+    struct raw w = { 0 };
+
+    redisc_command(c, argc, argv, on_raw, &w);
+    for (int i = 0; i < 500 && !w.done; i++)
+        loop_turn(r->loop, 10);
+    assert_true(w.done);
+    redisc_free(&c);
+    return w;
+}
+#define RAW(r, ...) raw(r, sizeof((span[]){ __VA_ARGS__ }) / sizeof(span), (span[]){ __VA_ARGS__ })
+
+static struct raw raw_get(struct rig *r, const char *rest)
+{
+    char key[200];
+
+    snprintf(key, sizeof(key), "%s:%s", r->prefix, rest);
+    return RAW(r, SPAN("GET"), span_str(key));
+}
+
+/* ---- what is written ---- */
+
+static void test_keys_and_values_are_readable(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limit l = limit_of("per-client/192.0.2.1", 6, MINUTES(1), 3, 1);
+    char want[100], key[100];
+    struct raw w;
+
+    limits(r, &(struct store_limits_request){ .limits = &l, .n = 1, .once = SPAN("5d1.1"), .once_ms = SECONDS(100), .now_ms = RIG_WALL });
+    snprintf(want, sizeof(want), "%lld000 10000000 30000000", (long long)(RIG_WALL + SECONDS(10)));
+    assert_string_equal(raw_get(r, "{limit}:per-client/192.0.2.1").text, want);
+    snprintf(want, sizeof(want), "%lld000", (long long)(RIG_WALL + SECONDS(100)));
+    assert_string_equal(raw_get(r, "{limit}-once:5d1.1").text, want);
+    grey(r, (struct store_grey_request){ SPAN("192.0.2.0/24 <a@b> <c@d>"), MINUTES(5), DAYS(2), DAYS(30), RIG_WALL });
+    snprintf(want, sizeof(want), "wait %lld %lld 1", (long long)RIG_WALL, (long long)RIG_WALL);
+    assert_string_equal(raw_get(r, "grey:192.0.2.0/24 <a@b> <c@d>").text, want);
+    remember(r, "rcpt", SPAN("a@example.com"), SPAN("valid"), HOURS(1), RIG_WALL);
+    snprintf(want, sizeof(want), "%lld %lld valid", (long long)RIG_WALL, (long long)(RIG_WALL + HOURS(1)));
+    assert_string_equal(raw_get(r, "rcpt:a@example.com").text, want);
+    snprintf(key, sizeof(key), "%s:rcpt:a@example.com", r->prefix);
+    w = RAW(r, SPAN("PTTL"), span_str(key));
+    assert_in_range(w.number, HOURS(1) - 10000, HOURS(1));
+    w = RAW(r, SPAN("DBSIZE"));
+    assert_int_equal(w.number, 4);
+    snprintf(key, sizeof(key), "%s:{limit}:per-client/192.0.2.1", r->prefix);
+    w = RAW(r, SPAN("PTTL"), span_str(key));
+    assert_in_range(w.number, 1, 10000);             /* gone when it would say nothing any more */
+}
+
+/* ---- faults ---- */
+
+static void test_forgotten_scripts(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+
+    for (int i = 99; i > 95; i--) {
+        struct got g = limits(r, &q);
+
+        assert_int_equal(g.limits.outcome, STORE_HIT);
+        assert_int_equal(g.limits.each[0].left, i);
+        assert_string_equal(RAW(r, SPAN("SCRIPT"), SPAN("FLUSH")).text, "OK");
+    }
+}
+
+static void test_killed_and_back(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+    static struct listed found;
+    struct got g;
+
+    assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+    assert_true(store_up(r->store));
+    rig_redis_stop(r);
+    for (int i = 0; i < 20; i++) {
+        g = limits_in(r, 500);
+        assert_int_equal(g.times, 1);
+        assert_int_equal(g.limits.outcome, STORE_DOWN);
+        assert_false(g.limits.committed);
+        assert_true(g.why[0] != '\0');
+    }
+    assert_false(store_up(r->store));
+    assert_true(store_problem(r->store)[0] != '\0');
+    assert_int_equal(recall(r, "rcpt", SPAN("x"), 0).value.outcome, STORE_DOWN);
+    assert_int_equal(remember(r, "rcpt", SPAN("x"), SPAN("v"), 1000, 0).value.outcome, STORE_DOWN);
+    assert_int_equal(forget(r, "rcpt", SPAN("x")).value.outcome, STORE_DOWN);
+    assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, 0 }).grey.outcome, STORE_DOWN);
+    scan(r, "rcpt", SPAN(""), 9, &found);
+    assert_int_equal(found.outcome, STORE_DOWN);
+
+    assert_int_equal(rig_redis_start(r), 0);
+    for (int64_t t = 0; t <= 2000; t += 100) {
+        g = limits_in(r, 0);
+        if (g.done && g.limits.outcome == STORE_HIT)
+            break;
+        loop_fake_advance(r->loop, 100);
+    }
+    assert_int_equal(g.limits.outcome, STORE_HIT);               /* within 2 s */
+    assert_true(store_up(r->store));
+    assert_string_equal(store_problem(r->store), "");
+}
+
+/* It takes connections and commands and says nothing. */
+static void test_hanging(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+    int waited = 0, at_once = 0;
+    struct got g;
+
+    assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+    kill(r->redis_pid, SIGSTOP);
+    for (int i = 0; i < 40; i++) {
+        struct store_call *call;
+        int64_t before = loop_now_ms(r->loop);
+
+        g = (struct got){ 0 };
+        store_limits(r->store, &q, on_limits, &g, &call);
+        if (g.done)
+            at_once++;
+        for (int t = 0; t < 6 && !g.done; t++)
+            loop_fake_advance(r->loop, 100);
+        assert_true(g.done);
+        assert_int_equal(g.limits.outcome, STORE_DOWN);
+        assert_true(loop_now_ms(r->loop) - before <= 500);       /* never longer than the timeout */
+        waited += loop_now_ms(r->loop) - before > 0;
+        loop_fake_advance(r->loop, 20);
+    }
+    assert_true(at_once >= 30);                                  /* the breaker */
+    assert_true(waited <= 6);
+    kill(r->redis_pid, SIGCONT);
+    for (int64_t t = 0; t <= 2000; t += 100) {
+        g = limits_in(r, 0);
+        if (g.done && g.limits.outcome == STORE_HIT)
+            break;
+        loop_fake_advance(r->loop, 100);
+    }
+    assert_int_equal(g.limits.outcome, STORE_HIT);
+}
+
+/* Answers at once with errors: DOWN, with Redis' own words, and no breaker in the way when it is well again. */
+static void test_error_replies(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+    struct got g;
+
+    assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+    assert_string_equal(RAW(r, SPAN("CONFIG"), SPAN("SET"), SPAN("maxmemory"), SPAN("1")).text, "OK");
+    for (int i = 0; i < 5; i++) {
+        g = limits(r, &q);
+        assert_int_equal(g.limits.outcome, STORE_DOWN);
+        assert_non_null(strstr(g.why, "OOM"));
+    }
+    assert_false(store_up(r->store));
+    assert_string_equal(RAW(r, SPAN("CONFIG"), SPAN("SET"), SPAN("maxmemory"), SPAN("0")).text, "OK");
+    assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+    assert_true(store_up(r->store));
+}
+
+/* Somebody else's value under our key is not taken for ours, and breaks nothing. */
+static void test_foreign_values(void **state)
+{
+    static const char *const values[] = { "", "x", "12", "-5 1 1", "99999999999999999999999999 1 1", "wait", "wait 1", "pass x y z", "1 2", "1 99 v" };
+    struct rig *r = rig_of(state);
+    static struct listed found;
+    char limit_key[100], grey_key[100], value_key[100];
+
+    snprintf(limit_key, sizeof(limit_key), "%s:{limit}:a/x", r->prefix);
+    snprintf(grey_key, sizeof(grey_key), "%s:grey:k", r->prefix);
+    snprintf(value_key, sizeof(value_key), "%s:rcpt:k", r->prefix);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct store_limits_request q = one_limit();
+
+        RAW(r, SPAN("SET"), span_str(limit_key), span_str(values[i]));
+        RAW(r, SPAN("SET"), span_str(grey_key), span_str(values[i]));
+        RAW(r, SPAN("SET"), span_str(value_key), span_str(values[i]));
+        scan(r, "limits", SPAN(""), 9, &found);
+        scan(r, "grey", SPAN(""), 9, &found);
+        scan(r, "rcpt", SPAN(""), 9, &found);
+        assert_int_equal(recall(r, "rcpt", SPAN("k"), RIG_WALL).value.outcome, STORE_MISS);
+        assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, RIG_WALL }).grey.answer, GREY_WAIT);
+        assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+    }
+    RAW(r, SPAN("DEL"), span_str(limit_key));
+    RAW(r, SPAN("LPUSH"), span_str(limit_key), SPAN("v"));
+    scan(r, "limits", SPAN(""), 9, &found);
+    assert_int_equal(found.n, 0);
+    assert_int_equal(found.outcome, STORE_HIT);
+}
+
+static void test_cancel(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+    struct store_call *call[3];
+    struct got g[3] = { { 0 } };
+
+    for (int i = 0; i < 3; i++)
+        store_limits(r->store, &q, on_limits, &g[i], &call[i]);
+    assert_non_null(call[1]);
+    store_cancel(&call[1]);
+    assert_null(call[1]);
+    store_cancel(&call[1]);
+    rig_wait(r, &g[2]);
+    assert_true(g[0].done);
+    assert_false(g[1].done);
+    store_limits(r->store, &q, on_limits, &g[1], &call[1]);
+    store_close(&r->store);                                      /* no callback after it */
+    loop_turn(r->loop, 20);
+    assert_false(g[1].done);
+}
+
+static void test_bad_settings(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct errtext err;
+
+    r->set.store.redis.password_file = "/nonexistent/secret";
+    assert_null(store_open(r->loop, "test", &r->set, &err));
+    assert_non_null(strstr(err.text, "/nonexistent/secret"));
+    r->set.store.redis.password_file = NULL;
+    r->set.store.redis.server = NULL;
+    assert_null(store_open(r->loop, "test", &r->set, &err));
+    assert_non_null(strstr(err.text, "store.redis.server"));
+}
+
+static void test_login(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request q = one_limit();
+    char path[128];
+    FILE *f;
+
+    assert_string_equal(RAW(r, SPAN("CONFIG"), SPAN("SET"), SPAN("requirepass"), SPAN("s3cret with blanks")).text, "OK");
+    store_close(&r->store);
+    snprintf(path, sizeof(path), "%s/secret", r->dir);
+    assert_non_null(f = fopen(path, "w"));
+    fputs("wrong\n", f);
+    fclose(f);
+    chmod(path, 0600);
+    r->set.store.redis.password_file = path;
+    r->set.store.redis.db = 3;
+    rig_open(r);
+    struct got g = limits(r, &q);
+    assert_int_equal(g.limits.outcome, STORE_DOWN);
+    assert_non_null(strstr(g.why, "login refused"));
+    store_close(&r->store);
+    assert_non_null(f = fopen(path, "w"));
+    fputs("s3cret with blanks\n", f);
+    fclose(f);
+    rig_open(r);
+    assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_keys_and_values_are_readable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_scripts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_and_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hanging, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_error_replies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_settings, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_login, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
