@@ -114,7 +114,7 @@ static bool split_bracketed(span s, struct smtp_path *path)
     size_t end = find_unquoted(inner, "<>", &open);
     span after;
 
-    if (end == inner.n || open || inner.p[end] == '<')
+    if (end == inner.n || inner.p[end] == '<')   /* an open quote runs to the end too */
         return false;
     after = span_of(inner.p + end + 1, inner.n - end - 1);
     if (after.n > 0 && !is_blank(after.p[0]))

@@ -27,6 +27,7 @@ static void test_split(void **state)
         { SPAN("a@b@c"), SPAN("a@b"), SPAN("c"), true },
         { SPAN("\"a@b\"@c"), SPAN("\"a@b\""), SPAN("c"), true },
         { SPAN("\"a\\\"@b\"@c"), SPAN("\"a\\\"@b\""), SPAN("c"), true },
+        { SPAN("\"a\\\"@b\\\"c\""), SPAN("\"a\\\"@b\\\"c\""), SPAN(""), false },
         { SPAN("\"a@b\""), SPAN("\"a@b\""), SPAN(""), false },
         { SPAN("quo ted@c"), SPAN("quo ted"), SPAN("c"), true },
         { SPAN("a\"b@c"), SPAN("a\"b"), SPAN("c"), true },

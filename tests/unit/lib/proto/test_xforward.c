@@ -158,6 +158,28 @@ static void test_append_splits(void **state)
     buf_free(&b);
 }
 
+/* Around the limit: each line is as long as it may be and no longer. */
+static void test_append_at_the_limit(void **state)
+{
+    char value[255];
+    struct xforward x;
+    struct buf b;
+
+    (void)state;
+    memset(value, 'x', sizeof(value));
+    buf_init(&b, 2000);
+    for (size_t n = 230; n <= 255; n++) {
+        size_t one_line = strlen("XFORWARD NAME= HELO=\r\n") + 240 + n;
+
+        xforward_init(&x);
+        assert_true(xforward_set(&x, XFORWARD_NAME, span_of(value, 240)));
+        assert_true(xforward_set(&x, XFORWARD_HELO, span_of(value, n)));
+        buf_reset(&b);
+        assert_int_equal(xforward_append(&b, &x, ~0u), one_line <= XFORWARD_COMMAND_MAX ? 1 : 2);
+    }
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_offered),
         cmocka_unit_test(test_append),
         cmocka_unit_test(test_append_splits),
+        cmocka_unit_test(test_append_at_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
