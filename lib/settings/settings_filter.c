@@ -154,9 +154,9 @@ static bool codes_fit(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
 
-    if (digits == 0)
+    if (digits != 3 || text[3] != ' ')
         return true;
-    if (digits != 3 || text[0] != '5' || text[1] > '5' || text[3] != ' ')
+    if (text[0] != '5' || text[1] > '5')
         return false;
     text += 4;
     digits = strspn(text, "0123456789.");
