@@ -185,8 +185,8 @@ static void test_hanging(void **state)
 {
     struct rig *r = rig_of(state);
     struct store_limits_request q = one_limit();
-    int waited = 0, at_once = 0;
-    struct got g;
+    int waited = 0, at_once = 0, pending;
+    struct got g, many[10];
 
     assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
     kill(r->redis_pid, SIGSTOP);
@@ -208,6 +208,17 @@ static void test_hanging(void **state)
     }
     assert_true(at_once >= 30);                                  /* the breaker */
     assert_true(waited <= 6);
+    loop_fake_advance(r->loop, SECONDS(2));
+    pending = 0;
+    for (size_t i = 0; i < 10; i++) {
+        struct store_call *call;
+
+        many[i] = (struct got){ 0 };
+        store_limits(r->store, &q, on_limits, &many[i], &call);
+        pending += !many[i].done;
+    }
+    assert_int_equal(pending, 1);                                /* one finds out, the others do not wait */
+    loop_fake_advance(r->loop, 500);
     kill(r->redis_pid, SIGCONT);
     for (int64_t t = 0; t <= 2000; t += 100) {
         g = limits_in(r, 0);
