@@ -410,6 +410,9 @@ static void test_where(void **state)
     assert_string_equal(conf_errors_at(l.errors, 0), FILE_NAME ":4:7: policy.lists[0].zone: must be given");
     conf_errors_add_at(l.errors, l.marks, "rule.mode", "must be %s", "given");
     assert_string_equal(conf_errors_at(l.errors, 1), FILE_NAME ": rule.mode: must be given");
+    conf_errors_add(l.errors, FILE_NAME, 9, 1, "late", "in a line");
+    assert_string_equal(conf_errors_at(l.errors, 1), FILE_NAME ":9:1: late: in a line");
+    assert_string_equal(conf_errors_at(l.errors, 2), FILE_NAME ": rule.mode: must be given");   /* what has no line comes last */
     unload(&l);
 }
 
