@@ -188,9 +188,16 @@ static void read_answer(struct dnsc *d, const struct question *q, span message, 
         }
         a->outcome = DNSC_NODATA;         /* a CNAME that leads to no record of the type */
     }
-    if (a->outcome == DNSC_NODATA || a->outcome == DNSC_NXDOMAIN)
-        a->ttl_s = bounded(dnsc_parse_negative_ttl(message), d->set.ttl_min_s < d->set.negative_max_s ? d->set.ttl_min_s : 1,
-                           d->set.negative_max_s);
+    if (a->outcome == DNSC_NODATA && dnsc_parse_is_referral(message)) {
+        a->outcome = DNSC_SERVFAIL;       /* a server that neither knows nor looks has not said that there is nothing */
+        return;
+    }
+    if (a->outcome == DNSC_NODATA || a->outcome == DNSC_NXDOMAIN) {
+        uint32_t ttl_s = dnsc_parse_negative_ttl(message);      /* 0: no SOA, not to be kept (RFC 2308 5) */
+
+        if (ttl_s > 0)
+            a->ttl_s = bounded(ttl_s, d->set.ttl_min_s < d->set.negative_max_s ? d->set.ttl_min_s : 1, d->set.negative_max_s);
+    }
 }
 
 static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes, int n)

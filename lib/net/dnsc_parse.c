@@ -37,8 +37,13 @@ static bool put_label(span label, char *text, size_t *n)
         return false;
     if (*n > 0)
         text[(*n)++] = '.';
-    for (size_t i = 0; i < label.n; i++)
+    for (size_t i = 0; i < label.n; i++) {
+        unsigned char c = (unsigned char)label.p[i];
+
+        if (c == '.' || c <= ' ' || c == 0x7f)
+            return false;
         text[(*n)++] = ascii_lower(label.p[i]);
+    }
     return true;
 }
 
@@ -231,6 +236,13 @@ enum dnsc_parse dnsc_parse_answer(span m, span name, enum dnsc_type type, struct
     *n_out = n;
     *ttl_out = ttl;
     return DNSC_PARSE_OK;
+}
+
+bool dnsc_parse_is_referral(span m)
+{
+    enum { AA = 0x0400, RA = 0x0080 };
+
+    return m.n >= HEADER && (u16_at(m, 2) & (AA | RA)) == 0 && u16_at(m, 6) == 0 && u16_at(m, 8) > 0 && dnsc_parse_negative_ttl(m) == 0;
 }
 
 uint32_t dnsc_parse_negative_ttl(span m)
