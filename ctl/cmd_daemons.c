@@ -100,6 +100,10 @@ static int ask_all(struct env *env, const char *const *words, size_t n, bool qui
     struct tally t = { 0, 0 };
     struct reach r;
 
+    if (env_settings(env) == NULL) {             /* said once, not once a daemon */
+        fprintf(stderr, "gatepostctl: without a configuration no daemon can be found; those that run keep the one they have\n");
+        return CTL_FAILED;
+    }
     for (size_t i = 0; daemon_names[i] != NULL; i++) {
         if (!reach_running(env, daemon_names[i], quiet, &r, &t))
             continue;
@@ -149,10 +153,22 @@ const struct subcommand cmd_stats = {
     .run = run_stats,
 };
 
+static bool is_level(const char *text)
+{
+    static const char *const levels[] = { "error", "warning", "info", "debug" };
+
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (strcmp(text, levels[i]) == 0)
+            return true;
+    return false;
+}
+
 static int run_log_level(struct env *env, int argc, char **argv)
 {
     if (argc != 2)
         return usage_error(&cmd_log_level, "which level?");
+    if (!is_level(argv[1]))
+        return usage_error(&cmd_log_level, "\"%s\" is no level", argv[1]);
     return ask_all(env, (const char *const *)(uintptr_t)argv, 2, false, false);
 }
 

@@ -5,13 +5,14 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/gatepostctl.h"
 #include "lib/app/id.h"
 #include "lib/base/alloc.h"
 #include "lib/conf/conf_types.h"
 
-enum { REPLY_MOST = 256 * 1024 * 1024, WORDS_MAX = 8 };
+enum { REPLY_MOST = 256 * 1024 * 1024, WORDS_MAX = 8, LIMIT_DEFAULT = 1000, LIMIT_MOST = 1000000 };
 
 struct records { json_t **v; size_t n; };
 
@@ -81,7 +82,19 @@ static void print_all(const struct records *all, bool json)
     }
 }
 
-static int ask_all(struct env *env, const char *const *words, size_t n, bool json)
+/* Each daemon gave its own newest: of all of them the oldest go. */
+static void keep_newest(struct records *all, size_t limit)
+{
+    size_t gone = all->n > limit ? all->n - limit : 0;
+
+    for (size_t i = 0; i < gone; i++)
+        json_decref(all->v[i]);
+    for (size_t i = gone; i < all->n; i++)
+        all->v[i - gone] = all->v[i];
+    all->n -= gone;
+}
+
+static int ask_all(struct env *env, const char *const *words, size_t n, size_t limit, bool json)
 {
     struct records all = { NULL, 0 };
     bool whole = true;
@@ -93,6 +106,7 @@ static int ask_all(struct env *env, const char *const *words, size_t n, bool jso
         whole = ask(env, daemon_names[i], words, n, &all) && whole;
     if (all.n > 0)
         qsort(all.v, all.n, sizeof all.v[0], by_time);
+    keep_newest(&all, limit);
     print_all(&all, json);
     if (all.n == 0 && whole)
         fprintf(stderr, "gatepostctl: no record of it (events.keep says how long records are kept; passes are recorded short)\n");
@@ -115,7 +129,7 @@ static int explain_id(struct env *env, const char *given, bool json)
     for (size_t i = 0; i <= ID_LEN; i++)
         id[i] = given[i] >= 'a' && given[i] <= 'z' ? (char)(given[i] - ('a' - 'A')) : given[i];
     words[1] = id;
-    return ask_all(env, words, 2, json);
+    return ask_all(env, words, 2, LIMIT_MOST, json);
 }
 
 /* ---- by what it names ---- */
@@ -131,11 +145,21 @@ static bool parse_since(const char *text, int64_t *ms, struct errtext *err)
     return r == 0;
 }
 
-/* What is left of argv after the options: 0, or the status to end with. */
-static int find_words(int *argc, char **argv, char **words, size_t *n)
+static bool is_outcome(const char *text)
 {
-    static const char *const names[] = { "--rcpt", "--from", "--client", "--address", "--limit" };
-    const char *value, *since = "1h";
+    static const char *const outcomes[] = { "pass", "tempfail", "reject", "observe" };
+
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++)
+        if (strcmp(text, outcomes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What is left of argv after the options: 0, or the status to end with. */
+static int find_words(int *argc, char **argv, char **words, size_t *n, uint64_t *limit)
+{
+    static const char *const names[] = { "--rcpt", "--from", "--client", "--address" };
+    const char *value, *since = "1h", *most = NULL, *outcome = NULL;
     struct errtext err;
     bool missing = false;
     int64_t ms;
@@ -144,11 +168,20 @@ static int find_words(int *argc, char **argv, char **words, size_t *n)
         if (args_value(argc, argv, names[i], &value, &missing))
             words[(*n)++] = xasprintf("%s=%s", names[i], value);
     args_value(argc, argv, "--since", &since, &missing);
+    args_value(argc, argv, "--limit", &most, &missing);
+    args_value(argc, argv, "--outcome", &outcome, &missing);
     if (missing)
         return usage_error(&cmd_explain, "an option wants a value");
+    if (outcome != NULL && !is_outcome(outcome))
+        return usage_error(&cmd_explain, "--outcome: \"%s\" is none of pass, tempfail, reject, observe", outcome);
+    if (outcome != NULL)
+        words[(*n)++] = xasprintf("--outcome=%s", outcome);
+    if (most != NULL && (!span_to_u64(span_str(most), limit) || *limit == 0 || *limit > LIMIT_MOST))
+        return usage_error(&cmd_explain, "--limit: \"%s\" is not a number from 1 to %d", most, LIMIT_MOST);
     if (!parse_since(since, &ms, &err))
         return usage_error(&cmd_explain, "--since: %s", err.text);
     words[(*n)++] = xasprintf("--since=%" PRId64, ms);
+    words[(*n)++] = xasprintf("--limit=%" PRIu64, *limit);
     return CTL_OK;
 }
 
@@ -156,18 +189,19 @@ static int run_explain(struct env *env, int argc, char **argv)
 {
     char *words[2 + WORDS_MAX] = { xstrdup("events"), xstrdup("find") };
     bool json = args_flag(&argc, argv, "--json");
+    uint64_t limit = LIMIT_DEFAULT;
     size_t n = 2;
-    int status = find_words(&argc, argv, words, &n);
+    int status = find_words(&argc, argv, words, &n, &limit);
     const char *unknown = args_unknown(&argc, argv);
 
     if (status != CTL_OK)
         goto out;
     if (unknown != NULL)
         status = usage_error(&cmd_explain, "no option %s", unknown);
-    else if (argc == 2 && n == 3)
+    else if (argc == 2 && n == 4)
         status = explain_id(env, argv[1], json);
-    else if (argc == 1 && n > 3)
-        status = ask_all(env, (const char *const *)(uintptr_t)words, n, json);
+    else if (argc == 1 && n > 4)
+        status = ask_all(env, (const char *const *)(uintptr_t)words, n, limit, json);
     else
         status = usage_error(&cmd_explain, "an id, or what to look for?");
 out:
@@ -178,10 +212,12 @@ out:
 
 const struct subcommand cmd_explain = {
     .name = "explain",
-    .args = "[--json] ID\n[--json] [--rcpt ADDR] [--from ADDR] [--client IP] [--address ADDR] [--since 1h] [--limit N]",
+    .args = "[--json] ID\n[--json] [--rcpt ADDR] [--from ADDR] [--client IP] [--address ADDR] [--outcome OUTCOME] "
+            "[--since 1h] [--limit N]",
     .summary = "what was decided about a message, and why",
     .help = "ID stands in the log and in replies; small letters will do.  Without it, every record that\n"
             "fits all that is given, of the last hour or --since; --address looks anywhere in a record.\n"
+            "OUTCOME is pass, tempfail, reject or observe: what would have been refused.\n"
             "With --json one record a line.  Daemons that do not run are asked too: their records are there.\n"
             "Exit status: 0 found, 1 nothing there, 2 not all could be asked.",
     .run = run_explain,

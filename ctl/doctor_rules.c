@@ -107,7 +107,7 @@ static void examine_reinject(struct examination *x)
     const char *bare;
 
     if (s == NULL) {
-        say(x, FINDING_BAD, "master.cf has no smtpd at %s (filter.reinject): paste config/postfix/reinject.cf",
+        say(x, FINDING_BAD, "master.cf has no smtpd at %s (filter.reinject): paste /usr/share/gatepost/postfix/reinject.cf",
             x->set->filter.reinject != NULL ? x->set->filter.reinject : "filter.reinject, which is not set,");
         return;
     }
@@ -267,5 +267,5 @@ void doctor_examine(const struct postfix *p, const struct settings *set, finding
             examine_front(&x, s);
     }
     if (x.fronts == 0)
-        say(&x, FINDING_BAD, "no smtpd hands its messages to cfilter: paste config/postfix/mx-in.cf over the \"smtp inet\" line of master.cf");
+        say(&x, FINDING_BAD, "no smtpd hands its messages to cfilter: paste /usr/share/gatepost/postfix/mx-in.cf over the \"smtp inet\" line of master.cf");
 }

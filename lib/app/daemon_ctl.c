@@ -87,12 +87,13 @@ static void run_events_find(struct ctl_request *r, void *arg)
     ctl_option(r, "--rcpt", &q.rcpt);
     ctl_option(r, "--from", &q.from);
     ctl_option(r, "--client", &q.client);
+    ctl_option(r, "--outcome", &q.outcome);
     if (!number_option(r, "--since", &since_ms) || !number_option(r, "--limit", &limit) || since_ms > INT64_MAX / 2) {
         ctl_finish(&r, USAGE);
         return;
     }
-    if (q.address.n + q.rcpt.n + q.from.n + q.client.n == 0) {
-        usage(r, "events find --address=A|--rcpt=A|--from=A|--client=IP [--since=MILLISECONDS] [--limit=N]");
+    if (q.address.n + q.rcpt.n + q.from.n + q.client.n + q.outcome.n == 0) {
+        usage(r, "events find --address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MILLISECONDS] [--limit=N]");
         return;
     }
     q.since_wall_ms = loop_wall_ms(d->loop) - (int64_t)since_ms;
@@ -190,7 +191,7 @@ static void run_log_level(struct ctl_request *r, void *arg)
 
 const struct ctl_command daemon_commands[] = {
     { "explain", "ID", "The records of one decision, as JSON lines.", run_explain },
-    { "events find", "--address=A|--rcpt=A|--from=A|--client=IP [--since=MS] [--limit=N]", "Records that name it, as JSON lines.",
+    { "events find", "--address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MS] [--limit=N]", "Records that name it, as JSON lines.",
       run_events_find },
     { "events purge", "--address=A", "Removes every record that names the address.", run_events_purge },
     { "status", "[--stats]", "Version, uptime, configuration, listeners.", run_status },

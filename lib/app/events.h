@@ -41,7 +41,7 @@ struct events_query {
     span address;                /* anywhere in the record */
     int64_t since_wall_ms;
     size_t limit;                /* the newest so many; 0: 1000 */
-    span from, rcpt, client;     /* under that key */
+    span from, rcpt, client, outcome;      /* under that key */
 };
 typedef void events_found_fn(span json_line, bool done, const char *error, void *arg);
 void events_find(struct events *e, const struct events_query *q, events_found_fn *fn, void *arg);

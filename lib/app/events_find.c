@@ -253,6 +253,8 @@ static void put_query(struct events *e, const struct events_query *q, struct buf
         put_forms(e, &j, "rcpt", q->rcpt, true);
     if (q->client.n > 0)
         put_forms(e, &j, "client", q->client, false);
+    if (q->outcome.n > 0)
+        put_forms(e, &j, "outcome", q->outcome, false);
     json_object_end(&j);
     json_end(&j);
 }

@@ -106,6 +106,10 @@ static void test_explain(void **state)
         assert_contains(out, id);
         assert_lacks(out, other);
         assert_int_equal(CMD(&h, cmd_explain, "--rcpt=nobody@example.com"), 1);
+        assert_int_equal(CMD(&h, cmd_explain, "--outcome=reject", "--limit=1"), 0);
+        assert_lacks(out, id);
+        assert_contains(out, other);                        /* the newest */
+        assert_int_equal(CMD(&h, cmd_explain, "--outcome", "observe", "--since", "1d"), 1);
         if (running)
             assert_int_equal(home_stop(&h), 0);
     }
@@ -114,6 +118,9 @@ static void test_explain(void **state)
     assert_int_equal(CMD(&h, cmd_explain, "--rcpt"), 64);
     assert_int_equal(CMD(&h, cmd_explain, "--rcpt=x", "--since=soon"), 64);
     assert_int_equal(CMD(&h, cmd_explain, "--nonsense", id), 64);
+    assert_int_equal(CMD(&h, cmd_explain, "--outcome=refused"), 64);
+    assert_int_equal(CMD(&h, cmd_explain, "--rcpt=x", "--limit=0"), 64);
+    assert_int_equal(CMD(&h, cmd_explain, "--limit=5"), 64);
 
     assert_int_equal(CMD(&h, cmd_events, "purge", "--address", "bob@example.com"), 0);
     assert_contains(out, "gatepost-policyd: 1 records removed\n");
@@ -258,7 +265,11 @@ static void test_reload_and_status(void **state)
     assert_contains(out, "gatepost_policyd_reloads 1\n");
     assert_lacks(out, "not running");
     assert_int_equal(CMD(&h, cmd_log_level, "debug"), 0);
-    assert_int_equal(CMD(&h, cmd_log_level, "loud"), 1);
+    assert_int_equal(CMD(&h, cmd_log_level, "loud"), 64);
+    home_config(&h, "nonsense: 1\n");
+    assert_int_equal(CMD0(&h, cmd_status), 2);
+    assert_non_null(strstr(complaints, "nonsense: "));
+    assert_null(strstr(strstr(complaints, "nonsense: ") + 1, "nonsense: "));   /* said once, not for each daemon */
     home_free(&h);
 }
 

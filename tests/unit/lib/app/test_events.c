@@ -214,6 +214,8 @@ static void test_written_and_found(void **state)
     assert_int_equal(find(r, (struct events_query){ .client = SPAN("192.0.2.7") }).n, 3);
     assert_int_equal(find(r, (struct events_query){ .client = SPAN("192.0.2.7"), .rcpt = SPAN("bob@example.com") }).n, 1);
     assert_int_equal(find(r, (struct events_query){ .client = SPAN("192.0.2.7"), .since_wall_ms = WALL + 1 }).n, 0);
+    assert_int_equal(find(r, (struct events_query){ .outcome = SPAN("reject") }).n, 3);
+    assert_int_equal(find(r, (struct events_query){ .outcome = SPAN("observe") }).n, 0);
     f = find(r, (struct events_query){ .client = SPAN("192.0.2.7"), .limit = 2 });
     assert_int_equal(f.n, 2);                              /* the newest */
     assert_non_null(strstr(f.last, "carol"));
