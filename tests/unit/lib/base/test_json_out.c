@@ -37,7 +37,7 @@ static void test_whole_object(void **state)
     json_array_begin(&j, "empty");
     json_array_end(&j);
     json_end(&j);
-    assert_string_equal(buf_cstr(&b), "{\"s\":\"a\\\"b\\\\c\\n\\u0001\x7f/\",\"none\":null,\"i\":-9223372036854775808,\"t\":true,"
+    assert_string_equal(buf_cstr(&b), "{\"s\":\"a\\\"b\\\\c\\n\\u0001\\u007f/\",\"none\":null,\"i\":-9223372036854775808,\"t\":true,"
                                       "\"list\":[1,{},false],\"o\":{\"k\":\"v\"},\"empty\":[]}");
     buf_free(&b);
 }
