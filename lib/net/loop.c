@@ -487,7 +487,8 @@ static void wait_and_dispatch(struct loop *l, int64_t max_wait_ms)
     if (!look_only && max_wait_ms > 0)
         wake_at(l, clock_us(CLOCK_MONOTONIC) / 1000 + max_wait_ms);
     l->clock_stale = true;
-    event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY | (look_only ? EVLOOP_NONBLOCK : EVLOOP_ONCE));
+    /* ONCE also when only looking: NONBLOCK alone goes on until no descriptor is ready, past due timers and tasks. */
+    event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY | EVLOOP_ONCE | (look_only ? EVLOOP_NONBLOCK : 0));
     if (l->clock_stale)
         read_clocks(l);
 }
