@@ -133,6 +133,7 @@ void session_end_transaction(struct session *s)
     buf_free(&t->decoded);
     settings_unref(&t->set);
     free(t->recipients);
+    free(t->rcpt_lines);
     arena_free(&t->arena);
     free(t);
 }
@@ -323,8 +324,10 @@ static void take_rcpt(struct session *s, const struct smtp_cmd *c)
     if (t->n_recipients == t->cap_recipients) {
         t->cap_recipients = t->cap_recipients * 2 + 8;
         t->recipients = xreallocarray(t->recipients, t->cap_recipients, sizeof(*t->recipients));
+        t->rcpt_lines = xreallocarray(t->rcpt_lines, t->cap_recipients, sizeof(*t->rcpt_lines));
     }
-    t->recipients[t->n_recipients++] = arena_span(t->arena, path.mailbox);
+    t->recipients[t->n_recipients] = arena_span(t->arena, path.mailbox);
+    t->rcpt_lines[t->n_recipients++] = arena_span(t->arena, c->line);
     s->waiting = true;
     s->front->busy++;
     relay_command(t->relay, c->line, on_rcpt_reply, s);

@@ -196,6 +196,57 @@ static void on_data_reply(const struct smtp_reply *reply, const char *why, void 
     session_step(s);
 }
 
+/* ---- the next hop, once more ---- */
+
+static void replay_next(struct session *s);
+
+static void on_replayed(const struct smtp_reply *reply, const char *why, void *arg)
+{
+    struct session *s = arg;
+    char note[300];
+
+    if (reply != NULL && reply->code / 100 == 2 && s->t->complete_ms + FRONT_WAITS_MS > loop_now_ms(s->front->daemon->loop)) {
+        replay_next(s);
+        return;
+    }
+    /* Once taken, now refused: that is not the sender's doing. */
+    snprintf(note, sizeof(note), "the next server closed while the message came, and did not take its envelope again: %.200s",
+             reply == NULL ? why : arena_str(s->t->arena, span_trim(reply->raw)));
+    refuse(s, 451, "4.3.0", "The next server did not take the message now", note);
+    session_step(s);
+}
+
+static void replay_next(struct session *s)
+{
+    struct transaction *t = s->t;
+
+    if (t->replay_at < t->n_accepted)
+        relay_command(t->relay, t->rcpt_lines[t->replay_at++], on_replayed, s);
+    else
+        relay_data(t->relay, time_left(s), on_data_reply, s);
+}
+
+static void on_replay_open(const struct smtp_reply *reply, const char *why, void *arg)
+{
+    struct session *s = arg;
+
+    if (reply == NULL)
+        on_replayed(NULL, why, s);
+    else
+        relay_command(s->t->relay, s->t->mail_line, on_replayed, s);
+}
+
+/* A sender may take longer than the next hop waits (its smtpd_timeout); nothing of the message was sent, so a new connection, the same
+ * envelope and the same answers are as good. */
+static void replay(struct session *s)
+{
+    struct transaction *t = s->t;
+    struct relay_settings rs = { t->set->filter.reinject, t->set->hostname, time_left(s) };
+
+    relay_close(&t->relay);
+    t->relay = relay_open(s->front->daemon->loop, &rs, &s->xforward, on_replay_open, s);
+}
+
 static void pass_on(struct session *s)
 {
     struct transaction *t = s->t;
@@ -217,7 +268,10 @@ static void pass_on(struct session *s)
     buf_free(&report);
     edits = edits_make(spool_bytes(t->spool), &wish, t->arena);
     deliver_begin(&t->deliver, spool_bytes(t->spool), &edits);
-    relay_data(t->relay, time_left(s), on_data_reply, s);
+    if (relay_lost(t->relay))
+        replay(s);
+    else
+        relay_data(t->relay, time_left(s), on_data_reply, s);
 }
 
 /* The verdict points into facts that end with the assessment: they are kept for the record. */

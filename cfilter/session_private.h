@@ -31,9 +31,10 @@ struct transaction {             /* goes with RSET, the reply to the final dot, 
     struct arena *arena;
     struct settings *set;        /* one set for the whole message */
     span reverse_path, mail_line;
-    span *recipients;
+    span *recipients, *rcpt_lines;
     size_t n_recipients, n_accepted, cap_recipients;   /* the last one may wait for its reply */
     struct relay *relay;
+    size_t replay_at;            /* rcpt_lines told to it */
     struct spool *spool;
     struct smtp_dot_decoder decoder;
     struct buf decoded;

@@ -23,14 +23,31 @@ struct unscannable {
     char key[2 * SHA256_DIGEST_LENGTH + 1];
 };
 
-/* The header grows with each try by other Received lines, so the body alone is what is recognised again. */
+/* What follows the fields that the front writes anew for each try. */
+static span behind_trace(span message)
+{
+    struct header_field f;
+    size_t at = 0, begin = 0;
+
+    while (header_next(message, &at, &f) && f.name.n > 0) {
+        if (!header_is(&f, SPAN("Received")) && !header_is(&f, SPAN("X-Gatepost")))
+            break;
+        begin = at;
+        if (header_is(&f, SPAN("Received")))
+            break;
+    }
+    return span_from(message, begin);
+}
+
+/* The header grows with each try by other Received lines, and may be signed anew, so the body is what is recognised again; a
+ * message without one by its header. */
 static void digest_of(span message, char key[2 * SHA256_DIGEST_LENGTH + 1])
 {
     span body = span_from(message, header_section_end(message));
     unsigned char d[SHA256_DIGEST_LENGTH];
 
     if (body.n == 0)
-        body = message;
+        body = behind_trace(message);
     SHA256((const unsigned char *)body.p, body.n, d);
     for (size_t i = 0; i < sizeof(d); i++)
         snprintf(key + 2 * i, 3, "%02x", d[i]);

@@ -165,7 +165,7 @@ static void not_scanned(const struct verdict_input *in, struct verdict *v, enum 
     };
 
     if (verdict_is_unscannable(in->outcome, in->facts) && in->tries > 0 &&
-        (in->tries >= u->after_tries || in->since_first_ms >= u->after_ms))
+        (in->tries > u->after_tries || in->since_first_ms >= u->after_ms))
         would_do(v, actions[u->action], CAUSE_UNSCANNABLE, not_scanned_name(in), mode);
     else
         would_do(v, VERDICT_DEFER, CAUSE_NOT_SCANNED, not_scanned_name(in), mode);

@@ -106,7 +106,15 @@ static void next_hop_faults(void **state)
         { "354 to MAIL is nonsense", EHLO "C: MAIL FROM:<a@b.example>\n" NEXT_UP "N: *\nR: 354 what\nS: 451 4.3.2 *\n" },
         { "250 to DATA is nonsense", UNTIL_DATA TEXT "N: DATA\nR: 250 what\nS: 451 4.3.0 *\n" },
         { "354 to the dot is nonsense", UNTIL_DATA TEXT NEXT_DATA GOT "R: 354 what\nS: 451 4.3.0 *\n" },
-        { "closes while the message comes", UNTIL_DATA "C: a: b\nR!\nC:\nC: .\nS: 451 4.3.0 *\n" },
+        { "closes while the message comes: the same envelope once more",
+          EHLO "C: XFORWARD NAME=x.example\nS: 250 *\nC: MAIL FROM:<a@b.example> SIZE=5\n" NEXT_UP "N: XFORWARD NAME=x.example\nR: 250 Ok\nN: MAIL*\nR: 250 Ok\nS: 250 Ok\n" RCPT
+               "C: RCPT TO:<no@d.example>\nN: *\nR: 550 no\nS: 550 no\nC: RCPT TO:<e@d.example> NOTIFY=NEVER\nN: *\nR: 250 Ok\nS: 250 Ok\n" DATA
+               "C: Subject: hi\nR: 421 4.4.2 timeout\nR!\nC:\nC: body\nC: .\nS.\n" NEXT_UP "N: XFORWARD NAME=x.example\nR: 250 Ok\nN: MAIL FROM:<a@b.example> SIZE=5\nR: 250 Ok\n"
+               "N: RCPT TO:<c@d.example>\nR: 250 Ok\nN: RCPT TO:<e@d.example> NOTIFY=NEVER\nR: 250 Ok\n" NEXT_DATA GOT TAKEN },
+        { "and not there any more", UNTIL_DATA "C: a: b\nR!\nC:\nC: .\nR: 421 no\nS: 451 4.3.0 *\n" },
+        { "and refused the second time: put off", UNTIL_DATA "C: a: b\nR!\nC:\nC: .\n" NEXT_UP "N: MAIL*\nR: 250 Ok\nN: RCPT*\nR: 550 5.1.1 gone\nS: 451 4.3.0 *\n" },
+        { "and closed the second time: put off", UNTIL_DATA "C: a: b\nR!\nC:\nC: .\n" NEXT_UP "N: MAIL*\nR!\nS: 451 4.3.0 *\n" },
+        { "and silent the second time: put off in time", UNTIL_DATA "C: a: b\nR!\nC:\nC: .\n" NEXT_UP "N: MAIL*\n+60000\nS: 451 4.3.0 *\n" },
         { "closes at DATA", UNTIL_DATA TEXT "N: DATA\nR!\nS: 451 4.3.0 *\n" },
         { "closes in the body", UNTIL_DATA TEXT "N: DATA\nR= 354 go\\r\\n\nR!\nS: 451 4.3.0 *\n" },
         { "lost reply", UNTIL_DATA TEXT NEXT_DATA GOT "R!\nS: 451 4.3.0 *\n" },
@@ -153,6 +161,7 @@ static void commands(void **state)
 static void leaving(void **state)
 {
     static const struct row rows[] = {
+        { "after the next hop left", UNTIL_DATA "R!\nC: .\n" NEXT_UP "N: MAIL*\nC!\nN!\n" },
         { "before the dot", UNTIL_DATA "C: a: b\nC: QUIT\nC!\nN: QUIT\nN!\n" },
         { "in the scan", UNTIL_DATA "C: HOLD\nC: .\nC!\nN: QUIT\nN!\n" },
         { "in the envelope", EHLO MAIL RCPT "C!\nN: QUIT\nN!\n" },
