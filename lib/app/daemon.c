@@ -224,6 +224,9 @@ static int bind_listeners(struct daemon *d, struct errtext *err)
         .max_clients = (size_t)set->max_clients,
     };
 
+    /* The default group is for who may give sockets away; another user's instance keeps its own. */
+    if (geteuid() != 0 && !settings_written(d->settings, "listen.group"))
+        spec.group = NULL;
     if (p->who.change) {
         spec.owner = spec.owner != NULL ? spec.owner : p->who.user;
         spec.group = spec.group != NULL ? spec.group : if_written(d->settings->process.group);

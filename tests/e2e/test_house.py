@@ -245,3 +245,27 @@ class Files(unittest.TestCase):
                 said = subprocess.run(["mandoc", "-T", "lint", "-W", "error", os.path.join(ROOT, "man", name)], capture_output=True,
                                       text=True, check=False)
                 self.assertEqual(said.returncode, 0, said.stdout)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+class Unprivileged(unittest.TestCase):
+    """Any number of instances run unprivileged, each in a folder of its own, with no more written than its paths."""
+
+    def test_two_instances_of_nobody(self):
+        with Place() as place:
+            for n in ("one", "two"):
+                folder = place.folder(n, 0o755, "nobody")
+                path = place.write(f"{n}/gatepost.yaml", f"""\
+domains: [example.com]
+process: {{run_directory: run, state_directory: state}}
+listen: {{socketmap: "unix:map.sock", policy: "unix:policy.sock", filter: "127.0.0.1:{place.port()}"}}
+recipients: {{addresses: [bob@example.com]}}
+filter: {{reinject: "127.0.0.1:1", virus: {{database: .}}}}
+""")
+                for daemon in DAEMONS:
+                    place.start(f"{n}-{daemon}", [os.path.join(BUILD, "bin", "gatepost-" + daemon), "-f", "-c", path], user="nobody",
+                                extra_groups=[])
+                for daemon in DAEMONS:
+                    wait_for(place.log(f"{n}-{daemon}") or f"{n}-{daemon}", lambda f=folder, d=daemon: answers(f"{f}/run/{d}.ctl"))
+                with Socketmap(os.path.join(folder, "map.sock")) as c:
+                    self.assertEqual(c.ask("bob@example.com"), "OK x")

@@ -244,7 +244,7 @@ static void test_copy_and_reboot(void **state)
     loop_fake_advance(r->loop, SECONDS(59));
     assert_int_equal(access(path, F_OK), -1);
     loop_fake_advance(r->loop, SECONDS(1));
-    for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
+    for (int i = 0; i < 3000 && access(path, F_OK) != 0; i++)
         loop_turn(r->loop, 10);
     assert_int_equal(access(path, F_OK), 0);
     assert_string_equal(store_problem(r->store), "");
