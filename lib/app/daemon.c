@@ -385,6 +385,7 @@ static void go_down(struct daemon *d)
     free(p->ctl_path);
     stats_free(&d->stats);
     settings_unref(&d->settings);
+    settings_unref(&p->started);
     loop_free(&d->loop);
     if (p->ready_fd >= 0)
         close(p->ready_fd);
@@ -469,6 +470,7 @@ int daemon_main(const struct daemon_ops *ops, int argc, char **argv)
         free((char *)(uintptr_t)priv.opt.config);
         return status;
     }
+    priv.started = settings_ref(d.settings);
     d.serving = priv.opt.ctl_fd < 0;
     if (d.serving && !priv.opt.foreground && getenv("NOTIFY_SOCKET") == NULL && detach(&d, &err) < 0) {
         fprintf(stderr, "gatepost-%s: %s\n", ops->name, err.text);

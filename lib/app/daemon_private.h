@@ -29,6 +29,7 @@ struct privileges {
 struct daemon_private {
     const struct daemon_ops *ops;
     struct daemon_options opt;
+    struct settings *started;        /* the set at the start: what only a restart changes is still as it says */
     struct privileges who;
     struct listener **listeners;
     size_t n_listeners;

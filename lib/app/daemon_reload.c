@@ -33,7 +33,7 @@ static void take_over(struct daemon *d, struct settings *neu, struct buf *words)
     struct buf restart;
 
     buf_init(&restart, 8192);
-    settings_restart_keys(old, neu, &restart);
+    settings_restart_keys(d->priv->started, neu, &restart);
     if (restart.len > 0) {
         log_warning("reload: changes of %s wait for a restart", buf_cstr(&restart));
         buf_printf(words, "changes of %s wait for a restart\n", buf_cstr(&restart));

@@ -175,6 +175,12 @@ static void test_restart_keys(void **state)
     assert_contains(said.complaints, "restart");
     assert_int_equal(access(other, F_OK), -1);
     assert_int_equal(access(was, F_OK), 0);
+    assert_int_equal(ctl(&h, CTL_WORDS("reload")), 0);     /* it still waits */
+    assert_contains(said.complaints, "listen.policy");
+    strcpy(h.echo, was);                                   /* as it was at the start: nothing waits any more */
+    home_config(&h, "");
+    assert_int_equal(ctl(&h, CTL_WORDS("reload")), 0);
+    assert_null(strstr(said.complaints, "restart"));
     free(other);
     assert_int_equal(home_stop(&h), 0);
     home_free(&h);
