@@ -1,4 +1,7 @@
-/* stream.c - one connected non-blocking descriptor: buffered, plain or TLS, with limits and deadlines.
+/* stream.c - one connected non-blocking descriptor: life, input, deadline; stream_out.c has the output.
+ *
+ * All streams read into one block of memory and keep only what came: a silent peer, or one that sends half a request,
+ * costs no more than that.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "lib/net/stream.h"
@@ -6,275 +9,246 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/alloc.h"
-#include "lib/base/buf.h"
-#include "lib/net/address.h"
 #include "lib/net/stream_private.h"
 
-enum { READ_CHUNK = 16 * 1024, FILE_CHUNK = 256 * 1024 };
+enum { READ_BLOCK = 64 * 1024, ROOMY = 8 * 1024 };
+#define NEVER INT64_MAX
+
+/* ---- ends ---- */
 
 static void stream_free(void *arg)
 {
-    struct stream *s = arg;
-
-    free(s);
+    free(arg);
 }
 
 /* Everything but the memory goes now; the object goes at the end of the turn, because its own code may be running. */
-static void stream_shut(struct stream *s)
+void stream_shut(struct stream *s)
 {
     if (s->closed)
         return;
-    s->closed = true;
+    stream_tls_end(s);
+    s->closed = s->ended = s->out_dead = true;
     loop_timer_stop(&s->deadline);
     loop_timer_stop(&s->linger);
     loop_task_cancel(&s->flush);
     loop_task_cancel(&s->again);
-    stream_tls_end(s);
+    loop_task_cancel(&s->failed);
+    loop_task_cancel(&s->orphan);
     loop_io_stop(&s->io);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
+    s->file_left = 0;
     buf_free(&s->in);
     buf_free(&s->out);
+    buf_free(&s->after);
     loop_defer(s->loop, &s->gone, stream_free, s);
 }
 
 void stream_fail(struct stream *s, enum stream_end end, const char *why)
 {
-    if (s->ended || s->closed)
+    if (s->closed || s->ended)
         return;
+    if (s->lingering) {                   /* nobody owns it any more */
+        stream_shut(s);
+        return;
+    }
     s->ended = true;
+    s->out_dead = s->out_dead || end != STREAM_EOF;   /* a half-closed peer can still be answered */
     loop_timer_stop(&s->deadline);
-    if (s->io.event != NULL)
-        loop_io_want(&s->io, 0);
-    if (s->lingering)
-        stream_shut(s);                   /* nobody owns it any more */
-    else
-        s->handler->on_end(s, end, why, s->arg);
+    loop_task_cancel(&s->failed);
+    stream_update_want(s);
+    s->handler->on_end(s, end, why, s->arg);
 }
 
-static void fail_errno(struct stream *s, enum stream_end end, const char *what)
+static void on_readable(struct stream *s);
+
+static void fail_task(void *arg)
+{
+    struct stream *s = arg;
+
+    /* Who resets may have said why before ("421 ..."): that is input like any other. */
+    if (s->later_end == STREAM_ERROR && !s->lingering && !s->connecting && !s->handshaking && !s->paused && !s->eof && s->io.event != NULL)
+        on_readable(s);
+    stream_fail(s, s->later_end, s->later_why);
+}
+
+void stream_fail_later(struct stream *s, enum stream_end end, const char *why)
+{
+    if (s->closed || s->out_dead)
+        return;
+    s->out_dead = true;
+    buf_free(&s->out);
+    buf_free(&s->after);
+    s->file_left = 0;
+    s->later_end = end;
+    snprintf(s->later_why, sizeof(s->later_why), "%s", why);
+    loop_defer(s->loop, &s->failed, fail_task, s);
+}
+
+static void fail_errno(struct stream *s, enum stream_end end, const char *what, int error)
 {
     char why[128];
 
-    snprintf(why, sizeof(why), "%s: %s", what, strerror(errno));
+    snprintf(why, sizeof(why), "%s: %s", what, strerror(error));
     stream_fail(s, end, why);
 }
 
-void stream_update_want(struct stream *s)
+/* ---- what is asked of the loop ---- */
+
+static bool may_read(const struct stream *s)
 {
-    bool full = s->in.len >= s->in.limit;
+    return !s->paused && !s->eof && !s->ended && s->in.len < s->in.limit;
+}
+
+/* keep: a pause alone does not end the interest in reading: most pauses are over before more bytes come, and then
+ * nothing had to be asked of the kernel. */
+static void set_want(struct stream *s, bool keep)
+{
+    bool reading = s->resting || (may_read(s) && !s->lingering);
     int want = 0;
 
-    if (s->closed || s->ended)
+    if (s->closed || s->io.event == NULL)
         return;
+    if (keep && s->paused && !s->eof && !s->ended && !s->lingering && (s->io.want & LOOP_READ) != 0)
+        reading = true;
     if (s->connecting)
         want = LOOP_WRITE;
-    else if (s->tls != NULL)
-        want = stream_tls_want(s, !s->paused && !full && !s->eof);
+    else if (s->handshaking)
+        want = s->handshake_wants_write ? LOOP_WRITE : LOOP_READ;
     else
-        want = (!s->paused && !full && !s->eof ? LOOP_READ : 0) | (s->blocked ? LOOP_WRITE : 0);
+        want = (reading ? LOOP_READ : 0) | (reading && s->read_wants_write ? LOOP_WRITE : 0) |
+               (s->blocked && !s->out_dead ? s->write_wants_read ? LOOP_READ : LOOP_WRITE : 0);
     if (want != s->io.want)
         loop_io_want(&s->io, want);
 }
 
-/* ---- input ---- */
-
-/* Bytes read, 0 when none are there now, -1 at the end (eof or error was noted). */
-static long read_some(struct stream *s)
+void stream_update_want(struct stream *s)
 {
-    size_t room = s->in.limit - s->in.len;
-    char *to = buf_reserve(&s->in, room < READ_CHUNK ? room : READ_CHUNK);
-    ssize_t n;
-
-    if (to == NULL)
-        return 0;
-    if (s->tls != NULL)
-        return stream_tls_read(s, to, room < READ_CHUNK ? room : READ_CHUNK);
-    do {
-        n = read(s->fd, to, room < READ_CHUNK ? room : READ_CHUNK);
-    } while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        buf_commit(&s->in, (size_t)n);
-        return n;
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return 0;
-    s->eof = true;
-    s->eof_errno = n < 0 ? errno : 0;
-    return -1;
+    set_want(s, true);
 }
 
-static void stream_at_eof(struct stream *s)
+/* ---- input ---- */
+
+/* Bytes read, 0 when none are there now, -1 at the end (eof, eof_errno). */
+static long read_some(struct stream *s)
+{
+    static char block[READ_BLOCK];
+    size_t room = s->in.limit - s->in.len;
+    size_t want = room < sizeof(block) ? room : sizeof(block);
+    long n;
+
+    if (want == 0 || s->eof)
+        return 0;
+    if (s->tls != NULL) {
+        n = stream_tls_read(s, block, want);
+    } else {
+        do
+            n = recv(s->fd, block, want, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return 0;
+        if (n <= 0) {
+            s->eof = true;
+            s->eof_errno = n < 0 ? errno : 0;
+            return -1;
+        }
+    }
+    if (n > 0)
+        buf_append(&s->in, (span){ block, (size_t)n });
+    return n;
+}
+
+static void at_eof(struct stream *s)
 {
     if (s->in.len > 0 && !s->eof_told) {
-        /* What came before the end is given first; the owner may close. */
+        /* What came before the end is given first; the owner may close, or pause: then the end waits. */
         s->eof_told = true;
         s->handler->on_input(s, s->arg);
-        if (s->closed || s->ended)
+        if (s->closed || s->ended || s->paused)
             return;
     }
-    if (s->eof_errno != 0) {
-        errno = s->eof_errno;
-        fail_errno(s, STREAM_ERROR, "read");
-    } else {
+    if (s->eof_errno != 0)
+        fail_errno(s, STREAM_ERROR, "read", s->eof_errno);
+    else
         stream_fail(s, STREAM_EOF, "the peer closed the connection");
+}
+
+/* After the owner has looked: memory that nothing needs goes back. */
+static void settle(struct stream *s)
+{
+    if (s->in.len == 0)
+        buf_shrink(&s->in);
+    else if (s->in.cap > ROOMY && s->in.len < s->in.cap / 8) {
+        struct buf small;
+
+        buf_init(&small, s->in.limit);
+        buf_append(&small, buf_span(&s->in));
+        buf_free(&s->in);
+        s->in = small;
     }
+    stream_update_want(s);
 }
 
 static void on_readable(struct stream *s)
 {
-    long n;
+    long n = read_some(s);
 
-    if (s->lingering) {
-        char drop[4096];
-
-        if (read(s->fd, drop, sizeof(drop)) == 0)
-            stream_shut(s);
-        return;
-    }
-    n = read_some(s);
-    if (s->closed || s->ended)
-        return;
-    if (n > 0)
+    if (n > 0) {
+        s->give_again = false;
         s->handler->on_input(s, s->arg);
+    }
     if (s->closed || s->ended)
         return;
-    if (s->eof && !s->paused)
-        stream_at_eof(s);
-    else if (s->tls != NULL && n > 0 && stream_tls_pending(s) && !s->paused && s->in.len < s->in.limit)
-        loop_defer(s->loop, &s->again, stream_read_again, s);
-    if (!s->closed) {
-        if (s->in.len == 0)
-            buf_shrink(&s->in);
-        stream_update_want(s);
+    if (s->eof && !s->paused) {
+        at_eof(s);
+        return;
     }
+    if (stream_tls_pending(s) && may_read(s))
+        stream_read_again(s);
+    settle(s);
 }
 
-void stream_read_again(void *arg)
+static void again_task(void *arg)
 {
     struct stream *s = arg;
+    bool give = s->give_again;
 
-    if (!s->closed && !s->ended && !s->paused)
+    s->give_again = false;
+    if (s->closed || s->ended || s->paused || s->lingering)
+        return;
+    if (give && s->in.len > 0)
+        s->handler->on_input(s, s->arg);
+    if (s->closed || s->ended || s->paused)
+        return;
+    if (s->eof)
+        at_eof(s);
+    else if (stream_tls_pending(s))
         on_readable(s);
+    else
+        settle(s);
 }
 
-/* ---- output ---- */
-
-static void drained(struct stream *s)
+void stream_read_again(struct stream *s)
 {
-    if (s->lingering) {
-        shutdown(s->fd, SHUT_WR);
+    loop_defer(s->loop, &s->again, again_task, s);
+}
+
+/* Closed by the owner: what the peer still sends is dropped. */
+static void hear_out(struct stream *s)
+{
+    char drop[4096];
+    ssize_t n = recv(s->fd, drop, sizeof(drop), 0);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         stream_shut(s);
-        return;
-    }
-    if (s->handler->on_drained != NULL)
-        s->handler->on_drained(s, s->arg);
-}
-
-static bool would_block(struct stream *s, ssize_t n)
-{
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-        s->blocked = true;
-        return true;
-    }
-    return false;
-}
-
-static bool write_buffer(struct stream *s)
-{
-    while (s->out.len > 0) {
-        span b = buf_span(&s->out);
-        ssize_t n = s->tls != NULL ? stream_tls_write(s, b) : send(s->fd, b.p, b.n, MSG_NOSIGNAL | (s->file_left > 0 ? MSG_MORE : 0));
-
-        if (s->closed || s->ended)
-            return false;
-        if (s->tls != NULL && n == 0)
-            return false;
-        if (n < 0) {
-            if (!would_block(s, n))
-                fail_errno(s, STREAM_ERROR, "write");
-            return false;
-        }
-        buf_consume(&s->out, (size_t)n);
-    }
-    return true;
-}
-
-/* Behind TLS a file goes through the buffer, a piece at a time. */
-static bool fill_from_file(struct stream *s)
-{
-    size_t want = s->file_left < READ_CHUNK ? s->file_left : READ_CHUNK;
-    char *to = buf_reserve(&s->out, want);
-    ssize_t n = to != NULL ? pread(s->file_fd, to, want, s->file_at) : -1;
-
-    if (n <= 0) {
-        stream_fail(s, STREAM_ERROR, "the file to be sent ended early");
-        return false;
-    }
-    buf_commit(&s->out, (size_t)n);
-    s->file_at += n;
-    s->file_left -= (size_t)n;
-    return true;
-}
-
-static bool write_file(struct stream *s)
-{
-    while (s->file_left > 0) {
-        ssize_t n;
-
-        if (s->tls != NULL) {
-            if (!fill_from_file(s) || !write_buffer(s))
-                return false;
-            continue;
-        }
-        n = sendfile(s->fd, s->file_fd, &s->file_at, s->file_left < FILE_CHUNK ? s->file_left : FILE_CHUNK);
-        if (n <= 0) {
-            if (n < 0 && would_block(s, n))
-                return false;
-            stream_fail(s, STREAM_ERROR, n == 0 ? "the file to be sent ended early" : strerror(errno));
-            return false;
-        }
-        s->file_left -= (size_t)n;
-    }
-    return true;
-}
-
-static void write_now(struct stream *s)
-{
-    bool had = s->out.len > 0 || s->file_left > 0 || s->after.len > 0;
-
-    if (s->connecting || s->closed || s->ended || stream_tls_handshaking(s))
-        return;
-    s->blocked = false;
-    if (write_buffer(s) && write_file(s)) {
-        if (s->after.len > 0) {
-            struct buf swap = s->out;
-
-            s->out = s->after;
-            s->after = swap;
-            if (!write_buffer(s))
-                goto out;
-        }
-        buf_shrink(&s->out);
-        buf_shrink(&s->after);
-        if (had)
-            drained(s);
-    }
-out:
-    stream_update_want(s);
-}
-
-static void flush_task(void *arg)
-{
-    write_now(arg);
 }
 
 /* ---- the loop's calls ---- */
@@ -286,24 +260,22 @@ static void on_connect_ready(struct stream *s)
 
     if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
         error = errno;
-    if (error == EINPROGRESS)
-        return;
     s->connecting = false;
     if (error != 0) {
-        errno = error;
-        fail_errno(s, STREAM_CONNECT_FAILED, "connect");
+        fail_errno(s, STREAM_CONNECT_FAILED, "connect", error);
         return;
     }
     stream_update_want(s);
-    if (s->handler->on_connected != NULL)
+    if (s->handler->on_connected != NULL && !s->lingering)
         s->handler->on_connected(s, s->arg);
-    if (!s->closed && !s->ended && s->out.len > 0)
-        write_now(s);
+    if (!s->closed && !s->ended)
+        stream_write_now(s, true);
 }
 
 static void on_io(int events, void *arg)
 {
     struct stream *s = arg;
+    bool readable = (events & LOOP_READ) != 0, writable = (events & LOOP_WRITE) != 0;
 
     if (s->connecting) {
         on_connect_ready(s);
@@ -311,20 +283,35 @@ static void on_io(int events, void *arg)
     }
     if (s->handshaking) {
         stream_tls_step(s);
-        if (!s->closed && !s->ended && !s->handshaking)
-            write_now(s);
         return;
     }
-    if ((events & LOOP_WRITE) != 0 || s->tls_wants_read)
-        write_now(s);
-    if ((events & LOOP_READ) != 0 && !s->closed && !s->ended && (!s->paused || s->lingering))
+    if (s->resting) {
+        hear_out(s);
+        return;
+    }
+    if (s->blocked && (s->write_wants_read ? readable : writable))
+        stream_write_now(s, true);
+    if (s->closed || !(readable || (writable && s->read_wants_write)))
+        return;
+    if (may_read(s) && !s->lingering)
         on_readable(s);
+    else
+        set_want(s, false);               /* paused: only now that costs a call */
 }
 
 static void on_deadline(void *arg)
 {
-    stream_fail(arg, STREAM_TIMEOUT, "the deadline passed");
+    struct stream *s = arg;
+
+    if (s->deadline_at_ms == NEVER)
+        return;
+    if (s->deadline_at_ms > loop_now_ms(s->loop))
+        loop_timer_start(s->loop, &s->deadline, s->deadline_at_ms - loop_now_ms(s->loop), on_deadline, s);
+    else
+        stream_fail(s, STREAM_TIMEOUT, "the deadline passed");
 }
+
+/* ---- life ---- */
 
 static struct stream *make(struct loop *l, int fd, struct stream_limits limits, const struct stream_handler *h, void *arg)
 {
@@ -336,11 +323,21 @@ static struct stream *make(struct loop *l, int fd, struct stream_limits limits, 
     s->arg = arg;
     s->file_fd = -1;
     s->out_limit = limits.out_limit;
+    s->deadline_at_ms = NEVER;
     buf_init(&s->in, limits.in_limit);
-    /* The limit is kept by stream_write; files behind TLS pass through the same buffer in small pieces. */
-    buf_init(&s->out, limits.out_limit + READ_CHUNK);
-    buf_init(&s->after, limits.out_limit + READ_CHUNK);
+    buf_init(&s->out, limits.out_limit);
+    buf_init(&s->after, limits.out_limit);
     return s;
+}
+
+static void start_watching(struct stream *s, int want)
+{
+    char why[128];
+
+    if (loop_io_start(s->loop, &s->io, s->fd, want, on_io, s) == 0)
+        return;
+    snprintf(why, sizeof(why), "cannot watch the connection: %s", strerror(errno));
+    stream_fail_later(s, s->connecting ? STREAM_CONNECT_FAILED : STREAM_ERROR, why);
 }
 
 struct stream *stream_new(struct loop *l, int fd, struct stream_limits limits, const struct stream_handler *h, void *arg)
@@ -349,24 +346,17 @@ struct stream *stream_new(struct loop *l, int fd, struct stream_limits limits, c
     struct address a = { .len = sizeof(a.sa) };
     int on = 1;
 
+    /* Asked now, because a reset connection no longer knows its peer. */
     if (getpeername(fd, &a.sa.any, &a.len) != 0)
-        a.sa.any.sa_family = AF_UNIX;
-    if (a.sa.any.sa_family == AF_UNIX)
+        a.len = 0;
+    if (a.len > 0 && a.sa.any.sa_family == AF_UNIX) {
         snprintf(s->peer, sizeof(s->peer), "unix");
-    else
+    } else {
         address_format(&a, s->peer);
-    if (a.sa.any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    loop_io_start(l, &s->io, fd, LOOP_READ, on_io, s);
+    }
+    start_watching(s, LOOP_READ);
     return s;
-}
-
-static void report_connect_failure(void *arg)
-{
-    struct stream *s = arg;
-
-    errno = s->eof_errno;
-    fail_errno(s, STREAM_CONNECT_FAILED, "connect");
 }
 
 struct stream *stream_connect(struct loop *l, const char *address, struct stream_limits limits, const struct stream_handler *h,
@@ -374,37 +364,24 @@ struct stream *stream_connect(struct loop *l, const char *address, struct stream
 {
     struct address a;
     struct stream *s;
-    int on = 1, r;
+    char why[128];
+    int on = 1;
 
     if (address_parse(address, &a, err) != 0)
         return NULL;
     s = make(l, socket(a.sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), limits, h, arg);
     address_format(&a, s->peer);
     s->connecting = true;
-    r = s->fd < 0 ? -1 : connect(s->fd, &a.sa.any, a.len);
-    if (r != 0 && (s->fd < 0 || errno != EINPROGRESS)) {
-        /* EAGAIN: a unix socket's backlog is full; it counts as refused, the caller's retry is its own. */
-        s->eof_errno = errno;
-        loop_defer(l, &s->again, report_connect_failure, s);
+    if (s->fd >= 0 && a.sa.any.sa_family != AF_UNIX)
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (s->fd < 0 || (connect(s->fd, &a.sa.any, a.len) != 0 && errno != EINPROGRESS)) {
+        /* EAGAIN: a unix socket's backlog is full; it counts as refused, a retry is the caller's. */
+        snprintf(why, sizeof(why), "connect: %s", strerror(errno));
+        stream_fail_later(s, STREAM_CONNECT_FAILED, why);
         return s;
     }
-    if (a.sa.any.sa_family != AF_UNIX)
-        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    loop_io_start(l, &s->io, s->fd, LOOP_WRITE, on_io, s);
+    start_watching(s, LOOP_WRITE);
     return s;
-}
-
-void stream_close(struct stream **sp)
-{
-    struct stream *s = *sp;
-
-    *sp = NULL;
-    if (s == NULL)
-        return;
-    if (!s->ended && !s->connecting)
-        write_now(s);
-    s->ended = true;
-    stream_shut(s);
 }
 
 static void on_linger(void *arg)
@@ -412,26 +389,46 @@ static void on_linger(void *arg)
     stream_shut(arg);
 }
 
+/* The owner has gone: from here no callback is made. */
+static void disown(struct stream *s)
+{
+    s->lingering = true;
+    loop_timer_stop(&s->deadline);
+    loop_task_cancel(&s->again);
+    loop_at_free(s->loop, &s->orphan, on_linger, s);
+}
+
+void stream_close(struct stream **sp)
+{
+    struct stream *s = *sp;
+
+    *sp = NULL;
+    if (s == NULL || s->closed)
+        return;
+    disown(s);
+    if (!s->out_dead && stream_out_pending(s) > 0)
+        stream_write_now(s, false);
+    stream_shut(s);
+}
+
 void stream_close_drained(struct stream **sp, int64_t within_ms)
 {
     struct stream *s = *sp;
 
     *sp = NULL;
-    if (s == NULL)
+    if (s == NULL || s->closed)
         return;
-    if (s->ended || s->connecting) {
+    disown(s);
+    if (s->out_dead || (stream_out_pending(s) == 0 && (s->connecting || s->handshaking))) {
         stream_shut(s);
         return;
     }
-    s->lingering = true;
-    loop_timer_stop(&s->deadline);
-    if (s->out.len + s->file_left + s->after.len == 0) {
-        stream_shut(s);
-        return;
-    }
+    s->ended = false;                     /* after EOF there may still be an answer to send */
     loop_timer_start(s->loop, &s->linger, within_ms, on_linger, s);
-    write_now(s);
+    stream_write_now(s, false);
 }
+
+/* ---- the owner's side of input ---- */
 
 span stream_in(const struct stream *s)
 {
@@ -440,105 +437,53 @@ span stream_in(const struct stream *s)
 
 void stream_consume(struct stream *s, size_t n)
 {
+    bool was_full = s->in.len >= s->in.limit;
+
     buf_consume(&s->in, n);
-    if (!s->paused)
-        stream_update_want(s);
+    if (!was_full || n == 0 || !may_read(s))
+        return;
+    stream_update_want(s);
+    if (stream_tls_pending(s))            /* the kernel does not know of these bytes */
+        stream_read_again(s);
 }
 
 void stream_read_pause(struct stream *s)
 {
     s->paused = true;
-    stream_update_want(s);
-}
-
-static void resume_task(void *arg)
-{
-    struct stream *s = arg;
-
-    if (s->closed || s->ended || s->paused)
-        return;
-    if (s->in.len > 0)
-        s->handler->on_input(s, s->arg);
-    if (s->closed || s->ended || s->paused)
-        return;
-    if (s->eof)
-        stream_at_eof(s);
-    else if (s->tls != NULL && stream_tls_pending(s))
-        on_readable(s);
 }
 
 void stream_read_resume(struct stream *s)
 {
     s->paused = false;
+    if (s->closed || s->ended)
+        return;
     stream_update_want(s);
-    if (s->in.len > 0 || s->eof || (s->tls != NULL && stream_tls_pending(s)))
-        loop_defer(s->loop, &s->again, resume_task, s);
-}
-
-static void overflow_task(void *arg)
-{
-    stream_fail(arg, STREAM_OVERFLOW, "the peer does not read what we send");
-}
-
-void stream_write(struct stream *s, span bytes)
-{
-    struct buf *to = s->file_left > 0 ? &s->after : &s->out;
-
-    if (s->closed || s->ended || bytes.n == 0)
-        return;
-    if (s->out.len + s->after.len + bytes.n > s->out_limit) {
-        loop_defer(s->loop, &s->again, overflow_task, s);
-        return;
+    if (s->in.len > 0 || s->eof || stream_tls_pending(s)) {
+        s->give_again = s->in.len > 0;
+        stream_read_again(s);
     }
-    buf_append(to, bytes);
-    if (!s->connecting && !s->blocked)
-        loop_defer(s->loop, &s->flush, flush_task, s);
 }
 
-size_t stream_out_pending(const struct stream *s)
-{
-    return s->out.len + s->after.len + s->file_left;
-}
-
-void stream_flush(struct stream *s)
-{
-    loop_task_cancel(&s->flush);
-    write_now(s);
-}
-
-void stream_send_file(struct stream *s, int fd, off_t offset, size_t length)
-{
-    s->file_fd = fd;
-    s->file_at = offset;
-    s->file_left = length;
-    if (!s->connecting && !s->blocked)
-        loop_defer(s->loop, &s->flush, flush_task, s);
-}
+/* ---- the rest ---- */
 
 void stream_deadline(struct stream *s, int64_t ms)
 {
+    int64_t now = loop_now_ms(s->loop);
+
     if (s->closed || s->ended)
         return;
-    if (ms < 0)
-        loop_timer_stop(&s->deadline);
-    else
-        loop_timer_start(s->loop, &s->deadline, ms, on_deadline, s);
-}
-
-bool stream_is_tls(const struct stream *s)
-{
-    return s->tls != NULL && !s->handshaking;
+    s->deadline_at_ms = ms < 0 ? NEVER : ms > NEVER / 2 ? NEVER / 2 : now + ms;
+    if (ms >= 0 && (!loop_timer_active(&s->deadline) || s->deadline.due_ms > s->deadline_at_ms))
+        loop_timer_start(s->loop, &s->deadline, s->deadline_at_ms - now, on_deadline, s);
 }
 
 bool stream_peer_gone(struct stream *s)
 {
-    char c;
-    ssize_t n;
+    struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };   /* also seen behind unread input, unlike a peek */
 
     if (s->closed || s->ended || s->eof)
         return true;
-    n = recv(s->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 int stream_fd(const struct stream *s)

@@ -1,13 +1,17 @@
 /* stream_tls.c - TLS on a stream's own descriptor.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "lib/net/stream_private.h"
 
 int stream_start_tls(struct stream *s, struct tls_context *ctx, const char *peer_name, struct errtext *err)
 {
+    if (s->tls != NULL || s->connecting || s->ended || s->out_dead) {
+        errtext_set(err, "TLS cannot be started on this connection now");
+        return -1;
+    }
     if (s->in.len > 0) {
         errtext_set(err, "%s sent plain bytes before the TLS handshake", s->peer);
         return -1;
@@ -22,21 +26,11 @@ int stream_start_tls(struct stream *s, struct tls_context *ctx, const char *peer
     if (s->tls == NULL)
         return -1;
     s->handshaking = true;
-    stream_tls_step(s);
+    /* The first step is the loop's: on_tls and on_end never come out of this call.  A socket that can be written to,
+     * as it is now, wakes the loop at once. */
+    s->handshake_wants_write = true;
+    stream_update_want(s);
     return 0;
-}
-
-bool stream_tls_handshaking(const struct stream *s)
-{
-    return s->tls != NULL && s->handshaking;
-}
-
-/* true: TLS only waits for the descriptor. */
-static bool waits(struct stream *s, long r)
-{
-    s->tls_wants_read = r == TLS_WANT_READ;
-    s->tls_wants_write = r == TLS_WANT_WRITE;
-    return s->tls_wants_read || s->tls_wants_write;
 }
 
 void stream_tls_step(struct stream *s)
@@ -44,20 +38,24 @@ void stream_tls_step(struct stream *s)
     struct errtext err = { "" };
     long r = tls_handshake(s->tls, &err);
 
+    if (r == TLS_WANT_READ || r == TLS_WANT_WRITE) {
+        s->handshake_wants_write = r == TLS_WANT_WRITE;
+        stream_update_want(s);
+        return;
+    }
     if (r <= 0) {
-        if (waits(s, r))
-            stream_update_want(s);
-        else
-            stream_fail(s, STREAM_TLS_FAILED, err.text);
+        stream_fail(s, STREAM_TLS_FAILED, err.text);
         return;
     }
     s->handshaking = false;
-    s->tls_wants_read = s->tls_wants_write = false;
     stream_update_want(s);
-    if (s->handler->on_tls != NULL)
+    if (s->handler->on_tls != NULL && !s->lingering)
         s->handler->on_tls(s, s->arg);
-    if (!s->closed && !s->ended && stream_tls_pending(s))
-        loop_defer(s->loop, &s->again, stream_read_again, s);
+    if (s->closed || s->ended)
+        return;
+    if (stream_tls_pending(s))
+        stream_read_again(s);
+    stream_write_now(s, true);
 }
 
 long stream_tls_read(struct stream *s, char *to, size_t n)
@@ -65,15 +63,13 @@ long stream_tls_read(struct stream *s, char *to, size_t n)
     struct errtext err = { "" };
     long r = tls_read(s->tls, to, n, &err);
 
-    if (r > 0) {
-        buf_commit(&s->in, (size_t)r);
+    s->read_wants_write = r == TLS_WANT_WRITE;
+    if (r > 0)
         return r;
-    }
-    if (waits(s, r)) {
-        s->tls_wants_read = false;           /* reading is wanted anyway */
+    if (r == TLS_WANT_READ || r == TLS_WANT_WRITE)
         return 0;
-    }
     s->eof = true;
+    /* Without the peer's close_notify the end may be somebody else's doing (RFC 8446 section 6.1): no EOF, an error. */
     s->eof_errno = r == 0 ? 0 : ECONNRESET;
     return -1;
 }
@@ -83,35 +79,32 @@ long stream_tls_write(struct stream *s, span bytes)
     struct errtext err = { "" };
     long r = tls_write(s->tls, bytes.p, bytes.n, &err);
 
+    s->write_wants_read = r == TLS_WANT_READ;
     if (r > 0)
         return r;
-    if (waits(s, r)) {
+    if (r == TLS_WANT_READ || r == TLS_WANT_WRITE) {
         s->blocked = true;
         return 0;
     }
-    stream_fail(s, STREAM_TLS_FAILED, err.text);
+    stream_fail_later(s, STREAM_TLS_FAILED, err.text);
     return -1;
+}
+
+bool stream_is_tls(const struct stream *s)
+{
+    return s->tls != NULL && !s->handshaking;
 }
 
 bool stream_tls_pending(const struct stream *s)
 {
-    return s->tls != NULL && !s->handshaking && tls_read_pending(s->tls);
-}
-
-int stream_tls_want(const struct stream *s, bool reading)
-{
-    int want = (reading || s->tls_wants_read ? LOOP_READ : 0) | (s->tls_wants_write ? LOOP_WRITE : 0);
-
-    if (s->handshaking)
-        want = s->tls_wants_write ? LOOP_WRITE : LOOP_READ;
-    return want;
+    return stream_is_tls(s) && tls_read_pending(s->tls);
 }
 
 void stream_tls_end(struct stream *s)
 {
     if (s->tls == NULL)
         return;
-    if (!s->handshaking && !s->eof)
+    if (!s->handshaking && !s->out_dead)
         tls_say_goodbye(s->tls);             /* the peer's own is not waited for */
     tls_session_free(&s->tls);
 }
