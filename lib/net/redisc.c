@@ -236,7 +236,7 @@ static void on_deadline(void *arg)
     struct redisc_call *c = arg;
     struct redisc *r = c->redisc;
 
-    if (c == r->head || c->handshake || !r->up) {
+    if (c == r->head) {
         connection_lost(r, "no reply in time");
         return;
     }
