@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "cfilter/record.h"
 #include "cfilter/session_private.h"
@@ -19,7 +18,6 @@ enum {
     RECIPIENTS_MAX = 10000,
     RCPT_COMMANDS_MAX = 2 * RECIPIENTS_MAX,
     CLOSE_WITHIN_MS = 5000,
-    LINGER_MS = 2000,
     SESSION_MAX_MS = 2 * 60 * 60 * 1000,
 };
 
@@ -80,27 +78,9 @@ bool session_input_waits(const struct session *s)
     return stream_in(s->stream).n > 0 || (ioctl(stream_fd(s->stream), FIONREAD, &unread) == 0 && unread > 0);
 }
 
-/* Closing a socket with unread input would reset it and could take our last reply away from the peer: say that no more comes, and read on
- * for a moment. */
-static void linger(struct session *s)
-{
-    stream_consume(s->stream, stream_in(s->stream).n);
-    if (s->lingers)
-        return;
-    s->lingers = true;
-    stream_flush(s->stream);
-    if (stream_out_pending(s->stream) == 0)
-        shutdown(stream_fd(s->stream), SHUT_WR);
-    stream_deadline(s->stream, LINGER_MS);
-}
-
 void session_close_after_reply(struct session *s)
 {
     session_enter(s, ST_CLOSING);
-    if (s->lingers || session_input_waits(s)) {
-        linger(s);
-        return;
-    }
     stream_close_drained(&s->stream, CLOSE_WITHIN_MS);
     session_free(s);
 }
@@ -501,7 +481,7 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
         ++*s->front->gone;
         s->front->busy--;
         session_gone_in_data(s, why);
-    } else if (end == STREAM_TIMEOUT && s->state != ST_CLOSING) {
+    } else if (end == STREAM_TIMEOUT) {
         log_info("session %s closed: idle (filter.idle_timeout)", stream_peer(stream));
     }
     session_free(s);
@@ -556,7 +536,7 @@ void session_drain_all(struct front *f)
 
     for (struct session *s = f->sessions; s != NULL; s = next) {
         next = s->next;
-        if (!session_busy(s) && s->state != ST_CLOSING)
+        if (!session_busy(s))
             session_step(s);
     }
 }

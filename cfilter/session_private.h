@@ -60,7 +60,6 @@ struct session {
     struct smtp_line lines;
     bool waiting;                /* a command is with the next hop */
     bool may_xforward;
-    bool lingers;                /* ST_CLOSING: all was said, input is read and thrown away */
     unsigned bad_commands, idle_commands;
     int64_t phase_ends_ms;       /* the next command's end, or the next piece of data, must have come */
     int64_t ends_ms;             /* the whole session's */

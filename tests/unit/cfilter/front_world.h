@@ -178,7 +178,7 @@ static int fw_next_listen = -1;
 
 struct fw_peer {
     int fd;
-    bool closed;
+    bool closed, reset;
     size_t n;
     char got[512 * 1024];
 };
@@ -238,7 +238,7 @@ static void fw_peer_open(struct fw_peer *p, int fd)
     if (p->fd >= 0)
         close(p->fd);
     p->fd = fd;
-    p->closed = false;
+    p->closed = p->reset = false;
     p->n = 0;
 }
 
@@ -295,6 +295,7 @@ static void fw_read(struct fw_peer *p)
             break;
         if (n <= 0) {
             p->closed = true;
+            p->reset = n < 0;
             break;
         }
         p->n += (size_t)n;

@@ -151,6 +151,7 @@ static void without_a_body(void **state)
         snprintf(script, sizeof(script), MAIL RCPT DATA "C: X-Gatepost: %d\nC: Received: %d\nC:  x\nC: Received: other\nC: Subject: CRASH\nC: .\nS: %s\nN: QUIT\n", i, i, answers[i]);
         converse("header only", script);
     }
+    converse("another header", MAIL RCPT DATA "C: Received: 4\nC: Subject: CRASH, other\nC: .\nS: " LATER "\nN: QUIT\nN!\n");
     fw_stop();
 }
 
