@@ -242,6 +242,15 @@ static void test_nobody_listens_and_back(void **state)
     } while (g.down && loop_now_ms(f->loop) - began < 5000);
     assert_false(g.down);
     assert_true(loop_now_ms(f->loop) - began <= 1000);
+
+    hang_up(f);                                      /* a fresh loss is not punished for the old ones */
+    turns(f);
+    loop_fake_advance(f->loop, 100);
+    memset(&g, 0, sizeof(g));
+    ping(f, &g);
+    turns(f);
+    say(f, SPAN("+PONG\r\n"));
+    assert_false(g.down);
 }
 
 static void test_back_off(void **state)
