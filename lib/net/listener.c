@@ -1,4 +1,8 @@
 /* listener.c - accepting sockets: TCP, unix with owner and mode, or handed over by systemd.
+ *
+ * When descriptors run out, the waiting clients wait with the kernel: mostly a descriptor is free again soon.  If the
+ * shortage lasts, they are turned away through a descriptor kept in reserve, so that each hears at once and not after
+ * its own long timeout.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "lib/net/listener.h"
@@ -20,7 +24,7 @@
 #include "lib/base/alloc.h"
 #include "lib/net/address.h"
 
-enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64, PAUSE_MS = 100 };
+enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64, PAUSE_MS = 100, TURN_AWAY_AFTER_MS = 5000 };
 
 struct listener {
     struct loop *loop;
@@ -30,7 +34,11 @@ struct listener {
     void *arg;
     char *address;
     char *path;                 /* of a unix socket that we made */
+    dev_t path_dev;             /* and which file it was: somebody else's in its place is not ours to remove */
+    ino_t path_ino;
     int fd;
+    int reserve_fd;             /* given up to accept when there are no others; -1: lost for now */
+    int64_t short_since_ms;     /* descriptors have been short since; 0: they are not */
     size_t clients, max_clients;
     bool paused, full;
     int64_t next_alarm_ms;
@@ -43,6 +51,7 @@ struct listener *listener_adopt(int fd, const char *address, size_t max_clients)
     l->fd = fd;
     l->address = xstrdup(address);
     l->max_clients = max_clients;
+    l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     return l;
@@ -145,7 +154,11 @@ static int bind_unix(int fd, const struct address *a, const struct listener_spec
         errtext_errno(err, "cannot make the socket %s", path);
         return -1;
     }
-    return give_to(spec, path, err);
+    if (give_to(spec, path, err) != 0) {
+        unlink(path);
+        return -1;
+    }
+    return 0;
 }
 
 static int bind_inet(int fd, const struct address *a, const char *address, struct errtext *err)
@@ -166,6 +179,7 @@ struct listener *listener_bind(const struct listener_spec *spec, struct errtext 
     struct address a;
     struct listener *l;
     const char *path = spec->address + 5;
+    struct stat st;
     int fd, r;
 
     if (strncmp(spec->address, "systemd:", 8) == 0) {
@@ -189,8 +203,11 @@ struct listener *listener_bind(const struct listener_spec *spec, struct errtext 
         return NULL;
     }
     l = listener_adopt(fd, spec->address, spec->max_clients);
-    if (a.sa.any.sa_family == AF_UNIX)
+    if (a.sa.any.sa_family == AF_UNIX && lstat(path, &st) == 0) {
         l->path = xstrdup(path);
+        l->path_dev = st.st_dev;
+        l->path_ino = st.st_ino;
+    }
     return l;
 }
 
@@ -218,13 +235,57 @@ static void rest(struct listener *l, const char *why)
     tell_full(l, why);
 }
 
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Accepts with the reserve and closes at once what came. */
+static void turn_away(struct listener *l)
+{
+    for (int i = 0; i < ACCEPTS_A_TURN && l->reserve_fd >= 0; i++) {
+        int fd;
+
+        close(l->reserve_fd);
+        fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            close(fd);
+        l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return;
+    }
+}
+
+static void on_shortage(struct listener *l)
+{
+    int64_t now = loop_now_ms(l->loop);
+
+    if (l->reserve_fd < 0)
+        l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (l->short_since_ms == 0)
+        l->short_since_ms = now > 0 ? now : 1;
+    else if (now - l->short_since_ms >= TURN_AWAY_AFTER_MS)
+        turn_away(l);
+    rest(l, "no more descriptors or memory: raise LimitNOFILE=, or lower listen.max_clients");
+}
+
+/* Still full a minute after the last word about it: said again. */
+static void while_full(void *arg)
+{
+    struct listener *l = arg;
+
+    tell_full(l, "as many clients are connected as listen.max_clients allows");
+    loop_timer_start(l->loop, &l->pause, l->next_alarm_ms - loop_now_ms(l->loop), while_full, l);
+}
+
 static bool at_limit(struct listener *l)
 {
     if (l->max_clients == 0 || l->clients < l->max_clients)
         return false;
     l->full = true;
     loop_io_want(&l->io, 0);
-    tell_full(l, "as many clients are connected as listen.max_clients allows");
+    if (l->handler->on_full != NULL)
+        while_full(l);
     return true;
 }
 
@@ -237,14 +298,18 @@ static void on_acceptable(int events, void *arg)
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
+            l->short_since_ms = 0;
             l->clients++;
             l->handler->on_client(l, fd, l->arg);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            rest(l, "no more descriptors or memory: raise LimitNOFILE=, or lower listen.max_clients");
-        if (errno != EINTR && errno != ECONNABORTED)
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
+        } else if (is_shortage(errno)) {
+            on_shortage(l);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED && errno != EPERM && errno != EPROTO) {
+            rest(l, strerror(errno));
+            return;
+        }
     }
 }
 
@@ -268,10 +333,11 @@ void listener_client_gone(struct listener *l)
 {
     if (l->clients > 0)
         l->clients--;
-    if (l->full && !l->paused) {
-        l->full = false;
-        loop_io_want(&l->io, LOOP_READ);
-    }
+    if (!l->full || l->paused)
+        return;
+    l->full = false;
+    loop_timer_stop(&l->pause);
+    loop_io_want(&l->io, LOOP_READ);
 }
 
 size_t listener_clients(const struct listener *l)
@@ -304,6 +370,7 @@ int listener_port(const struct listener *l)
 void listener_close(struct listener **lp, bool unlink_path)
 {
     struct listener *l = *lp;
+    struct stat st;
 
     *lp = NULL;
     if (l == NULL)
@@ -312,7 +379,9 @@ void listener_close(struct listener **lp, bool unlink_path)
     if (l->loop != NULL)
         loop_io_stop(&l->io);
     close(l->fd);
-    if (unlink_path && l->path != NULL)
+    if (l->reserve_fd >= 0)
+        close(l->reserve_fd);
+    if (unlink_path && l->path != NULL && lstat(l->path, &st) == 0 && st.st_dev == l->path_dev && st.st_ino == l->path_ino)
         unlink(l->path);
     free(l->path);
     free(l->address);
