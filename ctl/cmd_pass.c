@@ -2,13 +2,28 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include <string.h>
+
 #include "ctl/gatepostctl.h"
+
+/* Addresses are copied out of logs and replies, where they stand in <>. */
+static void unbracket(char **address)
+{
+    size_t n = strlen(*address);
+
+    if (n < 3 || (*address)[0] != '<' || (*address)[n - 1] != '>')
+        return;
+    (*address)[n - 1] = '\0';
+    (*address)++;
+}
 
 static int run_recipient(struct env *env, int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
     const char *const *words = (const char *const *)(uintptr_t)argv;
 
+    if (argc == 3)
+        unbracket(&argv[2]);
     if (strcmp(verb, "why") == 0 && argc == 3)
         return pass_through(env, "socketmapd", REACH_FULL, words, (size_t)argc);
     if ((strcmp(verb, "flush") == 0 && argc <= 3) || (strcmp(verb, "count") == 0 && argc == 2))

@@ -147,6 +147,9 @@ static void test_pass_through(void **state)
     assert_string_equal(complaints, "");
     assert_int_equal(CMD(&h, cmd_recipient, "why", "bob@example.com"), 0);
     assert_string_equal(out, "socketmapd (own): why bob@example.com\n");
+    char bracketed[] = "<bob@example.com>";                 /* as logs and replies write it */
+    assert_int_equal(CMD(&h, cmd_recipient, "why", bracketed), 0);
+    assert_string_equal(out, "socketmapd (own): why bob@example.com\n");
     assert_int_equal(CMD(&h, cmd_policy, "explain", "nonsense"), 64);
     assert_int_equal(CMD(&h, cmd_recipient, "bob@example.com"), 64);
     home_config(&h, "nonsense: 1\n");
