@@ -58,6 +58,8 @@ static int start(struct daemon *d, struct errtext *err)
         return -1;
     if (d->serving && (f->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
         return -1;
+    if (d->serving && err->text[0] != '\0')
+        log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
     f->scan = scan_new(d->loop, d->settings, d->stats, err);
     return f->scan != NULL ? 0 : -1;
 }

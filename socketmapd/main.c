@@ -48,6 +48,8 @@ static int start(struct daemon *d, struct errtext *err)
     m->sessions.unknown_maps = stats_counter(d->stats, "unknown_maps", "requests for a map that is not configured", NULL, NULL);
     if (d->serving && (m->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
         return -1;
+    if (d->serving && err->text[0] != '\0')
+        log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
     m->sessions.lookup = lookup_new(d->loop, d->settings, m->store, d->stats, err);
     return m->sessions.lookup != NULL ? 0 : -1;
 }

@@ -196,43 +196,56 @@ static void example_help(const struct conf_key *r, unsigned indent, const char *
     buf_free(&text);
 }
 
-static void example_rows(const struct conf_key *rows, unsigned indent, bool named, bool entry, struct buf *to);
+enum { MARK_MAX = 40 };
+
+/* Inside a list's entry: "#", so many blanks, and the tail. */
+static const char *entry_mark(char mark[MARK_MAX], unsigned columns, const char *tail)
+{
+    snprintf(mark, MARK_MAX, "#%*s%s", (int)columns, "", tail);
+    return mark;
+}
+
+static void example_rows(const struct conf_key *rows, unsigned indent, bool named, unsigned entry, struct buf *to);
 
 /* `#key: default`: without the # it is valid and changes nothing.  A key without a default has to be filled in. */
-static void example_leaf(const struct conf_key *r, unsigned indent, bool entry, struct buf *to)
+static void example_leaf(const struct conf_key *r, unsigned indent, unsigned entry, struct buf *to)
 {
+    char mark[MARK_MAX];
     struct buf value;
 
     buf_init(&value, 1024);
     default_text(r, &value);
-    line_start(to, indent, entry ? "#   " : "#");
+    line_start(to, indent, entry > 0 ? entry_mark(mark, entry, "") : "#");
     buf_printf(to, "%s:%s%s\n", r->name, value.len > 0 ? " " : "", buf_cstr(&value));
     buf_free(&value);
 }
 
-static void example_row(const struct conf_key *r, unsigned indent, bool entry, struct buf *to)
+static void example_row(const struct conf_key *r, unsigned indent, unsigned entry, struct buf *to)
 {
+    char mark[MARK_MAX];
+
+    example_help(r, indent, entry > 0 ? entry_mark(mark, entry, "# ") : "# ", to);
     if (r->type == CONF_OBJECT) {
-        example_help(r, indent, entry ? "#   # " : "# ", to);
-        line_start(to, indent, entry ? "#   " : "");
+        line_start(to, indent, entry > 0 ? entry_mark(mark, entry, "") : "");
         buf_printf(to, "%s:\n", r->name);
-        example_rows(r->sub, indent + 2, false, entry, to);
+        /* Inside an entry the levels stand behind the #, so that they are still there without it. */
+        example_rows(r->sub, entry > 0 ? indent : indent + 2, false, entry > 0 ? entry + 2 : 0, to);
         return;
     }
-    example_help(r, indent, entry ? "#   # " : "# ", to);
     example_leaf(r, indent, entry, to);
     if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
         return;
-    comment(r->type == CONF_LIST ? "Each entry (- key: value ...):" : "Each NAME: {key: value ...}:", indent, entry ? "#   # " : "# ", to);
-    example_rows(r->sub, indent, r->type == CONF_NAMED, true, to);
+    comment(r->type == CONF_LIST ? "Each entry (- key: value ...):" : "Each NAME: {key: value ...}:", indent,
+            entry > 0 ? entry_mark(mark, entry, "# ") : "# ", to);
+    example_rows(r->sub, indent, r->type == CONF_NAMED, entry > 0 ? entry + 2 : 3, to);
 }
 
-static void example_rows(const struct conf_key *rows, unsigned indent, bool named, bool entry, struct buf *to)
+static void example_rows(const struct conf_key *rows, unsigned indent, bool named, unsigned entry, struct buf *to)
 {
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
         if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0))
             continue;
-        if (indent == 0 && r != rows && !entry)
+        if (indent == 0 && r != rows && entry == 0)
             buf_append_char(to, '\n');
         example_row(r, indent, entry, to);
     }
@@ -240,5 +253,5 @@ static void example_rows(const struct conf_key *rows, unsigned indent, bool name
 
 void conf_example(const struct conf_key *rows, struct buf *to)
 {
-    example_rows(rows, 0, false, false, to);
+    example_rows(rows, 0, false, 0, to);
 }

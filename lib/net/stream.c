@@ -211,8 +211,6 @@ static void on_readable(struct stream *s)
         at_eof(s);
         return;
     }
-    if (stream_tls_pending(s) && may_read(s))
-        stream_read_again(s);
     settle(s);
 }
 

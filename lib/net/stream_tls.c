@@ -51,11 +51,8 @@ void stream_tls_step(struct stream *s)
     stream_update_want(s);
     if (s->handler->on_tls != NULL && !s->lingering)
         s->handler->on_tls(s, s->arg);
-    if (s->closed || s->ended)
-        return;
-    if (stream_tls_pending(s))
-        stream_read_again(s);
-    stream_write_now(s, true);
+    if (!s->closed && !s->ended)
+        stream_write_now(s, true);
 }
 
 long stream_tls_read(struct stream *s, char *to, size_t n)

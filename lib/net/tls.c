@@ -259,7 +259,8 @@ long tls_write(struct tls_session *t, const void *from, size_t n, struct errtext
 
 bool tls_read_pending(const struct tls_session *t)
 {
-    return SSL_has_pending(t->ssl) == 1;
+    /* Not SSL_has_pending: half a record would count, and who asks again at once would spin until the rest comes. */
+    return SSL_pending(t->ssl) > 0;
 }
 
 void tls_say_goodbye(struct tls_session *t)

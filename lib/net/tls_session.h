@@ -22,7 +22,7 @@ void tls_session_free(struct tls_session **t);
 long tls_handshake(struct tls_session *t, struct errtext *err);
 long tls_read(struct tls_session *t, void *to, size_t n, struct errtext *err);
 long tls_write(struct tls_session *t, const void *from, size_t n, struct errtext *err);
-bool tls_read_pending(const struct tls_session *t);     /* decrypted or undecrypted bytes are already in memory */
+bool tls_read_pending(const struct tls_session *t);     /* decrypted bytes are in memory, of which the descriptor knows nothing */
 void tls_say_goodbye(struct tls_session *t);            /* close_notify (RFC 8446 6.1), if it can be sent now */
 
 #endif

@@ -299,6 +299,7 @@ static void test_queued_during_handshake(void **state)
     turns();
     assert_int_equal(server.tls, 1);
     assert_true(span_eq(stream_in(server.s), SPAN("EHLO")));
+    assert_int_equal(server.drained, 1);             /* for the 220; the handshake is nobody's output */
     tls_context_free(&ctx);
 }
 
@@ -374,6 +375,51 @@ static void test_full_with_decrypted_bytes(void **state)
     stream_consume(server.s, 100 * 1024);
     turns();
     assert_int_equal(stream_in(server.s).n, 10);
+}
+
+/* Moves what OpenSSL has to say to fd, and what fd has to OpenSSL. */
+static void pump(SSL *ssl, int fd)
+{
+    char bytes[20000];
+    int n;
+
+    while ((n = BIO_read(SSL_get_wbio(ssl), bytes, sizeof(bytes))) > 0)
+        assert_int_equal(send(fd, bytes, (size_t)n, 0), n);
+    turns();
+    while ((n = (int)recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        BIO_write(SSL_get_rbio(ssl), bytes, n);
+}
+
+/* A peer that sends half a record and waits must not keep the loop busy. */
+static void test_half_a_record(void **state)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    int fd = dup(stream_fd(client.s));
+    char bytes[1000];
+    int n;
+
+    (void)state;
+    stream_read_pause(client.s);                     /* its descriptor is ours */
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    assert_int_equal(stream_start_tls(server.s, server_ctx, NULL, NULL), 0);
+    for (int i = 0; i < 10 && SSL_connect(ssl) != 1; i++)
+        pump(ssl, fd);
+    pump(ssl, fd);
+    assert_int_equal(server.tls, 1);
+    assert_int_equal(SSL_write(ssl, "hello", 5), 5);
+    n = BIO_read(SSL_get_wbio(ssl), bytes, sizeof(bytes));
+    assert_true(n > 10);
+    assert_int_equal(send(fd, bytes, 9, 0), 9);
+    turns();
+    assert_false(loop_turn(l, 0));
+    assert_int_equal(server.inputs, 0);
+    assert_int_equal(send(fd, bytes + 9, (size_t)n - 9, 0), n - 9);
+    turns();
+    assert_true(span_eq(stream_in(server.s), SPAN("hello")));
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fd);
 }
 
 static void test_goodbye_and_cut(void **state)
@@ -465,7 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_verification), T(test_a_verifying_client_needs_a_name), T(test_plain_bytes_before), T(test_plain_bytes_in_the_kernel),
         T(test_queued_during_handshake), T(test_much_both_ways), T(test_file), T(test_pause_with_decrypted_bytes),
-        T(test_full_with_decrypted_bytes), T(test_goodbye_and_cut), T(test_not_tls_at_all),
+        T(test_full_with_decrypted_bytes), T(test_half_a_record), T(test_goodbye_and_cut), T(test_not_tls_at_all),
         T(test_silent_handshake_ends_at_deadline), T(test_tls_1_1_is_refused), T(test_bad_files),
     };
 
