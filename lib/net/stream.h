@@ -6,6 +6,10 @@
  * Output:    stream_write only queues; one write(2)/writev(2) at the end of the turn carries all of it
  *            (TCP_NODELAY is set), so small answers never become small packets.
  * Input:     is read only while fewer than in_limit bytes wait and reading is wanted: back-pressure on the peer.
+ *            The span of stream_in is good until stream_consume or until on_input returns, whichever is first.
+ * Callbacks: come from the loop alone, never out of a call of the owner's: what goes wrong in stream_write, stream_flush or
+ *            stream_start_tls is told by on_end at the end of the turn.
+ * Half-close: after STREAM_EOF, until stream_close, output still goes out: the peer may have closed only its sending side.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_NET_STREAM_H
@@ -51,7 +55,8 @@ struct stream *stream_new(struct loop *l, int fd, struct stream_limits limits, c
 struct stream *stream_connect(struct loop *l, const char *address, struct stream_limits limits,
                               const struct stream_handler *h, void *arg, struct errtext *err);
 void stream_close(struct stream **s);                   /* queued output that does not go out at once is dropped */
-void stream_close_drained(struct stream **s, int64_t within_ms);   /* sends what is queued first, then closes */
+void stream_close_drained(struct stream **s, int64_t within_ms);   /* sends what is queued first, then closes; to a peer that is
+                                                         * still sending, it listens until then, lest a reset destroy the last words */
 
 span stream_in(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
@@ -62,7 +67,7 @@ void stream_write(struct stream *s, span bytes);        /* copied */
 size_t stream_out_pending(const struct stream *s);
 void stream_flush(struct stream *s);                    /* try now instead of at the end of the turn */
 /* Sends length bytes of fd from offset after what is queued, without copying them through the queue (sendfile on plain streams).  The fd is
- * the caller's and must stay open until on_drained. */
+ * the caller's and must stay open until on_drained.  One file at a time. */
 void stream_send_file(struct stream *s, int fd, off_t offset, size_t length);
 
 /* One deadline at a time: on_end(STREAM_TIMEOUT) when it passes.  ms < 0 removes it. */
