@@ -6,14 +6,15 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 pkgs="libevent_core hiredis openssl yaml-0.1 libcares libidn2 libpcre2-8 jansson libseccomp libsystemd"
-flags="-I. -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -w $(pkg-config --cflags $pkgs)"
+flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=undefined -w $(pkg-config --cflags $pkgs))
 lib=build/fuzz/libgatepost.a
 mkdir -p build/fuzz/obj
 objects=()
-for src in $(find lib -name '*.c') cfilter/facts.c; do
+for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c; do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")
-    [ "$obj" -nt "$src" ] || clang $flags -c -o "$obj" "$src"
+    [ "$obj" -nt "$src" ] || clang "${flags[@]}" -c -o "$obj" "$src"
 done
 rm -f $lib && ar rcs $lib "${objects[@]}"
 failed=0
@@ -22,7 +23,7 @@ for src in fuzz/fuzz_*.c; do
     name=${name#fuzz_}
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi
     mkdir -p build/fuzz/"$name".{found,corpus}
-    clang $flags -fsanitize=fuzzer -o build/fuzz/"$name" "$src" $lib $(pkg-config --libs $pkgs) -lm
+    clang "${flags[@]}" -fsanitize=fuzzer -o build/fuzz/"$name" "$src" $lib $(pkg-config --libs $pkgs) -lm
     echo "== $name, $seconds s"
     if ! build/fuzz/"$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
         -artifact_prefix=build/fuzz/"$name".found/ build/fuzz/"$name".corpus fuzz/seeds/"$name" >build/fuzz/"$name".log 2>&1; then

@@ -179,7 +179,7 @@ static void resolve_texts(struct dnsc_record *records, size_t n, const size_t *e
     span all = buf_span(text);
 
     for (size_t i = 0, from = 0; i < n; from = ends[i], i++)
-        records[i].text = span_of(all.p + from, ends[i] - from);
+        records[i].text = span_of(all.p != NULL ? all.p + from : NULL, ends[i] - from);
 }
 
 struct chain {                       /* the name that is being looked for now */
