@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <grp.h>
 #include <unistd.h>
 
 #include "lib/app/daemon_private.h"
@@ -212,6 +213,13 @@ static const char *if_written(const char *text)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
+static bool is_member_of(const char *group)
+{
+    const struct group *gr = group != NULL ? getgrnam(group) : NULL;
+
+    return gr != NULL && (gr->gr_gid == getegid() || group_member(gr->gr_gid));
+}
+
 static int bind_listeners(struct daemon *d, struct errtext *err)
 {
     struct daemon_private *p = d->priv;
@@ -225,7 +233,7 @@ static int bind_listeners(struct daemon *d, struct errtext *err)
     };
 
     /* The default group is for who may give sockets away; another user's instance keeps its own. */
-    if (geteuid() != 0 && !settings_written(d->settings, "listen.group"))
+    if (geteuid() != 0 && !settings_written(d->settings, "listen.group") && !is_member_of(spec.group))
         spec.group = NULL;
     if (p->who.change) {
         spec.owner = spec.owner != NULL ? spec.owner : p->who.user;
