@@ -98,17 +98,25 @@ void embedded_save_start(struct embedded *e)
         save_again_in(e, e->save_interval_ms);
 }
 
+static void wait_for_copy(struct embedded *e, int64_t until_us)
+{
+    int64_t left_us;
+
+    while (e->saving && (left_us = until_us - loop_now_us(e->store.loop)) > 0 && loop_turn(e->store.loop, left_us / 1000 + 1))
+        continue;
+}
+
 void embedded_save_stop(struct embedded *e)
 {
-    int64_t until_us = loop_now_us(e->store.loop) + SAVE_LAST_MS * 1000, left_us;
+    int64_t until_us = loop_now_us(e->store.loop) + SAVE_LAST_MS * 1000;
 
     loop_timer_stop(&e->save_timer);
     if (e->save_interval_ms > 0) {
         e->save_interval_ms = DAYS(1);          /* the answer must not start another round */
+        wait_for_copy(e, until_us);             /* one under way may have begun before the last change */
         if (!e->saving)
             save_now(e);
-        while (e->saving && (left_us = until_us - loop_now_us(e->store.loop)) > 0 && loop_turn(e->store.loop, left_us / 1000 + 1))
-            continue;
+        wait_for_copy(e, until_us);
         loop_timer_stop(&e->save_timer);
     }
     child_free(&e->saver);
