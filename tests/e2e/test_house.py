@@ -103,6 +103,7 @@ class Postscreen(HouseTest):
         return smtp.deliver(("127.0.0.1", self.screen_port), "a@sender.example", ["bob@example.com"], message, **more)
 
     def test_behind_postscreen(self):
+        wait_for("postscreen", lambda: answers(("127.0.0.1", self.screen_port)))
         self.assertReply(self.send(mails.plain()), 250)
         self.assertReply(self.send(mails.eicar_zip()), 554, "virus")
         self.assertReply(self.send(mails.plain(), source=LISTED), 554, "listed for the test")
