@@ -113,7 +113,6 @@ static enum spool_status fill(struct spool *sp, int fd, struct errtext *err)
 
 static void tell_json(struct scan_request *q, const struct assess_result *r, span reply)
 {
-    static const char *const kinds[FACT_KINDS] = { "", "virus", "heuristic", "unchecked", "spam", "note" };
     const struct verdict *v = r->verdict;
     struct json_out j;
     struct buf out;
@@ -134,7 +133,7 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
     for (size_t i = 0; i < v->n; i++) {
         json_object_begin(&j, NULL);
         json_cstr(&j, "scanner", v->reasons[i].scanner);
-        json_cstr(&j, "kind", kinds[v->reasons[i].kind]);
+        json_cstr(&j, "kind", fact_kind_name(v->reasons[i].kind));
         json_cstr(&j, "name", v->reasons[i].name);
         json_cstr(&j, "detail", v->reasons[i].detail);
         json_num(&j, "points", v->reasons[i].points);

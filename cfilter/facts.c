@@ -12,6 +12,13 @@
 static const char magic[4] = { 'G', 'P', 'F', '1' };
 #define POINTS_MAX 1e6f
 
+const char *fact_kind_name(enum fact_kind k)
+{
+    static const char *const names[FACT_KINDS] = { "", "virus", "heuristic", "unchecked", "spam", "note" };
+
+    return names[k];
+}
+
 void facts_init(struct facts *f)
 {
     f->generation = 0;

@@ -47,6 +47,7 @@ struct facts {
     struct fact v[FACTS_MAX];
 };
 
+const char *fact_kind_name(enum fact_kind k);     /* "virus", "spam", ...: for events and JSON */
 void facts_init(struct facts *f);
 /* Adds one; name and detail are cleaned and cut.  When full, `complete` is cleared: never silently. */
 void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum fact_class klass, double points, const char *name,

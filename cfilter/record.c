@@ -75,7 +75,6 @@ static void log_message(const struct record *r)
 
 static void event_verdict(struct json_out *j, const struct assess_result *a)
 {
-    static const char *const kinds[FACT_KINDS] = { "", "virus", "heuristic", "unchecked", "spam", "note" };
     const struct verdict *v = a->verdict;
 
     json_cstr(j, "action", verdict_action_name(v->action));
@@ -88,7 +87,7 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
     for (size_t i = 0; i < v->n; i++) {
         json_object_begin(j, NULL);
         json_cstr(j, "check", v->reasons[i].scanner);
-        json_cstr(j, "kind", kinds[v->reasons[i].kind]);
+        json_cstr(j, "kind", fact_kind_name(v->reasons[i].kind));
         json_cstr(j, "name", v->reasons[i].name);
         json_cstr(j, "detail", v->reasons[i].detail);
         json_num(j, "points", v->reasons[i].points);

@@ -31,8 +31,8 @@ void lookup_count(struct lookup *k, enum rcpt_answer answer);
 enum rcpt_freshness lookup_known_answer(struct lookup *k, const struct source_set *ss, const struct address *a, struct rcpt_known *out);
 
 struct walk;
-/* Starts a walk or joins the one under way.  fn == NULL: nobody waits, the answer refreshes what is known.
- * NULL when fn was run already. */
+/* Starts a walk or joins the one under way.  fn == NULL: nobody waits, the answer refreshes what is known, and NULL
+ * is returned.  fn never runs before this has returned. */
 struct lookup_ask *walk_join(struct lookup *k, const struct address *a, lookup_fn *fn, void *arg);
 void walk_abandon(struct walk *w);    /* no callbacks */
 

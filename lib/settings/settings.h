@@ -80,7 +80,6 @@ struct set_recipients {
     int64_t timeout_ms;                   /* whole lookup, default 5 s */
     int64_t cache_entries;                /* 200000 */
     struct conf_list aliases;             /* alias domains: struct set_domain_alias[] */
-    struct conf_list catch_all;           /* reserved shape: struct set_domain_alias[] (name -> "accept") */
 };
 struct set_domain_alias { const char *name; const char *target; };
 enum map_kind { MAP_RECIPIENTS };
