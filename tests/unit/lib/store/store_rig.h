@@ -15,7 +15,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +68,20 @@ static UNUSED void rig_turns(struct rig *r, int ms)
         loop_turn(r->loop, 10);
 }
 
+/* The socket's file is there before anybody listens on it: only a connection shows a server. */
+static UNUSED bool rig_redis_listens(const char *path)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens;
+
+    assert_true(fd >= 0);
+    snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+    listens = connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0;
+    close(fd);
+    return listens;
+}
+
 /* 0, or -1: there is no redis-server here. */
 static UNUSED int rig_redis_start(struct rig *r)
 {
@@ -91,11 +107,11 @@ static UNUSED int rig_redis_start(struct rig *r)
             r->redis_pid = 0;
             return -1;
         }
-        if (access(path, F_OK) == 0)
+        if (rig_redis_listens(path))
             return 0;
         usleep(10000);
     }
-    fail_msg("redis-server makes no socket");
+    fail_msg("redis-server does not listen");
     return -1;
 }
 
