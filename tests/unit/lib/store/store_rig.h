@@ -85,7 +85,7 @@ static UNUSED bool rig_redis_listens(const char *path)
 /* 0, or -1: there is no redis-server here. */
 static UNUSED int rig_redis_start(struct rig *r)
 {
-    char path[112], log[112];
+    char path[96], log[96];
 
     snprintf(path, sizeof(path), "%s/redis.sock", r->dir);
     snprintf(log, sizeof(log), "%s/redis.log", r->dir);
