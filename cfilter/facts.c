@@ -19,6 +19,14 @@ const char *fact_kind_name(enum fact_kind k)
     return names[k];
 }
 
+const char *fact_class_name(enum fact_class c)
+{
+    static const char *const names[FACT_CLASSES] = { "",      "encrypted_archive", "encrypted_document", "macro",     "phishing", "pua",
+                                                     "limit", "budget",            "timeout",            "ambiguous", "shape",    "other" };
+
+    return names[c];
+}
+
 void facts_init(struct facts *f)
 {
     f->generation = 0;

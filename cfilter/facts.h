@@ -13,16 +13,28 @@
 
 enum fact_kind {
     FACT_VIRUS = 1,       /* name: signature; source: parser whose reading held it */
-    FACT_HEURISTIC,       /* name: libclamav heuristic (macro, encrypted, phishing, PUA); class in `klass` */
-    FACT_UNCHECKED,       /* name: what could not be checked ("limit", "timeout", "encrypted", "budget"); klass */
+    FACT_HEURISTIC,       /* name: libclamav heuristic (macro, phishing, PUA); class in `klass` */
+    FACT_UNCHECKED,       /* name: what could not be checked (its class, or the shape); klass */
     FACT_SPAM,            /* a scanner's hit: name, points, detail */
     FACT_NOTE,            /* for the record only: number of parts, parser disagreement, ... */
     FACT_KINDS
 };
 
+/* Each has an action of its own in the settings, under the name that fact_class_name gives. */
 enum fact_class {
-    FACT_CLASS_NONE, FACT_CLASS_ENCRYPTED, FACT_CLASS_MACRO, FACT_CLASS_PHISHING, FACT_CLASS_PUA, FACT_CLASS_LIMIT,
-    FACT_CLASS_TIMEOUT, FACT_CLASS_AMBIGUOUS, FACT_CLASS_OTHER, FACT_CLASSES
+    FACT_CLASS_NONE,
+    FACT_CLASS_ENCRYPTED_ARCHIVE,
+    FACT_CLASS_ENCRYPTED_DOCUMENT,
+    FACT_CLASS_MACRO,
+    FACT_CLASS_PHISHING,
+    FACT_CLASS_PUA,
+    FACT_CLASS_LIMIT,       /* libclamav's: size, files, recursion */
+    FACT_CLASS_BUDGET,      /* our readers': bytes, parts, depth or engine calls are spent */
+    FACT_CLASS_TIMEOUT,
+    FACT_CLASS_AMBIGUOUS,   /* parsers disagree on what is in it */
+    FACT_CLASS_SHAPE,       /* malformed in one of the ways of the short list: the fact's name is the shape's */
+    FACT_CLASS_OTHER,
+    FACT_CLASSES
 };
 
 enum { FACT_NAME_MAX = 128, FACT_DETAIL_MAX = 256, FACTS_MAX = 256 };
@@ -48,6 +60,7 @@ struct facts {
 };
 
 const char *fact_kind_name(enum fact_kind k);     /* "virus", "spam", ...: for events and JSON */
+const char *fact_class_name(enum fact_class c);   /* "encrypted_archive", ...; "" of FACT_CLASS_NONE */
 void facts_init(struct facts *f);
 /* Adds one; name and detail are cleaned and cut.  When full, `complete` is cleared: never silently. */
 void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum fact_class klass, double points, const char *name,

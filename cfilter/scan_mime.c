@@ -32,7 +32,7 @@ static void unchecked(struct facts *f, const char *what)
     char detail[FACT_DETAIL_MAX];
 
     snprintf(detail, sizeof detail, "GMime's reading: limit of %s", what);
-    facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_LIMIT, 0, "budget", detail);
+    facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_BUDGET, 0, "budget", detail);
 }
 
 static void extract(struct view *v, struct facts *f)
@@ -44,7 +44,7 @@ static void extract(struct view *v, struct facts *f)
 
     for (size_t i = 0; i < parts->n && !virus_found(f); i++) {
         if (parts->v[i].partial)   /* RFC 2046 5.2.2: the rest of it is in other messages */
-            facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_AMBIGUOUS, 0, "message/partial", "one piece of a message");
+            facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_SHAPE, 0, "partial", "one piece of a message");
         if (calls == ENGINE_CALLS_MAX) {
             unchecked(f, "parts to scan");
             return;

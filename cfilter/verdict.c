@@ -83,9 +83,7 @@ bool verdict_is_unscannable(enum scan_outcome outcome, const struct facts *facts
 
 static bool is_unchecked(const struct fact *f)
 {
-    if (f->kind == FACT_UNCHECKED)
-        return true;
-    return f->kind == FACT_HEURISTIC && (f->klass == FACT_CLASS_ENCRYPTED || f->klass == FACT_CLASS_LIMIT);
+    return f->kind == FACT_UNCHECKED;
 }
 
 static double points_of(const struct fact *f)

@@ -11,7 +11,7 @@
 struct virus_meaning {
     enum fact_kind kind;
     enum fact_class klass;
-    const char *what;         /* of FACT_UNCHECKED: "limit", "timeout", "encrypted"; else NULL: the name itself is the fact */
+    const char *what;         /* of FACT_UNCHECKED: fact_class_name; else NULL: the name itself is the fact */
 };
 
 struct virus_meaning virus_name_meaning(span name);

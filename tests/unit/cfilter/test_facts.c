@@ -26,7 +26,7 @@ static struct facts *some(void)
     f->took_us = 4321;
     facts_add(f, "clamav", FACT_VIRUS, FACT_CLASS_NONE, 9, "Test.Virus-1", "in a.zip");
     facts_add(f, "gtube", FACT_SPAM, FACT_CLASS_NONE, 1000, "GTUBE", "");
-    facts_add(f, "clamav", FACT_UNCHECKED, FACT_CLASS_ENCRYPTED, 0, "encrypted", NULL);
+    facts_add(f, "clamav", FACT_UNCHECKED, FACT_CLASS_ENCRYPTED_ARCHIVE, 0, "encrypted_archive", NULL);
     return f;
 }
 
@@ -60,7 +60,7 @@ static void test_there_and_back(void **state)
     assert_string_equal(g->v[0].name, "Test.Virus-1");
     assert_string_equal(g->v[0].detail, "in a.zip");
     assert_true(g->v[1].points == 1000);
-    assert_int_equal(g->v[2].klass, FACT_CLASS_ENCRYPTED);
+    assert_int_equal(g->v[2].klass, FACT_CLASS_ENCRYPTED_ARCHIVE);
     buf_free(&b);
     free(f);
     free(g);

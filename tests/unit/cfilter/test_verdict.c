@@ -40,8 +40,8 @@ struct row {
 #define SPAM(n)    { FACT_SPAM, 0, n, "RULE" }
 #define MACRO      { FACT_HEURISTIC, FACT_CLASS_MACRO, 0, "Macro" }
 #define PHISHING   { FACT_HEURISTIC, FACT_CLASS_PHISHING, 0, "Phishing" }
-#define ENCRYPTED  { FACT_UNCHECKED, FACT_CLASS_ENCRYPTED, 0, "encrypted" }
-#define LIMIT      { FACT_HEURISTIC, FACT_CLASS_LIMIT, 0, "Limit" }
+#define ENCRYPTED  { FACT_UNCHECKED, FACT_CLASS_ENCRYPTED_ARCHIVE, 0, "encrypted_archive" }
+#define LIMIT      { FACT_UNCHECKED, FACT_CLASS_LIMIT, 0, "limit" }
 #define TIMEOUT    { FACT_UNCHECKED, FACT_CLASS_TIMEOUT, 0, "timeout" }
 #define NOTE       { FACT_NOTE, 0, 0, "parts=3" }
 #define IS(a, c)       .action = a, .cause = c, .would = a, .would_cause = c
