@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cfilter/scanner.h"
 #include "cfilter/unscannable.h"
+#include "cfilter/washed.h"
 #include "lib/base/alloc.h"
 
 enum { LOOKUPS_MAX = 8 };
@@ -22,7 +24,8 @@ struct assess {
     struct front *front;
     struct settings *set;
     struct assess_message msg;
-    struct scan_message scan_message;
+    struct scan_message scan_message, lookup_message;
+    int washed_fd;                       /* of lookup_message, when it is not the message's own; or -1 */
     assess_fn *fn;
     void *arg;
     struct loop_timer later;             /* nothing to wait for: still not before assess_start has returned */
@@ -49,6 +52,8 @@ static void cancel_lookups(struct assess *a)
 
 static void release(struct assess *a)
 {
+    if (a->washed_fd >= 0)
+        close(a->washed_fd);
     settings_unref(&a->set);
     free(a->facts);
     free(a->lookups);
@@ -143,18 +148,22 @@ static void on_scanned(enum scan_outcome outcome, const struct facts *facts, con
     go_on(a);
 }
 
+static void lookup_failed(struct assess *a, const struct scanner *s, const char *why)
+{
+    char *text = a->failure_text[a->n_failures];
+
+    snprintf(text, sizeof(a->failure_text[0]), "%s", why);
+    a->failures[a->n_failures++] = (struct verdict_lookup_failure){ s->name, text };
+}
+
 static void on_lookup(bool ok, const char *why, void *arg)
 {
     struct pending *p = arg;
     struct assess *a = p->assess;
 
     p->lookup = NULL;
-    if (!ok) {
-        char *text = a->failure_text[a->n_failures];
-
-        snprintf(text, sizeof(a->failure_text[0]), "%s", why);
-        a->failures[a->n_failures++] = (struct verdict_lookup_failure){ p->scanner->name, text };
-    }
+    if (!ok)
+        lookup_failed(a, p->scanner, why);
     go_on(a);
 }
 
@@ -170,9 +179,23 @@ static void make_received(struct assess *a)
              m->client_name != NULL && m->client_name[0] != '\0' ? m->client_name : "unknown", m->client_address, a->set->hostname);
 }
 
+/* What is given away over the network is the message as it will go on. */
+static bool have_lookup_message(struct assess *a, struct errtext *err)
+{
+    if (a->lookup_message.size > 0)
+        return true;
+    if (a->msg.strays && (a->washed_fd = washed_open(a->msg.bytes, err)) < 0)
+        return false;
+    a->lookup_message = a->scan_message;
+    if (a->washed_fd >= 0)
+        a->lookup_message.fd = a->washed_fd;
+    return true;
+}
+
 static void start_lookups(struct assess *a)
 {
-    struct lookup_context c = { a->front->daemon->loop, a->set, &a->scan_message, a->received };
+    struct lookup_context c = { a->front->daemon->loop, a->set, &a->lookup_message, a->received };
+    struct errtext err = { "" };
 
     for (size_t i = 0; scanners[i] != NULL && a->n_pending < LOOKUPS_MAX; i++) {
         const struct scanner *s = scanners[i];
@@ -180,6 +203,10 @@ static void start_lookups(struct assess *a)
 
         if (s->lookup == NULL || !(s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam))
             continue;
+        if (!have_lookup_message(a, &err)) {
+            lookup_failed(a, s, err.text);
+            return;
+        }
         *p = (struct pending){ a, s, NULL };
         a->n_pending++;
         p->lookup = s->lookup(&c, a->lookups, a->set->filter.scan_timeout_ms, on_lookup, p);
@@ -205,6 +232,7 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     a->arg = arg;
     a->begun_us = loop_now_us(f->daemon->loop);
     a->starting = true;
+    a->washed_fd = -1;
     a->lookups = facts_new();
     a->scan_message = (struct scan_message){ .fd = m->fd, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
                                              .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,

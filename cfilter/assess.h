@@ -30,6 +30,7 @@ struct assess_message {
     const char *client_address, *client_name, *helo, *reverse_path;
     size_t n_rcpt;
     bool trusted;
+    bool strays;                      /* there are CR, LF or NUL bytes that will be washed: lookups get a washed copy */
     bool counts;                      /* a try of a real message: unscannable ones are counted */
 };
 

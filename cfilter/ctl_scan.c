@@ -1,7 +1,7 @@
 /* ctl_scan.c - `gatepostctl scan`: what cfilter would do with a message, and why.
  *
- * The message goes the way of one that came by SMTP: line ends made CR LF (as the front Postfix does), lone CR and NUL blanks (as
- * smtp_dot does), then the same spool, the same scanners, the same verdict.  Nothing is counted or delivered.
+ * The message goes the way of one that came by SMTP: a file without any CR LF is a Unix file, whose LFs become CR LF; one with CR LF is taken
+ * byte for byte, stray CR, LF and NUL too; then the same spool, the same scanners, the same verdict.  Nothing is counted or delivered.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "cfilter/ctl_scan.h"
@@ -17,6 +17,7 @@
 #include "cfilter/spool.h"
 #include "lib/base/alloc.h"
 #include "lib/base/json_out.h"
+#include "lib/proto/smtp_dot.h"
 
 enum { EXIT_ACCEPT = 0, EXIT_REJECT = 1, EXIT_UNDECIDED = 2, READ_PIECE = 64 * 1024 };
 
@@ -59,54 +60,86 @@ static span label(const struct scan_request *q)
 
 /* ---- reading ---- */
 
-struct line_ends { bool cr; };        /* the last byte was a CR that is not written yet */
-
-static void normalise(struct line_ends *l, span in, struct buf *to)
+/* A whole file, piece by piece; false when it cannot be read or the taker has had enough. */
+static bool read_pieces(int fd, bool (*take)(span piece, void *arg), void *arg, struct errtext *err)
 {
-    for (size_t i = 0; i < in.n; i++) {
-        char c = in.p[i];
-
-        if (c == '\n') {
-            buf_append(to, SPAN("\r\n"));
-            l->cr = false;
-            continue;
-        }
-        if (l->cr)
-            buf_append_char(to, ' ');
-        l->cr = c == '\r';
-        if (!l->cr)
-            buf_append_char(to, c != '\0' ? c : ' ');
-    }
-}
-
-static enum spool_status fill(struct spool *sp, int fd, struct errtext *err)
-{
-    struct line_ends ends = { false };
-    enum spool_status st = SPOOL_OK;
     char *piece = xmalloc(READ_PIECE);
-    struct buf out;
+    bool going = true;
     off_t at = 0;
-    ssize_t n;
+    ssize_t n = 1;
 
-    buf_init(&out, 2 * READ_PIECE + 8);
-    while (st == SPOOL_OK && (n = pread(fd, piece, READ_PIECE, at)) != 0) {
+    while (going && n != 0) {
+        n = pread(fd, piece, READ_PIECE, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
             errtext_errno(err, "cannot be read");
-            st = SPOOL_FAILED;
             break;
         }
         at += n;
-        normalise(&ends, span_of(piece, (size_t)n), &out);
-        st = spool_write(sp, buf_span(&out), err);
-        buf_reset(&out);
+        going = n == 0 || take(span_of(piece, (size_t)n), arg);
     }
-    if (st == SPOOL_OK)
-        st = spool_finish(sp, err);
-    buf_free(&out);
     free(piece);
-    return st;
+    return going && n == 0;
+}
+
+struct look {
+    bool crlf, cr;                    /* one was seen; the last byte was a CR */
+};
+
+static bool look_for_crlf(span piece, void *arg)
+{
+    struct look *l = arg;
+
+    l->crlf = (l->cr && piece.p[0] == '\n') || span_find_span(piece, SPAN("\r\n")) < piece.n;
+    l->cr = piece.p[piece.n - 1] == '\r';
+    return !l->crlf;
+}
+
+struct filler {
+    struct spool *spool;
+    struct buf crlf;                  /* a piece with its line ends made CR LF; limit 0: taken as it is */
+    enum spool_status status;
+    struct errtext *err;
+};
+
+static bool fill_piece(span piece, void *arg)
+{
+    struct filler *f = arg;
+
+    if (f->crlf.limit > 0) {
+        buf_reset(&f->crlf);
+        for (size_t i = 0; i < piece.n; i++) {
+            if (piece.p[i] == '\n')
+                buf_append_char(&f->crlf, '\r');
+            buf_append_char(&f->crlf, piece.p[i]);
+        }
+        piece = buf_span(&f->crlf);
+    }
+    f->status = spool_write(f->spool, piece, f->err);
+    return f->status == SPOOL_OK;
+}
+
+static enum spool_status fill(struct spool *sp, int fd, struct errtext *err)
+{
+    struct filler f = { .spool = sp, .status = SPOOL_OK, .err = err };
+    struct look look = { false, false };
+
+    if (!read_pieces(fd, look_for_crlf, &look, err) && !look.crlf)
+        return SPOOL_FAILED;
+    buf_init(&f.crlf, look.crlf ? 0 : 2 * READ_PIECE);
+    if (!read_pieces(fd, fill_piece, &f, err) && f.status == SPOOL_OK)
+        f.status = SPOOL_FAILED;
+    buf_free(&f.crlf);
+    return f.status == SPOOL_OK ? spool_finish(sp, err) : f.status;
+}
+
+static bool has_strays(span message)
+{
+    for (size_t i = 0; i < message.n; i++)
+        if (smtp_dot_is_stray(message, i))
+            return true;
+    return false;
 }
 
 /* ---- telling ---- */
@@ -230,7 +263,7 @@ static void scan_one(struct scan_request *q)
                  &(struct assess_message){ .fd = spool_fd(q->spool), .bytes = spool_bytes(q->spool), .id = q->context.id,
                                            .client_address = q->context.client_text, .client_name = q->context.client_name,
                                            .helo = q->context.helo, .reverse_path = q->from, .n_rcpt = q->n_rcpt,
-                                           .trusted = q->context.trusted },
+                                           .trusted = q->context.trusted, .strays = has_strays(spool_bytes(q->spool)) },
                  on_assessed, q);
 }
 

@@ -1,6 +1,7 @@
 /* deliver.h - turns message and edits into the bytes that go to the next hop.
  *
- * Pure.  Whatever the edits or the spool hold, what comes out has CR LF line ends, stuffed dots and one end.
+ * Pure.  Whatever the edits or the spool hold, what comes out has CR LF line ends, stuffed dots, a blank for each stray CR, LF and
+ * NUL, and one end.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_DELIVER_H

@@ -7,6 +7,7 @@
 #include "lib/app/handover.h"
 #include "lib/base/buf.h"
 #include "lib/proto/header.h"
+#include "lib/proto/smtp_dot.h"
 
 enum {
     LINE_MAX_BYTES = 998,      /* RFC 5322 2.1.1 */
@@ -75,20 +76,33 @@ static span clean_tag(const char *tag, struct arena *a)
     return span_of(copy, all.n);
 }
 
+/* A stray CR, LF or NUL is a blank when it goes on. */
+static bool blank_at(span s, size_t at)
+{
+    return s.p[at] == ' ' || s.p[at] == '\t' || smtp_dot_is_stray(s, at);
+}
+
+/* The first byte that is neither blank nor part of a fold; body.n when there is none. */
+static size_t text_begin(span body)
+{
+    size_t n = 0;
+
+    while (n < body.n && (blank_at(body, n) || body.p[n] == '\r' || body.p[n] == '\n'))
+        n++;
+    return n;
+}
+
 /* Puts the tag before the subject's first word.  An encoded-word stays one: blanks or a fold part it from the tag (RFC 2047 5). */
 static void tag_subject(struct maker *m, const struct header_field *f, span tag)
 {
-    span text = span_trim(f->body);
     size_t body_at = f->at + (size_t)(f->body.p - f->whole.p);
     size_t blanks = 0, first_line;
-    const char *end;
 
-    if (span_starts_nocase(text, tag))
+    if (span_starts_nocase(span_from(f->body, text_begin(f->body)), tag))
         return;
-    while (blanks < f->body.n && (f->body.p[blanks] == ' ' || f->body.p[blanks] == '\t'))
+    while (blanks < f->body.n && blank_at(f->body, blanks))
         blanks++;
-    end = memchr(f->body.p + blanks, '\r', f->body.n - blanks);
-    first_line = end != NULL ? (size_t)(end - f->whole.p) : f->whole.n;
+    first_line = (size_t)(f->body.p - f->whole.p) + span_find_span(f->body, SPAN("\r\n"));
     if (blanks == f->body.n || f->body.p[blanks] == '\r')          /* empty, or the text begins on the next line */
         add(m, body_at, blanks, span_str(arena_printf(m->a, " %.*s", SPAN_ARG(tag))));
     else
@@ -114,13 +128,21 @@ static span make_top(const struct edit_wish *wish, bool subject_there, span tag,
     return out;
 }
 
+/* "From " or ">From ", as mbox files have it before a message. */
+static bool is_mbox_line(const struct header_field *f)
+{
+    span line = span_from(f->whole, span_starts(f->whole, SPAN(">")) ? 1 : 0);
+
+    return f->name.n == 0 && line.n > 4 && span_starts(line, SPAN("From")) && line.p[4] != '\t' && blank_at(line, 4);
+}
+
 /* The header section ends for us where Postfix' cleanup(8) ends it: at the empty line or the first line that is no field; an mbox
  * "From " line on top is passed over. */
 static bool next_field(span message, size_t *at, struct header_field *out)
 {
     if (!header_next(message, at, out))
         return false;
-    if (out->name.n == 0 && out->at == 0 && (span_starts(out->whole, SPAN("From ")) || span_starts(out->whole, SPAN(">From "))))
+    if (out->at == 0 && is_mbox_line(out))
         return next_field(message, at, out);
     return out->name.n > 0;
 }
@@ -131,7 +153,7 @@ static size_t top_of(span message)
     struct header_field f;
     size_t at = 0;
 
-    if (header_next(message, &at, &f) && f.name.n == 0 && (span_starts(f.whole, SPAN("From ")) || span_starts(f.whole, SPAN(">From "))))
+    if (header_next(message, &at, &f) && is_mbox_line(&f))
         return f.whole.n;
     return 0;
 }

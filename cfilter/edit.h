@@ -1,6 +1,7 @@
 /* edit.h - what is cut out of a message and put into it, as a list beside the untouched bytes.
  *
- * Pure.  The message itself is never copied or changed; edits_apply walks it piece by piece.
+ * Pure.  The message itself is never copied or changed; edits_next walks it piece by piece.
+ * The message may hold stray CR, LF and NUL, which deliver.c washes: the edits are those that the washed message would get.
  * Units:     bytes.
  * Ownership: the list and the bytes it puts live in the caller's arena.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception

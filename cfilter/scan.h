@@ -28,7 +28,7 @@ enum scan_outcome {
 const char *scan_outcome_name(enum scan_outcome o);
 
 struct scan_message {
-    int fd;                       /* memfd (sealed) or a file opened read-only; stays the caller's; CRLF line ends, no dot-stuffing */
+    int fd;                       /* memfd (sealed) or a file opened read-only; stays the caller's; as it came: lines end at CR LF, strays are kept; no dot-stuffing */
     uint64_t size;
     const char *id;               /* decision id */
     /* The envelope, for scanners that look at it; may be NULL. */

@@ -35,7 +35,7 @@ typedef void lookup_fn(bool ok, const char *why, void *arg);
 struct lookup_context {
     struct loop *loop;
     const struct settings *set;
-    const struct scan_message *msg;
+    const struct scan_message *msg;  /* washed (washed.h): its fd holds what the next server gets */
     const char *received_line;       /* what a scanner that wants client and HELO in a Received field is given on top; "" if none */
 };
 

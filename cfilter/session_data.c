@@ -324,7 +324,7 @@ static void assess_message(struct session *s)
     struct assess_message m = { .fd = spool_fd(t->spool), .bytes = spool_bytes(t->spool), .id = t->context.id,
                                 .client_address = t->context.client_text, .client_name = t->context.client_name, .helo = t->context.helo,
                                 .reverse_path = arena_str(t->arena, t->reverse_path), .n_rcpt = t->n_recipients,
-                                .trusted = t->context.trusted, .counts = true };
+                                .trusted = t->context.trusted, .strays = strays(t) > 0, .counts = true };
 
     t->assess = assess_start(s->front, t->set, &m, on_assessed, s);
 }

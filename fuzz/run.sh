@@ -11,7 +11,8 @@ flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no
 lib=build/fuzz/libgatepost.a
 mkdir -p build/fuzz/obj
 objects=()
-for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c; do
+for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
+    cfilter/edit.c cfilter/deliver.c; do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")
     [ "$obj" -nt "$src" ] || clang "${flags[@]}" -c -o "$obj" "$src"

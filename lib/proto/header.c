@@ -4,9 +4,12 @@
  */
 #include "lib/proto/header.h"
 
-static bool is_blank(char c)
+#include "lib/proto/smtp_dot.h"
+
+/* A stray byte goes on as a blank: it is one already here, or the next server would read other fields than we did. */
+static bool is_blank(span in, size_t at)
 {
-    return c == ' ' || c == '\t';
+    return in.p[at] == ' ' || in.p[at] == '\t' || smtp_dot_is_stray(in, at);
 }
 
 /* Offset behind the CR LF of the line at `at`; message.n and *ended_out false when it has none. */
@@ -29,7 +32,7 @@ static void split_field(struct header_field *f)
     f->body = span_head(f->whole, end);
     if (colon >= end)
         return;
-    for (n = colon; n > 0 && is_blank(f->whole.p[n - 1]); n--)
+    for (n = colon; n > 0 && is_blank(f->whole, n - 1); n--)
         ;
     if (!header_name_is_valid(span_head(f->whole, n)))
         return;
@@ -45,7 +48,7 @@ bool header_next(span message, size_t *at, struct header_field *out)
     if (start >= message.n || span_starts(span_from(message, start), SPAN("\r\n")))
         return false;
     end = line_end(message, start, &ended);
-    while (ended && end < message.n && is_blank(message.p[end]))
+    while (ended && end < message.n && is_blank(message, end))
         end = line_end(message, end, &ended);
     out->at = start;
     out->whole = span_of(message.p + start, end - start);
@@ -92,10 +95,10 @@ bool header_unfold(span body, struct buf *to)
     if (out == NULL)
         return false;
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\r' && i + 2 < s.n && s.p[i + 1] == '\n' && is_blank(s.p[i + 2]))
+        if (s.p[i] == '\r' && i + 2 < s.n && s.p[i + 1] == '\n' && is_blank(s, i + 2))
             i++;
         else
-            out[n++] = s.p[i] == '\r' || s.p[i] == '\n' ? ' ' : s.p[i];
+            out[n++] = s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0' ? ' ' : s.p[i];
     }
     buf_commit(to, n);
     return true;

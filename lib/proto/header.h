@@ -1,6 +1,7 @@
 /* header.h - the header section of a message (RFC 5322): finds and walks its fields.
  *
- * Pure.  Lines end at CR LF (the message went through smtp_dot).  Lenient: blanks before the colon belong to nobody, the field counts.
+ * Pure.  Lines end at CR LF.  Lenient: blanks before the colon belong to nobody, the field counts.  Stray CR, LF and NUL count as blanks: the
+ * fields are those of the message as smtp_dot_encode sends it on, at the same offsets.
  * Ownership: spans point into the message.
  * Bounds:    the caller's; give span_head(message, some limit) to look at no more.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -26,7 +27,7 @@ bool header_find(span message, span name, size_t *at, struct header_field *out);
 bool header_is(const struct header_field *f, span name);        /* case is ignored; the null name is never equal */
 /* Offset of the body (behind the empty line); message.n when there is no empty line. */
 size_t header_section_end(span message);
-/* Appends a field body in one line: CR LF before a blank go (RFC 5322 2.2.3), blanks at both ends too; any other CR and LF
+/* Appends a field body in one line: CR LF before a blank go (RFC 5322 2.2.3), blanks at both ends too; any other CR and LF, and NUL,
  * becomes a blank. */
 bool header_unfold(span body, struct buf *to);
 /* A field name: 1..n bytes of 33..126 without colon. */

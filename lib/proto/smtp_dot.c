@@ -10,7 +10,7 @@ enum line_state {
     AFTER_DOT,        /* decoder: a dot at the start, not yet known what it is */
     AFTER_DOT_CR,     /* decoder: that dot and a CR */
     IN_TEXT,
-    AFTER_CR,         /* a CR that may be half of a CR LF; not yet written */
+    AFTER_CR,         /* a CR that may be half of a CR LF; not yet written (decoder: and not yet judged) */
 };
 
 /* The most a held back state adds to what a piece itself yields. */
@@ -34,14 +34,32 @@ static char *put_text(char *out, char c, struct smtp_dot_stray *stray)
     return out + 1;
 }
 
+static bool has_stray(const char *p, size_t n)
+{
+    return memchr(p, '\n', n) != NULL || memchr(p, '\0', n) != NULL;
+}
+
 /* Copies what stands before the next CR; the common case is one memchr a line and nothing to replace. */
 static char *put_run(char *out, const char *p, size_t n, struct smtp_dot_stray *stray)
 {
     memcpy(out, p, n);
-    if (memchr(p, '\n', n) == NULL && memchr(p, '\0', n) == NULL)
+    if (!has_stray(p, n))
         return out + n;
     for (size_t i = 0; i < n; i++)
         put_text(out + i, p[i], stray);
+    return out + n;
+}
+
+/* The same for the decoder, which keeps every byte. */
+static char *keep_run(char *out, const char *p, size_t n, struct smtp_dot_stray *stray)
+{
+    memcpy(out, p, n);
+    if (!has_stray(p, n))
+        return out + n;
+    for (size_t i = 0; i < n; i++) {
+        stray->lf += p[i] == '\n';
+        stray->nul += p[i] == '\0';
+    }
     return out + n;
 }
 
@@ -75,7 +93,8 @@ static char *decode_byte(struct smtp_dot_decoder *d, char c, char *out, bool *en
             d->state = AT_START;
             return out + 2;
         }
-        out = put_blank(out, &d->stray.cr);
+        *out++ = '\r';
+        d->stray.cr++;
         break;
     case AT_START:
         if (c == '.') {
@@ -99,7 +118,7 @@ static char *decode_byte(struct smtp_dot_decoder *d, char c, char *out, bool *en
         return out;
     }
     d->state = IN_TEXT;
-    return put_text(out, c, &d->stray);
+    return keep_run(out, &c, 1, &d->stray);
 }
 
 enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct buf *to, size_t *used_out)
@@ -114,7 +133,7 @@ enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct
         if (d->state == IN_TEXT) {
             size_t n = run_before_cr(p, end);
 
-            out = put_run(out, p, n, &d->stray);
+            out = keep_run(out, p, n, &d->stray);
             p += n;
             if (p == end)
                 break;
@@ -130,6 +149,21 @@ enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct
 void smtp_dot_encode_init(struct smtp_dot_encoder *e)
 {
     *e = (struct smtp_dot_encoder){ .state = AT_START };
+}
+
+bool smtp_dot_is_stray(span in, size_t at)
+{
+    char c = in.p[at];
+
+    if (c == '\r')
+        return at + 1 >= in.n || in.p[at + 1] != '\n';
+    return c == '\0' || (c == '\n' && (at == 0 || in.p[at - 1] != '\r'));
+}
+
+void smtp_dot_wash(span in, char *out)
+{
+    for (size_t i = 0; i < in.n; i++)
+        out[i] = smtp_dot_is_stray(in, i) ? ' ' : in.p[i];
 }
 
 static char *encode_byte(struct smtp_dot_encoder *e, char c, char *out)

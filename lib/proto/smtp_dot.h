@@ -1,7 +1,8 @@
 /* smtp_dot.h - end of data and dot transparency, both directions (RFC 5321 4.5.2), with one grammar of lines.
  *
- * Pure.  Both directions read a line as "bytes CR LF"; a CR or LF that is not part of a CR LF, and a NUL, come out as a blank and are counted.
- * So what is written holds no line end that another server could read otherwise, and the end of data only at its end (CVE-2023-51764).
+ * Pure.  Both directions read a line as "bytes CR LF".  A CR or LF that is not part of a CR LF, and a NUL, are stray: the decoder counts and
+ * keeps them (who looks for viruses must see the message as it came), the encoder writes a blank for each.  So what is written holds no
+ * line end that another server could read otherwise, and the end of data only at its end (CVE-2023-51764).
  * A message without such bytes comes out byte for byte.  How the input is cut into pieces makes no difference.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -11,7 +12,7 @@
 #include "lib/base/buf.h"
 
 struct smtp_dot_stray {
-    uint64_t cr, lf, nul;       /* replaced by a blank */
+    uint64_t cr, lf, nul;       /* seen (decoder), replaced by a blank (encoder) */
 };
 
 enum smtp_dot_status {
@@ -23,14 +24,19 @@ enum smtp_dot_status {
 struct smtp_dot_decoder {
     uint8_t state;
     struct smtp_dot_stray stray;
-    uint64_t dot_lines;         /* lines of the output that start with a dot; 0: may be sent on without encoding */
+    uint64_t dot_lines;         /* lines of the output that start with a dot; 0, and no stray: may be sent on without encoding */
     uint64_t out_bytes;
 };
 
 void smtp_dot_decode_init(struct smtp_dot_decoder *d);
-/* Takes a piece of the DATA stream; the message goes to `to` with CR LF line ends and without stuffing.
+/* Takes a piece of the DATA stream; the message goes to `to` without stuffing, every other byte as it came.
  * End of the connection before SMTP_DOT_END: the message is void, whatever came (Postfix even writes QUIT there). */
 enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct buf *to, size_t *used_out);
+
+/* The byte at `at` of a whole message is one that the encoder replaces. */
+bool smtp_dot_is_stray(span in, size_t at);
+/* The message as the encoder sends it, without stuffing and end: as many bytes as it has, each stray one a blank.  out: in.n bytes. */
+void smtp_dot_wash(span in, char *out);
 
 struct smtp_dot_encoder {
     uint8_t state;

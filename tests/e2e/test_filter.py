@@ -103,6 +103,18 @@ class Verdicts(HouseTest):
         self.assertEqual(said.returncode, 1)
         self.assertIn("Eicar-Test-Signature", json.dumps(json.loads(said.stdout.splitlines()[0])))
 
+    def test_scan_command_takes_a_file_as_it_is(self):
+        """A Unix file's line ends become those of SMTP; one with CR LF is taken byte for byte."""
+        import json
+        for name, data, size in (("unix", b"A: b\n\nx\ry\0\n", 14), ("smtp", b"A: b\r\n\r\nx\ny\rz\0\r\n", 16), ("none", b"A: b", 4),
+                                 ("cut", b"A: " + b"b" * (65536 - 4) + b"\r\n\nx\n", 65540)):
+            path = self.place.path(name + ".eml")
+            with open(path, "wb") as f:
+                f.write(data)
+            said = self.house.gatepost.ctl("scan", "--json", path)
+            self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+            self.assertEqual(json.loads(said.stdout.splitlines()[0])["size"], size, name)
+
     def test_explain(self):
         outcome = self.house.send(mails.eicar_zip())
         found = re.search(r"\(id ([0-9A-Z]{13})\)", str(outcome)).group(1)

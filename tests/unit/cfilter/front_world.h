@@ -84,6 +84,8 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
 #define HAS(word) (span_find_span(all, SPAN(word)) < all.n)
     if (HAS("VIRUS") && m->want_virus)
         facts_add(&j->facts, "clamav", FACT_VIRUS, FACT_CLASS_NONE, 0, "Eicar-Test-Signature", "");
+    if (HAS("STRAY\rBYTE") && m->want_virus)         /* seen only as it came */
+        facts_add(&j->facts, "clamav", FACT_VIRUS, FACT_CLASS_NONE, 0, "Stray-Seen", "");
     if (HAS("SPAM-1000") && m->want_spam)
         facts_add(&j->facts, "gtube", FACT_SPAM, FACT_CLASS_NONE, 1000, "GTUBE", "");
     if (HAS("SPAM-6") && m->want_spam)
@@ -150,7 +152,7 @@ static struct lookup *fw_lookup(const struct lookup_context *c, struct facts *f,
         return NULL;
     fw_lookups++;
     l = xcalloc(1, sizeof(*l));
-    *l = (struct lookup){ .facts = f, .fn = fn, .arg = arg, .points = 4,
+    *l = (struct lookup){ .facts = f, .fn = fn, .arg = arg, .points = span_find_span(all, SPAN("LOOKUP-RAW\rX")) < all.n ? 1000 : 4,
                           .ok = span_find_span(all, SPAN("LOOKUP-FAILS")) == all.n };
     loop_timer_start(c->loop, &l->t, span_find_span(all, SPAN("LOOKUP-SLOW")) < all.n ? 5000 : 0, fw_lookup_done, l);
     return l;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cfilter/edit.h"
+#include "cfilter/deliver.h"
 #include "lib/base/buf.h"
 
 static char *apply(span in, const struct edit_wish *wish)
@@ -94,6 +94,50 @@ static void rows(void **state)
     }
 }
 
+/* The spool holds the message as it came; what leaves is washed, and in it nothing forged is a field, and what was added is. */
+static void stray_bytes(void **state)
+{
+    static const struct {
+        const char *name;
+        const struct edit_wish *wish;
+        span in, out;
+    } t[] = {
+        { "hidden behind a lone CR", &none, SPAN("A: 1\rX-Gatepost: f\r\n\r\nb\r\n"), SPAN("A: 1 X-Gatepost: f\r\n\r\nb\r\n") },
+        { "hidden behind a lone LF", &none, SPAN("A: 1\nX-Gatepost: f\r\n\r\nb\r\n"), SPAN("A: 1 X-Gatepost: f\r\n\r\nb\r\n") },
+        { "hidden behind a NUL", &none, SPAN("A: 1\r\n\0X-Gatepost: f\r\nB: 2\r\n\r\n"), SPAN("A: 1\r\n X-Gatepost: f\r\nB: 2\r\n\r\n") },
+        { "stray bytes before the colon", &none, SPAN("X-Gatepost\0\r: f\r\nx-gatepost\n: f\r\nB: 2\r\n\r\n"), SPAN("B: 2\r\n\r\n") },
+        { "folded by stray bytes", &none, SPAN("X-Gatepost: f\r\n\0g\r\n\nh\r\n\ri\r\nB: 2\r\n\r\n"), SPAN("B: 2\r\n\r\n") },
+        { "behind a line that only strays make a fold", &none, SPAN("A: 1\r\n\nB: 2\r\nX-Gatepost: f\r\n\r\n"), SPAN("A: 1\r\n B: 2\r\n\r\n") },
+        { "behind a blank line of strays", &none, SPAN("A: 1\r\n\r\r\nX-Gatepost: f\r\n\r\n"), SPAN("A: 1\r\n \r\n\r\n") },
+        { "LF LF ends no header", &none, SPAN("A: 1\n\nX-Gatepost: f\r\nX-Gatepost: g\r\n\r\n"), SPAN("A: 1  X-Gatepost: f\r\n\r\n") },
+        { "a cut joins no CR to a LF", &none, SPAN("A: 1\r\nX-Gatepost: f\r\n\n.\r\n\r\n"), SPAN("A: 1\r\n\r\n") },
+        { "forged spam fields", &strip, SPAN("X-Spam-Flag\0: NO\r\nA: 1\r\n\r\n"), SPAN("A: 1\r\n\r\n") },
+        { "added before a stray fold of nothing", &score, SPAN("\nA: 1\r\n\r\nb\r\n"), SPAN("X-Spam-Score: *\r\n\r\n A: 1\r\n\r\nb\r\n") },
+        { "added behind a mbox line with a NUL", &score, SPAN("From\0x\r\nA: 1\r\n\r\n"), SPAN("From x\r\nX-Spam-Score: *\r\nA: 1\r\n\r\n") },
+        { "subject of strays", &subject, SPAN("Subject: \0\r\r\n\r\n"), SPAN("Subject: [SPAM]\r\n\r\n") },
+        { "subject with strays", &subject, SPAN("Subject:\rhi\nthere\r\n\r\n"), SPAN("Subject: [SPAM] hi there\r\n\r\n") },
+        { "tagged already behind strays", &subject, SPAN("Subject:\0[SPAM]\r\n\r\n"), SPAN("Subject: [SPAM]\r\n\r\n") },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct arena *a = arena_new(4096);
+        struct edits e = edits_make(t[i].in, t[i].wish, a);
+        struct deliver d;
+        struct buf b;
+
+        buf_init(&b, 256 * 1024);
+        deliver_begin(&d, t[i].in, &e);
+        while (deliver_step(&d, &b))
+            ;
+        deliver_end(&d, &b);
+        if (b.len < 3 || !span_eq(span_head(buf_span(&b), b.len - 3), t[i].out))
+            fail_msg("%s: %.*s", t[i].name, SPAN_ARG(buf_span(&b)));
+        buf_free(&b);
+        arena_free(&a);
+    }
+}
+
 static void long_subject_is_folded_by_the_tag(void **state)
 {
     char in[2048], *out;
@@ -155,7 +199,10 @@ static void many_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows),        cmocka_unit_test(long_subject_is_folded_by_the_tag), cmocka_unit_test(reports_are_one_safe_field),
+        cmocka_unit_test(rows),
+        cmocka_unit_test(stray_bytes),
+        cmocka_unit_test(long_subject_is_folded_by_the_tag),
+        cmocka_unit_test(reports_are_one_safe_field),
         cmocka_unit_test(many_fields),
     };
 

@@ -72,6 +72,13 @@ static void verdicts(void **state)
         { "a lookup that fails is told in the header", UNTIL_DATA "C: Subject: LOOKUP-FAILS\nC:\nC: .\n" NEXT_DATA "N: X-Spam-Report: *without=asked*\nN: Subject: LOOKUP-FAILS\nN:\nN: .\n" TAKEN },
         { "a virus does not wait for lookups", UNTIL_DATA "C: Subject: VIRUS LOOKUP-SLOW\nC:\nC: .\nS: 554 5.7.1 Message contains *\n" },
         { "forged fields go", UNTIL_DATA "C: X-Gatepost: v=1; id=x\nC: A: b\nC: x-gatepost: z\nC:\nC: .\n" NEXT_DATA "N: A: b\nN:\nN: .\n" TAKEN },
+        { "the scan sees the message as it came", UNTIL_DATA "C= a: STRAY\\rBYTE\\r\\n\\r\\n.\\r\\n\nS: 554 5.7.1 Message contains Stray-Seen *\n" },
+        { "who is asked over the network gets it as it goes on",
+          UNTIL_DATA "C= Subject: LOOKUP-RAW\\rX\\0Y\\r\\n\\r\\n\\n.\\n\\r\\n.\\r\\n\n" NEXT_DATA
+                     "N: Subject: LOOKUP-RAW X Y\nN:\nN:  . \nN: .\n" TAKEN },
+        { "fields hidden behind stray bytes go, or are no fields",
+          UNTIL_DATA "C= a: b\\rX-Gatepost: 1\\r\\n\\0x: y\\r\\nX-Gatepost\\0: 2\\r\\nX-Spam-Flag\\r: NO\\r\\nc: d\\r\\n\\r\\n.\\r\\n\n" NEXT_DATA
+                     "N: a: b X-Gatepost: 1\nN:  x: y\nN: c: d\nN:\nN: .\n" TAKEN },
         { "a trusted client's spam passes, untouched",
           EHLO "C: XFORWARD ADDR=10.1.2.3\nS: 250 *\nC: MAIL FROM:<a@b.example>\n" NEXT_UP "N: XFORWARD ADDR=10.1.2.3\nR: 250 Ok\nN: MAIL*\nR: 250 Ok\nS: 250 Ok\n" RCPT DATA
                "C: X-Spam-Flag: NO\nC: Subject: SPAM-1000\nC:\nC: .\n" NEXT_DATA "N: X-Spam-Flag: NO\nN: Subject: SPAM-1000\nN:\nN: .\n" TAKEN },

@@ -49,6 +49,12 @@ static void test_walk(void **state)
         { "no empty line", SPAN("A: b\r\n"), SPAN("A|b!"), 6, 6 },
         { "cut line", SPAN("A: b\r\nC: d"), SPAN("A|b;C|d!"), 10, 10 },
         { "nothing", SPAN(""), SPAN(""), 0, 0 },
+        { "stray bytes before the colon are blanks", SPAN("A\0: b\r\nB\r: c\r\nC\n: d\r\n\r\n"), SPAN("A|b;B|c;C|d;"), 21, 23 },
+        { "stray bytes fold a line", SPAN("A: b\r\n\0B: c\r\n\nC: d\r\n\rD: e\r\n\r\n"), SPAN("A|b B: c C: d D: e;"), 27, 29 },
+        { "stray bytes inside a name make none", SPAN("A\0B: c\r\n\r\n"), SPAN("|A B: c;"), 8, 10 },
+        { "a field behind a stray end is text", SPAN("A: b\rB: c\nC: d\r\n\r\n"), SPAN("A|b B: c C: d;"), 16, 18 },
+        { "no empty line: CR CR LF", SPAN("A: b\r\n\r\r\nB: c\r\n\r\n"), SPAN("A|b;B|c;"), 15, 17 },
+        { "cut in a line end", SPAN("A: b\r\n\r"), SPAN("A|b!"), 7, 7 },
     };
 
     (void)state;
@@ -91,7 +97,8 @@ static void test_unfold(void **state)
 {
     static const struct { span in, want; } rows[] = {
         { SPAN(" a\r\n b\r\n\tc "), SPAN("a b\tc") }, { SPAN(""), SPAN("") },         { SPAN("\r\n "), SPAN("") },
-        { SPAN("a\r\nb"), SPAN("a  b") },            { SPAN("a\rb\nc"), SPAN("a b c") },
+        { SPAN("a\r\nb"), SPAN("a  b") },            { SPAN("a\rb\nc\0d"), SPAN("a b c d") },
+        { SPAN("a\r\n\0b"), SPAN("a b") },
     };
     struct buf b;
 

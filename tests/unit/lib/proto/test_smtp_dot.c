@@ -39,7 +39,7 @@ static struct outcome decode(span in, size_t step, struct buf *to)
     return o;
 }
 
-/* left: bytes behind the end of data, which must not have been touched; want: the message, when there is an end. */
+/* Every byte but the stuffing stays.  left: bytes behind the end of data, which must not have been touched; want: the message, when there is an end. */
 static void test_decode(void **state)
 {
     static const struct { const char *name; span in; bool ends; size_t left; span want; unsigned cr, lf, nul, dots; } rows[] = {
@@ -48,21 +48,22 @@ static void test_decode(void **state)
         { "input behind the end", SPAN("a\r\n.\r\nQUIT\r\n"), true, 6, SPAN("a\r\n"), 0, 0, 0, 0 },
         { "stuffed", SPAN("..\r\n.a\r\n...b\r\n.\r\n"), true, 0, SPAN(".\r\na\r\n..b\r\n"), 0, 0, 0, 2 },
         { "dot inside a line", SPAN("a.\r\n.\r\n"), true, 0, SPAN("a.\r\n"), 0, 0, 0, 0 },
-        { "LF . LF", SPAN("a\n.\nb\r\n.\r\n"), true, 0, SPAN("a . b\r\n"), 0, 2, 0, 0 },
-        { "LF . CRLF", SPAN("a\n.\r\nb\r\n.\r\n"), true, 0, SPAN("a .\r\nb\r\n"), 0, 1, 0, 0 },
-        { "CRLF . LF", SPAN("a\r\n.\nb\r\n.\r\n"), true, 0, SPAN("a\r\n b\r\n"), 0, 1, 0, 0 },
-        { "CRLF . CR CRLF", SPAN("a\r\n.\r\r\nb\r\n.\r\n"), true, 0, SPAN("a\r\n \r\nb\r\n"), 1, 0, 0, 0 },
-        { "CR CRLF . CR CRLF", SPAN("a\r\r\n.\r\r\nb\r\n.\r\n"), true, 0, SPAN("a \r\n \r\nb\r\n"), 2, 0, 0, 0 },
-        { "CRLF . CR CR CRLF", SPAN("a\r\n.\r\r\r\n.\r\n"), true, 0, SPAN("a\r\n  \r\n"), 2, 0, 0, 0 },
-        { "CRLF . CR", SPAN("a\r\n.\rb\r\n.\r\n"), true, 0, SPAN("a\r\n b\r\n"), 1, 0, 0, 0 },
-        { "CR . CR", SPAN("a\r.\rb\r\n.\r\n"), true, 0, SPAN("a . b\r\n"), 2, 0, 0, 0 },
-        { "CR . CRLF", SPAN("a\r.\r\nb\r\n.\r\n"), true, 0, SPAN("a .\r\nb\r\n"), 1, 0, 0, 0 },
-        { "NUL around the dot", SPAN("a\r\n\0.\r\n.\0\r\n.\r\n"), true, 0, SPAN("a\r\n .\r\n \r\n"), 0, 0, 2, 0 },
+        { "LF . LF", SPAN("a\n.\nb\r\n.\r\n"), true, 0, SPAN("a\n.\nb\r\n"), 0, 2, 0, 0 },
+        { "LF . CRLF", SPAN("a\n.\r\nb\r\n.\r\n"), true, 0, SPAN("a\n.\r\nb\r\n"), 0, 1, 0, 0 },
+        { "CRLF . LF", SPAN("a\r\n.\nb\r\n.\r\n"), true, 0, SPAN("a\r\n\nb\r\n"), 0, 1, 0, 0 },
+        { "CRLF . CR CRLF", SPAN("a\r\n.\r\r\nb\r\n.\r\n"), true, 0, SPAN("a\r\n\r\r\nb\r\n"), 1, 0, 0, 0 },
+        { "CR CRLF . CR CRLF", SPAN("a\r\r\n.\r\r\nb\r\n.\r\n"), true, 0, SPAN("a\r\r\n\r\r\nb\r\n"), 2, 0, 0, 0 },
+        { "CRLF . CR CR CRLF", SPAN("a\r\n.\r\r\r\n.\r\n"), true, 0, SPAN("a\r\n\r\r\r\n"), 2, 0, 0, 0 },
+        { "CRLF . CR", SPAN("a\r\n.\rb\r\n.\r\n"), true, 0, SPAN("a\r\n\rb\r\n"), 1, 0, 0, 0 },
+        { "CR . CR", SPAN("a\r.\rb\r\n.\r\n"), true, 0, SPAN("a\r.\rb\r\n"), 2, 0, 0, 0 },
+        { "CR . CRLF", SPAN("a\r.\r\nb\r\n.\r\n"), true, 0, SPAN("a\r.\r\nb\r\n"), 1, 0, 0, 0 },
+        { "NUL around the dot", SPAN("a\r\n\0.\r\n.\0\r\n.\r\n"), true, 0, SPAN("a\r\n\0.\r\n\0\r\n"), 0, 0, 2, 0 },
         { "blank around the dot", SPAN("a\r\n .\r\n. \r\n.\r\n"), true, 0, SPAN("a\r\n .\r\n \r\n"), 0, 0, 0, 0 },
-        { "the first line may be faked too", SPAN(".\n.\r\nb\r\n.\r\n"), true, 0, SPAN(" .\r\nb\r\n"), 0, 1, 0, 0 },
-        { "stuffed dot and CR", SPAN("..\r\r\n.\r\n"), true, 0, SPAN(". \r\n"), 1, 0, 0, 1 },
+        { "the first line may be faked too", SPAN(".\n.\r\nb\r\n.\r\n"), true, 0, SPAN("\n.\r\nb\r\n"), 0, 1, 0, 0 },
+        { "stuffed dot and CR", SPAN("..\r\r\n.\r\n"), true, 0, SPAN(".\r\r\n"), 1, 0, 0, 1 },
         { "no end", SPAN("a\r\n.\r"), false, 0, SPAN("a\r\n"), 0, 0, 0, 0 },
         { "QUIT in the stream", SPAN("a\r\n\r\nQUIT\r\n"), false, 0, SPAN("a\r\n\r\nQUIT\r\n"), 0, 0, 0, 0 },
+        { "strays inside a line", SPAN("a\0b\rc\nd\n\r\n.\r\n"), true, 0, SPAN("a\0b\rc\nd\n\r\n"), 1, 2, 1, 0 },
         { "8 bit and escapes", SPAN("\xff\x80\033\t\x7f\r\n.\r\n"), true, 0, SPAN("\xff\x80\033\t\x7f\r\n"), 0, 0, 0, 0 },
     };
 
@@ -152,9 +153,30 @@ static void test_room(void **state)
     buf_free(&b);
 }
 
+static void test_wash(void **state)
+{
+    static const struct { span in, want; } rows[] = {
+        { SPAN(""), SPAN("") },
+        { SPAN("a\r\n.b\r\n"), SPAN("a\r\n.b\r\n") },
+        { SPAN("\na\r\r\n\n\rb\0\r\n\r"), SPAN(" a \r\n  b \r\n ") },
+        { SPAN("\r\0\n"), SPAN("   ") },
+    };
+    char out[40];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(rows[i].in.n, rows[i].want.n);
+        smtp_dot_wash(rows[i].in, out);
+        assert_span("washed", span_of(out, rows[i].in.n), rows[i].want);
+        for (size_t k = 0; k < rows[i].in.n; k++)
+            assert_int_equal(smtp_dot_is_stray(rows[i].in, k), rows[i].in.p[k] != rows[i].want.p[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wash),
         cmocka_unit_test(test_decode),
         cmocka_unit_test(test_encode),
         cmocka_unit_test(test_no_room),
