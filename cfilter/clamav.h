@@ -12,6 +12,7 @@
 #include "lib/settings/settings.h"
 
 struct clamav;
+struct clean_view;
 
 /* Loads the folder of set->filter.virus, with every limit set.  scratch: a folder for the time of loading.  NULL with err: missing, empty, broken,
  * too few signatures, or it did not pass its test.  *warning is filled when it loaded but something wants a look. */
@@ -21,12 +22,17 @@ uint64_t clamav_signatures(const struct clamav *c);
 /* Where the scanning process unpacks things: each its own, set once after the fork. */
 void clamav_use_scratch(struct clamav *c, const char *dir);
 
+/* The verdict cache of this worker; layers.h. */
+void clamav_use_cache(struct clamav *c, const struct clean_view *known, uint32_t generation, uint32_t serial);
+
 /* Forgets what was seen of the message before. */
 void clamav_begin_message(struct clamav *c);
+/* When nothing more of it will be scanned: adds to the facts what the cache is to be told. */
+void clamav_end_message(struct clamav *c, struct facts *f);
 /* The whole message, always read as mail, whatever its first bytes look like. */
 void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scanner, struct facts *f);
-/* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message; returns whether the engine
- * was called. `text`: line ends and blank lines at the end do not make a difference. */
+/* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message, or if it is
+ * known to be clean; returns whether the engine had to look at it. `text`: line ends and blank lines at the end do not make a difference. */
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f);
 
 /* A stamp of the database folder that changes when a file in it does; 0: not there. */

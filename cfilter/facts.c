@@ -32,10 +32,12 @@ void facts_init(struct facts *f)
     f->generation = 0;
     f->signatures = 0;
     f->engine_calls = 0;
+    f->cache_hits = 0;
     f->scanned_bytes = 0;
     f->took_us = 0;
     f->complete = true;
     f->incomplete_why[0] = '\0';
+    f->n_clean = 0;
     f->n = 0;
 }
 
@@ -90,6 +92,20 @@ void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum f
     clean_copy(x->detail, sizeof x->detail, detail, true);
 }
 
+bool facts_are_clean(const struct facts *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].kind != FACT_SPAM && f->v[i].kind != FACT_NOTE)
+            return false;
+    return f->complete;
+}
+
+void facts_add_clean(struct facts *f, const struct digest *keys, size_t n)
+{
+    for (size_t i = 0; i < n && f->n_clean < FACTS_CLEAN_MAX && facts_are_clean(f); i++)
+        f->clean[f->n_clean++] = keys[i];
+}
+
 /* ---- encoding ---- */
 
 static void put_fact(struct buf *to, const struct fact *x)
@@ -110,10 +126,12 @@ static size_t fact_size(const struct fact *x)
     return 6 + 2 + strlen(x->scanner) + 2 + strlen(x->name) + 2 + strlen(x->detail);
 }
 
+enum { HEAD_MAX = sizeof magic + 4 + 8 + 4 + 4 + 8 + 8 + 1 + 2 + FACT_DETAIL_MAX + 2 };
+
 /* How many facts the buffer has room for beside the head of the record. */
 static size_t facts_fitting(const struct facts *f, const struct buf *to)
 {
-    size_t used = to->len + sizeof magic + 4 + 8 + 4 + 8 + 8 + 1 + 2 + FACT_DETAIL_MAX + 2, n = 0;
+    size_t used = to->len + HEAD_MAX + 2 + f->n_clean * sizeof f->clean[0], n = 0;
 
     while (n < f->n && used + fact_size(&f->v[n]) <= to->limit)
         used += fact_size(&f->v[n++]);
@@ -130,6 +148,7 @@ void facts_encode(const struct facts *f, struct buf *to)
     wire_put_u32(to, f->generation);
     wire_put_u64(to, f->signatures);
     wire_put_u32(to, f->engine_calls);
+    wire_put_u32(to, f->cache_hits);
     wire_put_u64(to, f->scanned_bytes);
     wire_put_u64(to, (uint64_t)f->took_us);
     wire_put_u8(to, f->complete && all);
@@ -137,6 +156,10 @@ void facts_encode(const struct facts *f, struct buf *to)
     wire_put_u16(to, (uint16_t)n);
     for (size_t i = 0; i < n; i++)
         put_fact(to, &f->v[i]);
+    size_t n_clean = all && facts_are_clean(f) ? f->n_clean : 0;
+    wire_put_u16(to, (uint16_t)n_clean);
+    for (size_t i = 0; i < n_clean; i++)
+        buf_append(to, span_of((const char *)f->clean[i].b, sizeof f->clean[i].b));
 }
 
 /* ---- decoding ---- */
@@ -183,6 +206,7 @@ static const char *get_head(struct wire_in *in, struct facts *f, size_t *n_out)
     f->generation = wire_get_u32(in);
     f->signatures = wire_get_u64(in);
     f->engine_calls = wire_get_u32(in);
+    f->cache_hits = wire_get_u32(in);
     f->scanned_bytes = wire_get_u64(in);
     uint64_t took_us = wire_get_u64(in);
     uint8_t complete = wire_get_u8(in);
@@ -198,21 +222,38 @@ static const char *get_head(struct wire_in *in, struct facts *f, size_t *n_out)
     return NULL;
 }
 
+static const char *get_clean(struct wire_in *in, struct facts *f)
+{
+    size_t n = wire_get_u16(in);
+
+    if (in->bad || n > FACTS_CLEAN_MAX || in->rest.n < n * sizeof f->clean[0])
+        return "too many clean parts";
+    if (n > 0 && !facts_are_clean(f))
+        return "clean parts of a message that is not";
+    if (n > 0)
+        memcpy(f->clean, in->rest.p, n * sizeof f->clean[0]);
+    in->rest = span_from(in->rest, n * sizeof f->clean[0]);
+    f->n_clean = n;
+    return NULL;
+}
+
 bool facts_decode(span bytes, struct facts *out, struct errtext *err)
 {
     struct wire_in in = { .rest = bytes };
     size_t n = 0;
     const char *why = get_head(&in, out, &n);
 
-    out->n = 0;
+    out->n = out->n_clean = 0;
     while (why == NULL && out->n < n)
         if ((why = get_fact(&in, &out->v[out->n])) == NULL)
             out->n++;
+    if (why == NULL)
+        why = get_clean(&in, out);
     if (why == NULL && in.rest.n > 0)
         why = "bytes after the record";
     if (why != NULL) {
         errtext_set(err, "worker's answer: %s (at byte %zu of %zu)", why, bytes.n - in.rest.n, bytes.n);
-        facts_init(out);
+        facts_init(out);           /* takes back what was read of clean parts, too */
         facts_incomplete(out, "no valid answer");
         return false;
     }

@@ -8,6 +8,7 @@
 #ifndef GATEPOST_CFILTER_FACTS_H
 #define GATEPOST_CFILTER_FACTS_H
 
+#include "cfilter/digest.h"
 #include "lib/base/buf.h"
 #include "lib/base/errtext.h"
 
@@ -37,7 +38,7 @@ enum fact_class {
     FACT_CLASSES
 };
 
-enum { FACT_NAME_MAX = 128, FACT_DETAIL_MAX = 256, FACTS_MAX = 256 };
+enum { FACT_NAME_MAX = 128, FACT_DETAIL_MAX = 256, FACTS_MAX = 256, FACTS_CLEAN_MAX = 64 };
 
 struct fact {
     uint8_t kind, klass;
@@ -51,10 +52,13 @@ struct facts {
     uint32_t generation;               /* of the signature database; 0: none was used */
     uint64_t signatures;
     uint32_t engine_calls;
+    uint32_t cache_hits;               /* layers and parts that were known clean (clean_cache.h) */
     uint64_t scanned_bytes;
     int64_t took_us;
     bool complete;                     /* every extract step ran to its end: false is never "clean" */
     char incomplete_why[FACT_DETAIL_MAX];
+    size_t n_clean;                    /* for the verdict cache; none unless complete and without virus, heuristic or anything unchecked */
+    struct digest clean[FACTS_CLEAN_MAX];
     size_t n;
     struct fact v[FACTS_MAX];
 };
@@ -65,6 +69,9 @@ void facts_init(struct facts *f);
 /* Adds one; name and detail are cleaned and cut.  When full, `complete` is cleared: never silently. */
 void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum fact_class klass, double points, const char *name,
                const char *detail);
+/* What the verdict cache may be told: keys of parts that were seen whole.  Nothing is kept when the facts are not clean. */
+void facts_add_clean(struct facts *f, const struct digest *keys, size_t n);
+bool facts_are_clean(const struct facts *f);
 /* Clears `complete`; the first reason stays. */
 void facts_incomplete(struct facts *f, const char *why);
 /* Within to's limit: facts that do not fit are left out, and the record says that it is not complete. */

@@ -24,6 +24,7 @@
 
 #include "cfilter/cage.h"
 #include "cfilter/clamav.h"
+#include "cfilter/clean_cache.h"
 #include "cfilter/scan.h"
 #include "cfilter/scan_wire.h"
 #include "cfilter/scratch.h"
@@ -44,10 +45,11 @@ struct holder {
     struct settings *set;
     uint32_t generation;
     struct clamav *engine;
+    struct clean_view *known;  /* the verdict cache; NULL: none */
     bool ready;
     struct scratch scratch;
     struct forked workers[WORKERS_MAX];
-    uint64_t forks;
+    uint32_t forks;
     int child_fd;              /* signalfd of SIGCHLD */
     uint64_t stamp_tried;      /* of the folder as it was loaded or tried */
     uint64_t stamp_seen;       /* at the last look: a change counts when it has come to rest */
@@ -281,12 +283,13 @@ static _Noreturn void become_worker(const struct holder *h, const struct forked 
         _exit(1);
     close_range(CHILD_FD + 1, ~0U, 0);
     struct worker w = {
-        .sock = CHILD_FD, .set = h->set, .engine = h->engine, .generation = h->generation, .scratch = place->scratch,
+        .sock = CHILD_FD, .set = h->set, .engine = h->engine, .generation = h->generation, .scratch = place->scratch, .serial = h->forks,
+        .known = h->known,
     };
     worker_run(&w);
 }
 
-static int hand_over_worker(pid_t pid, int sock)
+static int hand_over_worker(uint32_t serial, pid_t pid, int sock)
 {
     struct buf b;
     int fds[2] = { sock, pidfd_open(pid, 0) };
@@ -295,7 +298,7 @@ static int hand_over_worker(pid_t pid, int sock)
         return -1;
     buf_init(&b, 64);
     wire_put_u8(&b, HOLDER_WORKER);
-    wire_put_u32(&b, (uint32_t)pid);
+    wire_put_u32(&b, serial);
     tell(&b, fds, 2);
     buf_free(&b);
     close(fds[1]);
@@ -313,7 +316,7 @@ static int fork_worker(struct holder *h, struct errtext *err)
         errtext_set(err, "too many workers");
         return -1;
     }
-    snprintf(name, sizeof name, "w%llu", (unsigned long long)++h->forks);
+    snprintf(name, sizeof name, "w%u", ++h->forks);
     if (scratch_make(&h->scratch, name, place->scratch, sizeof place->scratch, err) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -326,7 +329,7 @@ static int fork_worker(struct holder *h, struct errtext *err)
     int r = -1;
     if (pid < 0)
         errtext_errno(err, "fork");
-    else if ((r = hand_over_worker(pid, pair[0])) < 0)
+    else if ((r = hand_over_worker(h->forks, pid, pair[0])) < 0)
         errtext_errno(err, "pidfd_open");
     if (pid > 0)
         place->pid = pid;
@@ -399,12 +402,28 @@ static void serve(struct holder *h)
     }
 }
 
-static struct settings *receive_config(uint32_t *generation_out)
+/* Without a verdict cache scans only take longer. */
+static struct clean_view *open_cache(int fd)
+{
+    struct errtext err = { "" };
+    struct clean_view *v = clean_view_open(fd, &err);
+
+    if (v == NULL)
+        tell_log(LOG_LEVEL_WARNING, err.text);
+    close(fd);
+    return v;
+}
+
+static struct settings *receive_config(uint32_t *generation_out, struct clean_view **known_out)
 {
     char *record = xmalloc(CHILD_MESSAGE_MAX);
-    long n = child_recv_blocking(CHILD_FD, record, CHILD_MESSAGE_MAX, NULL, NULL);
+    int fd = -1;
+    size_t nfds = 1;
+    long n = child_recv_blocking(CHILD_FD, record, CHILD_MESSAGE_MAX, &fd, &nfds);
     struct settings *set = n > 0 ? scan_wire_get_config(span_of(record, (size_t)n), generation_out) : NULL;
 
+    if (n > 0 && nfds == 1)
+        *known_out = open_cache(fd);
     free(record);
     return set;
 }
@@ -437,7 +456,7 @@ int scan_holder_run(int argc, char **argv)
     (void)argc;
     (void)argv;
     tune_malloc();
-    if ((h->set = receive_config(&h->generation)) == NULL)
+    if ((h->set = receive_config(&h->generation, &h->known)) == NULL)
         return 1;
     if (start(h, &err) < 0) {
         tell_text(HOLDER_NO_ENGINE, err.text);

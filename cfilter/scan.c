@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
+#include "cfilter/clean_cache.h"
 #include "cfilter/scan_wire.h"
 #include "cfilter/scratch.h"
 #include "cfilter/wire.h"
@@ -70,12 +71,13 @@ struct scan {
     size_t workers;
     struct generation *current, *coming, *retired;
     struct single *single;
+    struct clean_cache *cache;     /* NULL: none is wanted */
     struct scan_job *late_jobs;
     uint32_t numbers;
     struct loop_timer retired_look;
     struct log_fence no_engine_fence, note_fence;
-    uint64_t *counts[SCAN_BUSY + 1], *holder_starts;
-    uint64_t own_counts[SCAN_BUSY + 2];
+    uint64_t *counts[SCAN_BUSY + 1], *holder_starts, *cache_hits, *cache_added, *cache_dropped;
+    uint64_t own_counts[SCAN_BUSY + 5];
 };
 
 static void holder_start(struct generation *g);
@@ -151,6 +153,15 @@ static void job_later(struct scan_job *j, enum scan_outcome outcome)
     loop_defer(j->scan->loop, &j->late, on_late, j);
 }
 
+static void cache_learn(struct scan *s, const struct facts *f, uint64_t worker)
+{
+    *s->cache_hits += f->cache_hits;
+    for (size_t i = 0; s->cache != NULL && i < f->n_clean; i++)
+        clean_cache_add(s->cache, &f->clean[i], worker);
+    if (s->cache != NULL)
+        *s->cache_added += f->n_clean;
+}
+
 static void on_answer(struct scan_job *j, span reply)
 {
     struct facts *f = xmalloc(sizeof *f);
@@ -160,6 +171,7 @@ static void on_answer(struct scan_job *j, span reply)
         child_pool_distrust(j->gen->pool);
         job_done(j, SCAN_GARBAGE, NULL, err.text[0] != '\0' ? err.text : "worker's answer: unknown generation");
     } else {
+        cache_learn(j->scan, f, child_pool_worker(j->gen->pool));
         job_done(j, SCAN_DONE, f, NULL);
     }
     free(f);
@@ -224,6 +236,16 @@ static void on_note(struct child_pool *p, const char *what, void *arg)
     (void)p;
     if (log_fence_pass(&s->note_fence, loop_now_ms(s->loop), SECONDS(1)))
         log_warning("scan: %s (generation %u)", what, g->number);
+}
+
+/* What it said before it went wrong need not be true. */
+static void on_lost(struct child_pool *p, uint64_t worker, void *arg)
+{
+    struct scan *s = ((struct generation *)arg)->scan;
+
+    (void)p;
+    if (s->cache != NULL)
+        *s->cache_dropped += clean_cache_drop(s->cache, worker);
 }
 
 static void generation_free(struct generation *g)
@@ -348,7 +370,7 @@ static void on_holder_message(struct child *c, span msg, const int *fds, size_t 
     case HOLDER_WORKER:
         if (nfds == 2 && g->owed > 0) {
             g->owed--;
-            child_pool_add(g->pool, fds[0], fds[1]);
+            child_pool_add(g->pool, fds[0], fds[1], clean_worker(g->number, wire_get_u32(&in)));
             return;                /* the descriptors are the pool's */
         }
         break;
@@ -413,8 +435,9 @@ static void holder_start(struct generation *g)
     ++*s->holder_starts;
     buf_init(&config, CHILD_MESSAGE_MAX);
     scan_wire_put_config(g->set, g->number, &config);
+    int cache = s->cache != NULL ? clean_cache_fd(s->cache) : -1;
     g->holder = child_start(s->loop, &spec, &holder_handler, g, &err);
-    if (g->holder == NULL || config.overflow || child_send(g->holder, buf_span(&config), NULL, 0) < 0) {
+    if (g->holder == NULL || config.overflow || child_send(g->holder, buf_span(&config), &cache, cache >= 0 ? 1 : 0) < 0) {
         log_error("scan: cannot start the engine holder: %s", config.overflow ? "too many settings" : err.text);
         child_free(&g->holder);
         holder_restart_later(g);
@@ -432,6 +455,7 @@ static struct generation *generation_new(struct scan *s, struct settings *set)
         .supply = supply,
         .supply_arg = g,
         .on_note = on_note,
+        .on_lost = on_lost,
     };
 
     g->scan = s;
@@ -546,6 +570,13 @@ static double gauge_ready(void *arg)
     return scan_ready(arg) ? 1 : 0;
 }
 
+static double gauge_cached(void *arg)
+{
+    const struct scan *s = arg;
+
+    return s->cache != NULL ? (double)clean_cache_rows(s->cache) : 0;
+}
+
 static double gauge_signatures(void *arg)
 {
     const struct scan *s = arg;
@@ -562,9 +593,16 @@ static void count_in(struct scan *s, struct stats *stats)
                                      : stats_counter(stats, "scans_total", "messages given to the scanners, by outcome", "outcome",
                                                      scan_outcome_name((enum scan_outcome)i));
     s->holder_starts = &s->own_counts[SCAN_BUSY + 1];
+    s->cache_hits = &s->own_counts[SCAN_BUSY + 2];
+    s->cache_added = &s->own_counts[SCAN_BUSY + 3];
+    s->cache_dropped = &s->own_counts[SCAN_BUSY + 4];
     if (stats == NULL)
         return;
     s->holder_starts = stats_counter(stats, "scan_holder_starts_total", "starts of the process that holds the virus engine", NULL, NULL);
+    s->cache_hits = stats_counter(stats, "scan_cache_hits_total", "parts that were known clean and not scanned again", NULL, NULL);
+    s->cache_added = stats_counter(stats, "scan_cache_added_total", "parts found clean, as told by the workers", NULL, NULL);
+    s->cache_dropped = stats_counter(stats, "scan_cache_dropped_total", "parts forgotten because their worker came to a bad end", NULL, NULL);
+    stats_gauge(stats, "scan_cache_rows", "parts known clean", gauge_cached, s);
     stats_gauge(stats, "scan_workers", "live workers", gauge_live, s);
     stats_gauge(stats, "scan_engine_ready", "1 while a virus engine is loaded", gauge_ready, s);
     stats_gauge(stats, "scan_signatures", "signatures of the engine in use", gauge_signatures, s);
@@ -582,6 +620,11 @@ struct scan *scan_new(struct loop *l, const struct settings *set, struct stats *
         return NULL;
     }
     count_in(s, stats);
+    if (s->workers > 0 && set->filter.virus.cache_rows > 0 &&
+        (s->cache = clean_cache_new((size_t)set->filter.virus.cache_rows, err)) == NULL) {
+        scan_free(&s);
+        return NULL;
+    }
     if (s->workers > 0)
         s->current = generation_new(s, s->set);
     else if (single_start(s, err) < 0)
@@ -611,6 +654,7 @@ void scan_free(struct scan **sp)
         scratch_close(&s->single->scratch);
         free(s->single);
     }
+    clean_cache_free(&s->cache);
     settings_unref(&s->set);
     free(s);
 }
@@ -720,4 +764,7 @@ void scan_describe(const struct scan *s, struct buf *to)
     for (size_t i = 0; i <= SCAN_BUSY; i++)
         buf_printf(to, " %s=%llu", scan_outcome_name((enum scan_outcome)i), (unsigned long long)*s->counts[i]);
     buf_printf(to, " holder_starts=%llu\n", (unsigned long long)*s->holder_starts);
+    if (s->cache != NULL)
+        buf_printf(to, "scan cache: rows=%zu hits=%llu added=%llu dropped=%llu\n", clean_cache_rows(s->cache),
+                   (unsigned long long)*s->cache_hits, (unsigned long long)*s->cache_added, (unsigned long long)*s->cache_dropped);
 }

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
+#include "cfilter/layers.h"
 #include "cfilter/scanner.h"
-#include "cfilter/seen.h"
 #include "cfilter/virus_name.h"
 #include "cfilter/warmup.h"
 #include "lib/base/alloc.h"
@@ -22,7 +22,7 @@
 #include "lib/base/rand.h"
 
 #define SELFTEST_NAME "Gatepost.SelfTest"
-enum { SELFTEST_BYTES = 32, SEEN_MAX = 4096, ALERTS_MAX = 32, HEADER_ROOM = 64 };
+enum { SELFTEST_BYTES = 32, ALERTS_MAX = 32, HEADER_ROOM = 64 };
 
 struct clamav {
     struct cl_engine *engine;
@@ -31,7 +31,7 @@ struct clamav {
     struct map *trusted;            /* names of signatures out of databases that count as ours */
     bool alert_limits;
     char marker[SELFTEST_BYTES];
-    struct seen *seen;
+    struct layers *layers;
 };
 
 /* One call of the engine. */
@@ -146,6 +146,7 @@ static void on_alert(int fd, const char *raw_name, void *context)
     if (call == NULL || raw_name == NULL || raw_name[0] == '\0')
         return;
     call->named = true;
+    layers_alert(call->c->layers);
     span s = span_head(plain_name(call->c, raw_name), sizeof name - 1);
     memcpy(name, s.p, s.n);
     name[s.n] = '\0';
@@ -165,13 +166,22 @@ static cl_error_t on_layer(int fd, const char *type, const char **ancestors, siz
 {
     struct call *call = context;
 
-    (void)fd, (void)type, (void)ancestors, (void)parent_size, (void)name, (void)level, (void)attributes;
-    if (call != NULL && bytes != NULL)
-        seen_add(call->c->seen, span_of(bytes, size));
-    return CL_CLEAN;
+    (void)fd, (void)ancestors, (void)parent_size, (void)name;
+    return call != NULL && layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)) ? CL_BREAK : CL_CLEAN;
 }
 
-static void scan_map(struct call *call, span bytes)
+static cl_error_t on_layer_done(int fd, int result, const char *name, void *context)
+{
+    struct call *call = context;
+
+    (void)fd, (void)name;
+    if (call != NULL)
+        layers_leave(call->c->layers, result == CL_CLEAN);
+    return CL_CLEAN;               /* its own result stands */
+}
+
+/* After layers_begin_call.  false: it was known to be clean, so the engine had nothing to do. */
+static bool scan_map(struct call *call, span bytes)
 {
     struct facts *f = call->facts;
     cl_fmap_t *map = cl_fmap_open_memory(bytes.p, bytes.n);
@@ -179,14 +189,21 @@ static void scan_map(struct call *call, span bytes)
     unsigned long scanned = 0;
     char why[120];
 
-    f->engine_calls++;
-    f->scanned_bytes += bytes.n;
+    bool known;
+
     if (map == NULL) {
         facts_incomplete(f, "libclamav: cannot map the message");
-        return;
+        return true;
     }
     cl_error_t r = cl_scanmap_callback(map, NULL, &name, &scanned, call->c->engine, &call->c->options, call);
     cl_fmap_close(map);
+    bool whole = layers_end_call(call->c->layers, &known);
+    if (known)
+        return false;
+    f->engine_calls++;
+    f->scanned_bytes += bytes.n;
+    if (r != CL_CLEAN)
+        layers_alert(call->c->layers);
     if (r == CL_VIRUS && !call->named)
         on_alert(-1, name, call);
     if (r == CL_VIRUS && !call->named) {
@@ -196,14 +213,31 @@ static void scan_map(struct call *call, span bytes)
     } else if (r != CL_CLEAN && r != CL_VIRUS) {
         snprintf(why, sizeof why, "libclamav: %s", cl_strerror(r));
         facts_incomplete(f, why);
+    } else if (r == CL_CLEAN && !whole) {
+        facts_incomplete(f, "libclamav: no memory for one of the layers");
     }
+    return true;
 }
 
 /* ---- scanning ---- */
 
 void clamav_begin_message(struct clamav *c)
 {
-    seen_reset(c->seen);
+    layers_begin_message(c->layers);
+}
+
+void clamav_end_message(struct clamav *c, struct facts *f)
+{
+    const struct digest *keys;
+    size_t n = layers_clean(c->layers, &keys);
+
+    f->cache_hits = (uint32_t)layers_hits(c->layers);
+    facts_add_clean(f, keys, n);
+}
+
+void clamav_use_cache(struct clamav *c, const struct clean_view *known, uint32_t generation, uint32_t serial)
+{
+    layers_use_cache(c->layers, known, generation, serial);
 }
 
 static const char mail_mark[] = "Received: from localhost by localhost; Thu, 1 Jan 1970 00:00:00 +0000\r\n";
@@ -220,6 +254,7 @@ static void scan_as_mail(struct call *call, int fd, size_t size)
         facts_incomplete(call->facts, "no memory to map the message");
         return;
     }
+    layers_begin_call(call->c->layers, LAYERS_MESSAGE, SPAN(""), NULL);
     memcpy(base + page - mark, mail_mark, mark);
     if (size > 0 && mmap(base + page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
         facts_incomplete(call->facts, "cannot map the message");
@@ -239,11 +274,12 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
 {
     struct call call = { .c = c, .facts = f, .scanner = scanner };
 
-    if (bytes.n == 0 || seen_has(c->seen, bytes, text))
+    struct digest digest;
+
+    if (bytes.n == 0 || layers_seen(c->layers, bytes, text, &digest))
         return false;
-    seen_add(c->seen, bytes);
-    scan_map(&call, bytes);
-    return true;
+    layers_begin_call(c->layers, LAYERS_PART, bytes, &digest);
+    return scan_map(&call, bytes);
 }
 
 /* ---- loading ---- */
@@ -404,9 +440,9 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     c->options = scan_options(&set->filter.virus);
     c->alert_limits = set->filter.virus.alert_exceeds_max;
     c->trusted = trusted_names(&set->filter.virus, warning);
-    c->seen = seen_new(SEEN_MAX);
+    c->layers = layers_new();
     c->engine = cl_engine_new();
-    if (c->engine == NULL || c->seen == NULL || !set_limits(c->engine, set, scratch)) {
+    if (c->engine == NULL || c->layers == NULL || !set_limits(c->engine, set, scratch)) {
         errtext_set(err, "libclamav does not take its limits");
         goto fail;
     }
@@ -418,6 +454,7 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     }
     cl_engine_set_clcb_virus_found(c->engine, on_alert);
     cl_engine_set_clcb_file_inspection(c->engine, on_layer);
+    cl_engine_set_clcb_post_scan(c->engine, on_layer_done);
     if (!try_engine(c, err))
         goto fail;
     return c;
@@ -436,7 +473,7 @@ void clamav_free(struct clamav **cp)
     if (c->engine != NULL)
         cl_engine_free(c->engine);
     map_free(&c->trusted, NULL);
-    seen_free(&c->seen);
+    layers_free(&c->layers);
     free(c);
 }
 

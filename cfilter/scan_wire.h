@@ -11,12 +11,12 @@
 
 /* First byte of a message on the holder's channel. */
 enum holder_word {
-    HOLDER_CONFIG = 'C',      /* front -> holder, once, first: generation and settings */
+    HOLDER_CONFIG = 'C',      /* front -> holder, once, first: generation and settings, with the verdict cache if there is one */
     HOLDER_WANT_WORKER = 'W', /* front -> holder */
     HOLDER_READY = 'E',       /* holder -> front: an engine is loaded and has found its marker: u64 signatures */
     HOLDER_NO_ENGINE = 'N',   /* holder -> front: text why; it tries again by itself */
     HOLDER_DATABASE_CHANGED = 'D', /* holder -> front, once: the folder is not what was loaded any more */
-    HOLDER_WORKER = 'w',      /* holder -> front: u32 pid, with the worker's socket and pidfd */
+    HOLDER_WORKER = 'w',      /* holder -> front: u32 its number among the forks, with its socket and pidfd */
     HOLDER_NO_WORKER = 'f',   /* holder -> front: text why */
     HOLDER_LOG = 'L',         /* holder -> front: u8 enum log_level, text */
 };

@@ -8,12 +8,18 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/rand.h"
 
-enum { DIGEST = 32, CHUNK = 4096 };
+enum { CHUNK = 16 * 1024 };
 
 struct entry {
-    uint8_t digest[DIGEST];
+    struct digest digest;
     bool text;                 /* of the text form: is no digest of plain bytes */
+};
+
+/* A place counts as empty unless it was filled since the last reset. */
+struct place {
+    uint32_t reset, at;
 };
 
 struct seen {
@@ -21,16 +27,25 @@ struct seen {
     EVP_MD_CTX *ctx;
     struct entry *v;
     size_t n, max;
+    struct place *places;      /* twice as many as entries at least: a search ends soon */
+    size_t mask;
+    uint32_t resets;
 };
 
 struct seen *seen_new(size_t max_entries)
 {
     struct seen *s = xcalloc(1, sizeof *s);
+    size_t places = 2;
 
+    while (places < 2 * max_entries)
+        places *= 2;
     s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     s->ctx = EVP_MD_CTX_new();
     s->v = xreallocarray(NULL, max_entries, sizeof s->v[0]);
     s->max = max_entries;
+    s->places = xcalloc(places, sizeof s->places[0]);
+    s->mask = places - 1;
+    s->resets = 1;
     if (s->sha256 == NULL || s->ctx == NULL)
         seen_free(&s);
     return s;
@@ -46,40 +61,57 @@ void seen_free(struct seen **sp)
     EVP_MD_free(s->sha256);
     EVP_MD_CTX_free(s->ctx);
     free(s->v);
+    free(s->places);
     free(s);
 }
 
 void seen_reset(struct seen *s)
 {
     s->n = 0;
+    if (++s->resets == 0) {    /* come round: what was filled long ago must not count again */
+        memset(s->places, 0, (s->mask + 1) * sizeof s->places[0]);
+        s->resets = 1;
+    }
 }
 
-static bool digest(const struct seen *s, span b, uint8_t out[DIGEST])
+/* ---- digests ---- */
+
+bool seen_digest(const struct seen *s, span b, struct digest *out)
 {
     return EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->ctx, b.p, b.n) == 1 &&
-           EVP_DigestFinal_ex(s->ctx, out, NULL) == 1;
+           EVP_DigestFinal_ex(s->ctx, out->b, NULL) == 1;
 }
 
-static bool digest_text(const struct seen *s, span b, uint8_t out[DIGEST])
+/* Copies up to CHUNK bytes of the head of *in to `to`, without the CR of each CRLF; takes them off *in. */
+static size_t take_text(span *in, char *to)
+{
+    size_t n = 0;
+
+    while (in->n > 0 && n < CHUNK) {
+        span run = span_head(*in, CHUNK - n);
+        const char *cr = memchr(run.p, '\r', run.n);
+        bool drops = cr != NULL && cr + 1 < in->p + in->n && cr[1] == '\n';
+        size_t used = cr == NULL ? run.n : (size_t)(cr - run.p) + !drops;
+
+        memcpy(to + n, run.p, used);
+        n += used;
+        *in = span_from(*in, used + drops);
+    }
+    return n;
+}
+
+static bool digest_text(const struct seen *s, span b, struct digest *out)
 {
     char chunk[CHUNK];
-    size_t n = 0;
 
     while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
         b.n--;
     if (EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) != 1)
         return false;
-    for (size_t i = 0; i < b.n; i++) {
-        if (b.p[i] == '\r' && i + 1 < b.n && b.p[i + 1] == '\n')
-            continue;
-        chunk[n++] = b.p[i];
-        if (n == CHUNK) {
-            if (EVP_DigestUpdate(s->ctx, chunk, n) != 1)
-                return false;
-            n = 0;
-        }
-    }
-    return EVP_DigestUpdate(s->ctx, chunk, n) == 1 && EVP_DigestFinal_ex(s->ctx, out, NULL) == 1;
+    while (b.n > 0)
+        if (EVP_DigestUpdate(s->ctx, chunk, take_text(&b, chunk)) != 1)
+            return false;
+    return EVP_DigestFinal_ex(s->ctx, out->b, NULL) == 1;
 }
 
 static bool can_be_text(span b)
@@ -87,28 +119,47 @@ static bool can_be_text(span b)
     return b.n == 0 || memchr(b.p, '\0', b.n) == NULL;
 }
 
-static bool make_entry(const struct seen *s, span bytes, bool text, struct entry *out)
+/* ---- the set ---- */
+
+/* Keyed: the sender chooses the digests, not where they go. */
+static struct place *place_of(const struct seen *s, const struct digest *d, bool text)
 {
-    out->text = text;
-    return text ? digest_text(s, bytes, out->digest) : digest(s, bytes, out->digest);
+    size_t i = siphash(span_of((const char *)d->b, sizeof d->b), rand_process_key());
+
+    for (;; i++) {
+        struct place *p = &s->places[i & s->mask];
+        if (p->reset != s->resets || (s->v[p->at].text == text && memcmp(s->v[p->at].digest.b, d->b, sizeof d->b) == 0))
+            return p;
+    }
 }
 
-void seen_add(struct seen *s, span bytes)
+static void add(struct seen *s, const struct digest *d, bool text)
 {
-    if (s->n < s->max && make_entry(s, bytes, false, &s->v[s->n]))
-        s->n++;
-    if (can_be_text(bytes) && s->n < s->max && make_entry(s, bytes, true, &s->v[s->n]))
-        s->n++;
+    struct place *p = place_of(s, d, text);
+
+    if (p->reset == s->resets || s->n == s->max)
+        return;
+    s->v[s->n] = (struct entry){ *d, text };
+    *p = (struct place){ s->resets, (uint32_t)s->n++ };
 }
 
-bool seen_has(const struct seen *s, span bytes, bool as_text)
+void seen_add(struct seen *s, span bytes, const struct digest *digest, bool text_too)
 {
-    struct entry e;
+    struct digest d;
 
-    if (!make_entry(s, bytes, as_text && can_be_text(bytes), &e))
-        return false;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->v[i].text == e.text && memcmp(s->v[i].digest, e.digest, DIGEST) == 0)
-            return true;
-    return false;
+    add(s, digest, false);
+    if (text_too && can_be_text(bytes) && digest_text(s, bytes, &d))
+        add(s, &d, true);
+}
+
+bool seen_has(const struct seen *s, const struct digest *digest)
+{
+    return place_of(s, digest, false)->reset == s->resets;
+}
+
+bool seen_has_text(const struct seen *s, span bytes)
+{
+    struct digest d;
+
+    return can_be_text(bytes) && digest_text(s, bytes, &d) && place_of(s, &d, true)->reset == s->resets;
 }

@@ -6,6 +6,7 @@
 #ifndef GATEPOST_CFILTER_SEEN_H
 #define GATEPOST_CFILTER_SEEN_H
 
+#include "cfilter/digest.h"
 #include "lib/base/span.h"
 
 struct seen;
@@ -13,9 +14,11 @@ struct seen;
 struct seen *seen_new(size_t max_entries);
 void seen_free(struct seen **s);
 void seen_reset(struct seen *s);
-/* Remembers the bytes and, apart from that, the bytes as text (CRLF as LF, no line ends at the end) if they can be text.  What does not fit
- * any more is not remembered: it is scanned again then. */
-void seen_add(struct seen *s, span bytes);
-bool seen_has(const struct seen *s, span bytes, bool as_text);
+bool seen_digest(const struct seen *s, span bytes, struct digest *out);      /* false: the library has failed; *out is not set */
+/* Remembers the bytes, whose digest is at hand, and, with text_too, apart from that the bytes as text (CRLF as LF, no line ends at the end) if
+ * they can be text.  What does not fit any more is not remembered: it is scanned again then. */
+void seen_add(struct seen *s, span bytes, const struct digest *digest, bool text_too);
+bool seen_has(const struct seen *s, const struct digest *digest);
+bool seen_has_text(const struct seen *s, span bytes);    /* false too for what cannot be text */
 
 #endif

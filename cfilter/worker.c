@@ -48,6 +48,8 @@ static void run_scanners(struct view *v, struct facts *f)
         if (s->extract != NULL && (s->is_virus ? v->msg->want_virus : v->msg->want_spam))
             s->extract(v, f);
     }
+    if (v->engine != NULL && v->msg->want_virus)
+        clamav_end_message(v->engine, f);
     view_release(v);
 }
 
@@ -134,8 +136,10 @@ _Noreturn void worker_run(const struct worker *w)
     struct errtext err = { "" };
 
     signal(SIGXFSZ, SIG_IGN);          /* a file that grows too large is an error of write(2) */
-    if (w->engine != NULL)
+    if (w->engine != NULL) {
         clamav_use_scratch(w->engine, w->scratch);
+        clamav_use_cache(w->engine, w->known, w->generation, w->serial);
+    }
     if (cage_enter((enum sandbox_policy)w->set->process.sandbox, w->scratch, w->set->filter.worker_memory_bytes,
                    w->set->filter.worker_tmpfs_bytes, &err) < 0)
         _exit(WORKER_EXIT_CAGE);

@@ -11,7 +11,8 @@ struct worker {
     int sock;
     const struct settings *set;
     struct clamav *engine;         /* NULL: none is wanted */
-    uint32_t generation;
+    uint32_t generation, serial;   /* serial: among the holder's forks */
+    const struct clean_view *known;   /* the verdict cache, clean_cache.h; NULL: none */
     const char *scratch;           /* own folder, empty */
 };
 

@@ -27,6 +27,7 @@ static void must_be_text(const char *s, size_t room, bool blank_too)
 static void must_be_good(const struct facts *f)
 {
     must(f->n <= FACTS_MAX && f->took_us >= 0);
+    must(f->n_clean == 0 || (f->n_clean <= FACTS_CLEAN_MAX && facts_are_clean(f)));
     must_be_text(f->incomplete_why, sizeof f->incomplete_why, true);
     for (size_t i = 0; i < f->n; i++) {
         const struct fact *x = &f->v[i];
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf again;
 
     if (!facts_decode(in, &f, &err)) {
-        must(err.text[0] != '\0' && f.n == 0 && !f.complete);
+        must(err.text[0] != '\0' && f.n == 0 && f.n_clean == 0 && !f.complete);
         return 0;
     }
     must_be_good(&f);

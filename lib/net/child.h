@@ -80,12 +80,15 @@ struct child_pool_spec {
     void *supply_arg;
     /* May be NULL: an idle worker said something (it is ended: it could be a late answer), or a worker ended (why for the log). */
     void (*on_note)(struct child_pool *p, const char *what, void *arg);
+    /* May be NULL: a worker came to a bad end: it died, was killed at a deadline, spoke without a job, or its answer was no good. */
+    void (*on_lost)(struct child_pool *p, uint64_t tag, void *arg);
 };
 
 struct child_pool *child_pool_new(struct loop *l, const struct child_pool_spec *spec);
 /* A pool whose supply is child_start(spec); what spec points to must live as long. */
 struct child_pool *child_pool_new_exec(struct loop *l, const struct child_pool_spec *pool, const struct child_spec *spec);
-void child_pool_add(struct child_pool *p, int sock, int pidfd);
+/* tag: the supplier's name of this worker, told back by child_pool_worker and on_lost. */
+void child_pool_add(struct child_pool *p, int sock, int pidfd, uint64_t tag);
 void child_pool_supply_failed(struct child_pool *p, const char *why);
 /* Queues a job: msg is copied, `fds` are duplicated.  deadline_ms: from now.  fn runs exactly once and never before submit has
  * returned, unless child_pool_cancel(job) was called first; the job is gone when fn is called. */
@@ -96,6 +99,7 @@ void child_pool_cancel(struct child_job **job);   /* a running job's worker is k
 void child_pool_distrust(struct child_pool *p);
 /* Inside a job's fn: how long a worker had it (0: none did); the rest of its time it waited. */
 int64_t child_pool_ran_ms(const struct child_pool *p);
+uint64_t child_pool_worker(const struct child_pool *p);       /* the tag of the worker that had it (0: none did) */
 size_t child_pool_idle(const struct child_pool *p);
 size_t child_pool_live(const struct child_pool *p);
 /* Lets the workers finish what was submitted so far and ends them; new jobs are CHILD_UNAVAILABLE.  For a swap of generations:

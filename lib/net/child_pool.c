@@ -20,6 +20,7 @@ struct slot {
     struct child_pool *pool;
     enum slot_state state;
     struct child *child;
+    uint64_t tag;
     struct child_job *job;         /* BUSY; NULL while its fn runs */
     uint64_t jobs;
     bool answered;                 /* since this worker started */
@@ -57,6 +58,7 @@ struct child_pool {
     bool distrusted;
     struct slot *answering;        /* whose job's fn runs */
     int64_t ran_ms;
+    uint64_t worker;
     unsigned depth;                /* callbacks of the owner under way */
     bool freed;
 };
@@ -80,6 +82,16 @@ static void note(struct child_pool *p, const char *what)
 {
     if (p->spec.on_note != NULL)
         p->spec.on_note(p, what, p->spec.supply_arg);
+}
+
+static void lost(struct slot *s, const char *what)
+{
+    struct child_pool *p = s->pool;
+    uint64_t tag = s->tag;
+
+    note(p, what);
+    if (!p->freed && p->spec.on_lost != NULL)
+        p->spec.on_lost(p, tag, p->spec.supply_arg);
 }
 
 /* ---- jobs ---- */
@@ -126,6 +138,7 @@ static void job_finish(struct child_job *j, enum child_outcome outcome, span rep
     void *arg = j->arg;
 
     j->pool->ran_ms = j->slot != NULL ? loop_now_ms(j->pool->loop) - j->handed_ms : 0;
+    j->pool->worker = j->slot != NULL ? j->slot->tag : 0;
     if (j->slot != NULL)
         j->slot->job = NULL;
     job_free(j);
@@ -193,7 +206,7 @@ static void on_worker_exit(struct child *c, int status, void *arg)
     (void)c;
     p->depth++;
     slot_vacate(s);
-    note(p, text);
+    lost(s, text);
     if (j != NULL && !p->freed)
         job_fail(j, CHILD_CRASHED);
     leave(p);
@@ -207,7 +220,7 @@ static void after_answer(struct slot *s)
         p->distrusted = false;
         s->answered = false;       /* a source of garbage is restarted with care too */
         slot_vacate(s);
-        note(p, "worker ended: its answer was not to be trusted");
+        lost(s, "worker ended: its answer was not to be trusted");
     } else if (p->spec.recycle_after_jobs != 0 && !p->retired && s->jobs >= p->spec.recycle_after_jobs) {
         slot_vacate(s);
     } else {
@@ -227,7 +240,7 @@ static void on_worker_message(struct child *c, span msg, const int *fds, size_t 
     p->depth++;
     if (j == NULL) {
         slot_vacate(s);
-        note(p, "worker ended: it spoke without a job");
+        lost(s, "worker ended: it spoke without a job");
     } else {
         s->jobs++;
         s->answered = true;
@@ -255,9 +268,10 @@ static struct slot *slot_in(struct child_pool *p, enum slot_state state)
     return NULL;
 }
 
-static void slot_occupy(struct slot *s, struct child *c)
+static void slot_occupy(struct slot *s, struct child *c, uint64_t tag)
 {
     s->child = c;
+    s->tag = tag;
     s->state = SLOT_IDLE;
     s->jobs = 0;
     s->answered = false;
@@ -265,7 +279,7 @@ static void slot_occupy(struct slot *s, struct child *c)
     pump_soon(s->pool);
 }
 
-void child_pool_add(struct child_pool *p, int sock, int pidfd)
+void child_pool_add(struct child_pool *p, int sock, int pidfd, uint64_t tag)
 {
     struct slot *s = slot_in(p, SLOT_ASKED);
     struct child *c = child_adopt(p->loop, sock, pidfd, &worker_handler, s);
@@ -275,7 +289,7 @@ void child_pool_add(struct child_pool *p, int sock, int pidfd)
     else if (s == NULL)
         child_free(&c);            /* nobody asked for it */
     else
-        slot_occupy(s, c);
+        slot_occupy(s, c, tag);
 }
 
 void child_pool_supply_failed(struct child_pool *p, const char *why)
@@ -300,7 +314,7 @@ static void exec_supply(struct child_pool *p)
     if (c == NULL)
         child_pool_supply_failed(p, err.text);
     else
-        slot_occupy(s, c);
+        slot_occupy(s, c, (uint64_t)child_pid(c));
 }
 
 static void ask_for_workers(struct child_pool *p)
@@ -439,7 +453,7 @@ static void on_deadline(void *arg)
         job_fail(j, CHILD_UNAVAILABLE);
     } else {
         slot_vacate(j->slot);
-        note(p, "worker killed: its job took longer than allowed");
+        lost(j->slot, "worker killed: its job took longer than allowed");
         if (!p->freed)
             job_fail(j, CHILD_TIMED_OUT);
     }
@@ -496,6 +510,11 @@ void child_pool_distrust(struct child_pool *p)
 int64_t child_pool_ran_ms(const struct child_pool *p)
 {
     return p->ran_ms;
+}
+
+uint64_t child_pool_worker(const struct child_pool *p)
+{
+    return p->worker;
 }
 
 static size_t count(const struct child_pool *p, enum slot_state state)

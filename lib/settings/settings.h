@@ -136,6 +136,7 @@ struct set_virus {
     struct conf_strings trusted_databases;  /* file names whose hits lose ".UNOFFICIAL" */
     int64_t min_signatures;          /* fewer: the database is not taken, default 1 */
     int64_t max_scan_bytes, max_file_bytes, max_files, max_recursion;
+    int64_t cache_rows;              /* of the verdict cache; 0: none */
     bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max;
 };
 struct set_spamd { const char *server; const char *user; int64_t timeout_ms; double weight; };

@@ -88,8 +88,8 @@ static void test_every_cut_is_refused(void **state)
 }
 
 /* One field of a good record is changed at a time.  Offsets of the head: facts.c. */
-enum { AT_MAGIC = 0, AT_TOOK = 28, AT_COMPLETE = 36, AT_WHY = 37, AT_N = 39, AT_KIND = 41, AT_CLASS = 42, AT_POINTS = 43, AT_SCANNER = 47,
-       AT_NAME = 47 + 2 + 6, AT_NAME_TEXT = AT_NAME + 2 };
+enum { AT_MAGIC = 0, AT_TOOK = 32, AT_COMPLETE = 40, AT_WHY = 41, AT_N = 43, AT_KIND = 45, AT_CLASS = 46, AT_POINTS = 47, AT_SCANNER = 51,
+       AT_NAME = 51 + 2 + 6, AT_NAME_TEXT = AT_NAME + 2 };
 
 static const struct { const char *name; size_t at; const char *bytes; size_t n; } tampered[] = {
     { "magic", AT_MAGIC, "GPF2", 4 },
@@ -124,6 +124,45 @@ static void test_tampered(void **state)
             fail_msg("%s is taken", tampered[i].name);
         buf_free(&b);
     }
+    free(f);
+    free(g);
+}
+
+/* Keys for the verdict cache cross only with a record that is clean, whoever has written it. */
+static void test_clean_parts(void **state)
+{
+    struct facts *f = some(), *g = xcalloc(1, sizeof *g);
+    struct digest keys[FACTS_CLEAN_MAX + 1];
+    struct errtext err = { "" };
+
+    (void)state;
+    for (size_t i = 0; i < FACTS_CLEAN_MAX + 1; i++)
+        memset(keys[i].b, (int)i, sizeof keys[i].b);
+    facts_add_clean(f, keys, 2);
+    assert_int_equal(f->n_clean, 0);             /* there is a virus */
+    f->n = 0;
+    facts_add(f, "gtube", FACT_SPAM, FACT_CLASS_NONE, 1000, "GTUBE", "");
+    facts_add_clean(f, keys, FACTS_CLEAN_MAX + 1);
+    assert_int_equal(f->n_clean, FACTS_CLEAN_MAX);
+    f->cache_hits = 5;
+    struct buf b = encoded(f, 65536);
+    if (!facts_decode(buf_span(&b), g, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(g->cache_hits, 5);
+    assert_int_equal(g->n_clean, FACTS_CLEAN_MAX);
+    assert_memory_equal(g->clean, keys, FACTS_CLEAN_MAX * sizeof keys[0]);
+    for (size_t cut = 0; cut < b.len; cut++)
+        assert_false(facts_decode(span_of(b.base, cut), g, NULL));
+    b.base[AT_KIND] = FACT_UNCHECKED;
+    memset(b.base + AT_POINTS, 0, 4);
+    assert_false(facts_decode(buf_span(&b), g, NULL));
+    assert_int_equal(g->n_clean, 0);
+    buf_free(&b);
+    facts_incomplete(f, "half");
+    b = encoded(f, 65536);
+    assert_true(facts_decode(buf_span(&b), g, NULL));
+    assert_int_equal(g->n_clean, 0);
+    buf_free(&b);
     free(f);
     free(g);
 }
@@ -196,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_tampered),
+        cmocka_unit_test(test_clean_parts),
         cmocka_unit_test(test_cleans),         cmocka_unit_test(test_full),                 cmocka_unit_test(test_record_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
