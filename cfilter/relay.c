@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "lib/base/alloc.h"
 #include "lib/net/stream.h"
@@ -38,12 +39,14 @@ struct relay {
     int64_t timeout_ms;
     char *hostname;
     struct smtp_reply_parser parser;
+    size_t telling;                 /* bytes of the input that are the reply being told */
     relay_fn *fn;                   /* waits for a reply or the loss */
     void *arg;
     struct xforward *xforward;
     struct buf lines;               /* XFORWARD commands not yet sent */
     struct deliver *deliver;
     bool (*may_commit)(void *arg);
+    struct loop_timer next_step;    /* of the body */
     char why[160];                  /* PH_LOST */
     struct loop_task tell;          /* a loss that is told at the end of the turn */
 };
@@ -64,15 +67,26 @@ static void tell_loss(void *arg)
     answer(r, NULL, r->why);
 }
 
+/* Half a message is on its way: a plain close would leave the kernel sending the rest of it, megabytes, to a next hop that may have stopped
+ * to read. */
+static void cut(struct relay *r, enum relay_phase phase)
+{
+    const struct linger reset = { .l_onoff = 1 };
+
+    if (phase == PH_BODY)
+        setsockopt(stream_fd(r->stream), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    stream_close(&r->stream);
+}
+
 /* The connection is of no more use.  The waiting side hears it at the end of the turn, so that it may be found out anywhere. */
 static void lose(struct relay *r, const char *what)
 {
     if (r->phase == PH_LOST)
         return;
     snprintf(r->why, sizeof(r->why), "%s", what);
-    r->phase = PH_LOST;
     if (r->stream != NULL)
-        stream_close(&r->stream);
+        cut(r, r->phase);
+    r->phase = PH_LOST;
     if (r->fn != NULL)
         loop_defer(r->loop, &r->tell, tell_loss, r);
 }
@@ -140,7 +154,7 @@ static void on_reply_in_body(struct relay *r, const struct smtp_reply *reply)
     snprintf(r->why, sizeof(r->why), "refused in the body");
     answer(r, reply, "");
     if (r->stream != NULL)
-        stream_close(&r->stream);
+        cut(r, PH_BODY);
 }
 
 static void on_reply(struct relay *r, const struct smtp_reply *reply)
@@ -200,6 +214,13 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
     }
 }
 
+static void tell(struct relay *r, const struct smtp_reply *reply, size_t used)
+{
+    r->telling = used;
+    on_reply(r, reply);
+    r->telling = 0;
+}
+
 static void on_input(struct stream *s, void *arg)
 {
     struct relay *r = arg;
@@ -215,7 +236,7 @@ static void on_input(struct stream *s, void *arg)
         if (st == SMTP_REPLY_OK && stream_in(s).n > used && r->phase != PH_END)
             lose(r, "two replies to one command");
         else if (st == SMTP_REPLY_OK)
-            on_reply(r, &reply);
+            tell(r, &reply, used);
         else if (st == SMTP_REPLY_E_SYNTAX)
             lose(r, "reply is no SMTP reply");
         else if (st == SMTP_REPLY_E_ENDLESS)
@@ -267,6 +288,11 @@ static void commit(struct relay *r)
     buf_free(&out);
 }
 
+static bool reply_begun(const struct relay *r)
+{
+    return smtp_reply_begun(&r->parser, span_from(stream_in(r->stream), r->telling));
+}
+
 static void pump(struct relay *r)
 {
     struct buf out;
@@ -280,17 +306,28 @@ static void pump(struct relay *r)
     }
     buf_free(&out);
     /* A small message goes out with its end in one write; a large one first waits for the rest to be taken, so that the look
-     * at the front in commit() is as late as it can be. */
-    if (!more && r->stream != NULL && stream_out_pending(r->stream) <= DELIVER_STEP)
+     * at the front in commit() is as late as it can be.  Who has begun to answer ahead of time gets no end: what comes is a refusal,
+     * or nonsense, and read as the answer to the end it could be a second copy. */
+    if (!more && r->stream != NULL && stream_out_pending(r->stream) <= DELIVER_STEP && !reply_begun(r))
         commit(r);
 }
 
+static void on_next_step(void *arg)
+{
+    struct relay *r = arg;
+
+    if (r->stream != NULL && r->phase == PH_BODY)
+        pump(r);
+}
+
+/* In the next turn, not in this one: a next hop that reads as fast as we write would keep the turn going, and nobody else, nor its own
+ * refusal, would be heard before the whole message is out. */
 static void on_drained(struct stream *s, void *arg)
 {
     struct relay *r = arg;
 
     if (r->stream == s && r->phase == PH_BODY)
-        pump(r);
+        loop_timer_start(r->loop, &r->next_step, 0, on_next_step, r);
 }
 
 static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
@@ -397,9 +434,10 @@ void relay_close(struct relay **rp)
         stream_write(r->stream, SPAN("QUIT\r\n"));
         stream_close_drained(&r->stream, QUIT_WITHIN_MS);
     } else if (r->stream != NULL) {
-        stream_close(&r->stream);
+        cut(r, r->phase);
     }
     r->phase = PH_LOST;
+    loop_timer_stop(&r->next_step);
     loop_task_cancel(&r->tell);
     loop_defer(r->loop, &r->tell, release, r);
 }

@@ -153,6 +153,11 @@ static void finish(struct smtp_reply_parser *p, span in, struct smtp_reply *out,
     smtp_reply_parser_init(p);
 }
 
+bool smtp_reply_begun(const struct smtp_reply_parser *p, span in)
+{
+    return in.n > 0 || p->code != 0 || p->dropped > 0;
+}
+
 enum smtp_reply_status smtp_reply_parse(struct smtp_reply_parser *p, span in, struct smtp_reply *out, size_t *used_out)
 {
     const char *lf;

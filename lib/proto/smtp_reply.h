@@ -48,6 +48,8 @@ void smtp_reply_parser_init(struct smtp_reply_parser *p);
 /* The reply at the head of `in`.  A lone LF ends a line too: old servers do that, and nothing is passed on as it came.
  * *used_out is always set: the caller consumes so many bytes before the next call, after it is done with *out. */
 enum smtp_reply_status smtp_reply_parse(struct smtp_reply_parser *p, span in, struct smtp_reply *out, size_t *used_out);
+/* Part of a reply has come: in an earlier call, or in what is left of the input. */
+bool smtp_reply_begun(const struct smtp_reply_parser *p, span in);
 
 /* Cuts the next line off *rest (start with reply.raw) and gives its text after code and separator. */
 bool smtp_reply_next_line(span *rest, span *text_out);

@@ -392,6 +392,27 @@ static void large_message_whole(void **state)
     fw_stop();
 }
 
+/* The first line of a refusal is there, the last not yet: the end of data waits for it, and is not sent behind it. */
+static void no_end_behind_half_a_refusal(void **state)
+{
+    enum { LINES = 4000 };             /* more than the buffers between the two hold */
+    char line[4000];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    memcpy(line + sizeof(line) - 2, "\r\n", 2);
+    fw_start();
+    fw_set.filter.max_message_bytes = 20000000;
+    converse("half a refusal", GREETING "C: HELO x\nS: 250 *\n" MAIL RCPT DATA);
+    for (unsigned i = 0; i < LINES; i++)
+        fw_send(&fw_client, line, sizeof(line));
+    converse("half a refusal", "C: .\n" NEXT_DATA "R: 552-5.3.4 too\n");
+    for (unsigned i = 0; i < LINES; i++)
+        expect_line(&fw_next, "next hop", "xx*", "half a refusal");
+    converse("half a refusal", "N.\nS.\nR: 552 5.3.4 large\nS: 552-5.3.4 too\nS: 552 5.3.4 large\nN!\n");
+    fw_stop();
+}
+
 static void idle_sessions_are_small(void **state)
 {
     enum { N = 400 };
@@ -431,7 +452,8 @@ int main(void)
         cmocka_unit_test(observing), cmocka_unit_test(no_next_hop), cmocka_unit_test(xforward_is_not_for_everybody),
         cmocka_unit_test(no_spool), cmocka_unit_test(last_words_arrive),
         cmocka_unit_test(flood_of_bad_commands), cmocka_unit_test(endless_command),
-        cmocka_unit_test(huge_replies), cmocka_unit_test(large_message_whole), cmocka_unit_test(idle_sessions_are_small),
+        cmocka_unit_test(huge_replies), cmocka_unit_test(large_message_whole), cmocka_unit_test(no_end_behind_half_a_refusal),
+        cmocka_unit_test(idle_sessions_are_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
