@@ -1,0 +1,140 @@
+"""cfilter by itself, between a client of ours and a next hop that does as it is told.
+
+SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+"""
+import os
+import re
+import unittest
+
+from . import mails, smtp
+from .gatepost import Gatepost
+from .nexthop import NextHop
+from .place import Place, wait_for
+
+ENVELOPE = ("EHLO front.example.com", "XFORWARD NAME=mx.sender.example ADDR=192.0.2.7", "MAIL FROM:<alice@sender.example>",
+            "RCPT TO:<bob@example.com>", "DATA")
+
+
+def child_pids(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(p) for p in f.read().split()]
+
+
+def process_name(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+class Alone:
+    def __init__(self, place, filter="", virus="{database: db, trusted_databases: [demo.ndb]}", more=""):
+        self.place = place
+        self.port = place.port()
+        self.hop = NextHop(place)
+        place.write("db/demo.ndb", mails.signature_database())
+        self.parts = {"filter": filter, "virus": virus, "more": more}
+        self.gatepost = Gatepost(place, self.yaml())
+
+    def yaml(self, **changes):
+        p = dict(self.parts, **changes)
+        return f"""\
+mode: enforce
+process: {{user: nobody, run_directory: run, state_directory: state, hostname: mx.example.com}}
+listen: {{filter: "127.0.0.1:{self.port}"}}
+filter: {{reinject: "127.0.0.1:{self.hop.port}", virus: {p['virus']}{p['filter']}}}
+log: {{level: debug}}
+{p['more']}
+"""
+
+    @property
+    def pid(self):
+        return self.gatepost.processes["cfilter"].pid
+
+    def holders(self):
+        """The engine holder in use is the first; while a new one loads there are two."""
+        return sorted(p for p in child_pids(self.pid) if any(process_name(w) == "scan-worker" for w in child_pids(p)))
+
+    def workers(self):
+        return [w for h in self.holders() for w in child_pids(h) if process_name(w) == "scan-worker"]
+
+    def start(self, engine=True):
+        self.gatepost.start("cfilter")
+        if engine:
+            self.gatepost.wait_engine()
+        return self
+
+    def client(self):
+        return smtp.Client(("127.0.0.1", self.port))
+
+    def until(self, last, client):
+        """The dialogue up to and with the command that begins with `last`; its reply."""
+        for line in ENVELOPE:
+            reply = client.cmd(line)
+            if line.startswith(last) or reply.code not in (250, 354):
+                return reply
+        return None
+
+    def send(self, message=None, **more):
+        return smtp.deliver(("127.0.0.1", self.port), "alice@sender.example", ["bob@example.com"], message or mails.plain(), **more)
+
+    def status(self):
+        return self.gatepost.ctl("status").stdout
+
+    def outcomes(self):
+        """What became of the messages that were given to the scanners, by name."""
+        found = re.search(r"scan outcomes:(.*)", self.status())
+        return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", found.group(1))} if found else {}
+
+
+class AloneTest(unittest.TestCase):
+    """One cfilter for all tests of a class; `options` are Alone's.  Whatever a test does, the front must live through it."""
+
+    options = {}
+    engine = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = Place()
+        try:
+            cls.alone = Alone(cls.place, **cls.options)
+            cls.prepare()
+            cls.alone.start(cls.engine)
+        except BaseException:
+            print(cls.place.log("cfilter")[-4000:])
+            cls.place.close()
+            raise
+
+    @classmethod
+    def prepare(cls):
+        """Before the daemon starts."""
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.close()
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            print(self.place.log("cfilter")[-8000:])
+
+    def setUp(self):
+        self.front = self.alone.pid
+
+    def tearDown(self):
+        self.alone.hop.script = {}
+        self.alone.hop.scripts.clear()
+        self.assertEqual(self.alone.pid, self.front)
+        self.assertIsNone(self.alone.gatepost.processes["cfilter"].poll(), "the front has ended")
+
+    def assertReply(self, outcome, code, text=""):
+        self.assertEqual(outcome.code, code, str(outcome))
+        self.assertIn(text, str(outcome))
+
+    def eventually(self, what, test, seconds=10):
+        wait_for(what, test, seconds)
+
+
+SANITIZED = "san" in os.environ.get("GATEPOST_BUILD", "")
