@@ -160,7 +160,7 @@ static size_t shifted(span in, size_t at, struct out *o, bool *ascii_out, bool *
 
             n_bits -= 16;
             units++;
-            *ascii_out |= unit < 0x80;
+            *ascii_out |= unit >= ' ' && unit < 0x7f;
             if (o != NULL)
                 utf16_unit(&u, unit, o);
             if (o != NULL && o->full)

@@ -2,7 +2,7 @@
  *
  * See decode.h.  Own tables: iconv(3) would load its converters from files, in the cage, for what is a few hundred bytes here.
  * Output is at most three times the input.  Whatever cannot be decoded becomes U+FFFD, but in UTF-7, where it stays as it is.
- * Source:    RFC 2152 (UTF-7), RFC 2781 (UTF-16), Unicode 3.10 (UTF-32), the code pages 037, 500 and 1047 of CDRA.
+ * Source:    RFC 2152 (UTF-7), RFC 2781 (UTF-16), Unicode 3.10 (UTF-32), IBM's code pages as iconv(1) shows them.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_MIME_CHARSET_H
@@ -13,7 +13,10 @@
 enum charset {
     CHARSET_NONE,              /* everything that shows ASCII as ASCII */
     CHARSET_UTF7, CHARSET_UTF16LE, CHARSET_UTF16BE, CHARSET_UTF32LE, CHARSET_UTF32BE,
-    CHARSET_IBM037, CHARSET_IBM500, CHARSET_IBM1047, CHARSETS
+    CHARSET_IBM037, CHARSET_IBM500, CHARSET_IBM1047,
+    /* the same with letters of a country in the place of some signs */
+    CHARSET_IBM273, CHARSET_IBM277, CHARSET_IBM278, CHARSET_IBM280, CHARSET_IBM284, CHARSET_IBM285, CHARSET_IBM297, CHARSET_IBM871, CHARSET_IBM1026,
+    CHARSETS
 };
 
 #define CHARSET_BIT(c) (1u << (c))

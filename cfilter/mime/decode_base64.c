@@ -1,7 +1,7 @@
 /* decode_base64.c - base64 under the policies of mail readers.
  *
- * What real readers do, by policy: GMime, glib and Mozilla count "=" as a character of the group; Perl's MIME::Decoder removes it first; Python's
- * binascii and Perl's MIME::Base64 stop at complete padding; Dovecot and JavaMail stop at junk; others go line by line.
+ * What real readers do, by policy: glib, Mozilla, ripMIME and (when told to bear errors) JavaMail count "=" as a character of the group; Perl's
+ * MIME::Decoder and PHP take it for junk; GMime, Perl's MIME::Base64 and Python's binascii stop there; strict ones stop at junk; others go line by line.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "cfilter/mime/decode_base64.h"
@@ -76,15 +76,11 @@ static void data_char(struct run *r, uint32_t value)
 
 static void pad_as_zero(struct run *r)
 {
-    unsigned pads = r->pads + 1;
-
-    if (r->n == 0 && r->padded)        /* more than enough: GMime drops them with the next group it never fills */
-        return;
-    r->pads = pads;
+    r->pads++;
     r->bits <<= 6;
     if (++r->n < 4)
         return;
-    put(r, r->bits, pads < 3 ? 3 - pads : 1);
+    put(r, r->bits, r->pads < 3 ? 3 - r->pads : 1);
     r->n = r->pads = 0;
     r->bits = 0;
     r->padded = true;

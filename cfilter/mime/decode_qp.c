@@ -1,5 +1,7 @@
 /* decode_qp.c - quoted-printable under the policies of mail readers.
  *
+ * What real readers do, by policy: Perl, PHP, KDE, JavaMail and Dovecot keep a bad "=" and read on; GMime and Mozilla copy it with two more bytes;
+ * Python makes "==" one "=" and lets "=" CR swallow up to LF; MIME::Decoder takes out soft breaks before escapes in some files.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "cfilter/mime/decode_qp.h"
@@ -40,11 +42,6 @@ static int digit(struct run *r, char c)
     return (r->policy & QP_UPPER_ONLY) != 0 ? -1 : c - 'a' + 10;
 }
 
-static bool is_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
 /* Behind the line end at p, or p when none is there. */
 static const char *line_end(const char *p, const char *end)
 {
@@ -82,47 +79,52 @@ static const char *soft_break(struct run *r, const char *p)
     return behind;
 }
 
-/* Past whatever may stand within a split escape. */
-static const char *skip_split(const struct run *r, const char *p)
+/* Past soft line breaks, and past plain line ends if they may split. */
+static const char *skip_breaks(const struct run *r, const char *p, bool plain_too)
 {
     for (;;) {
         const char *q = p;
 
-        if ((r->policy & QP_SPLIT) != 0)
+        if (plain_too && (r->policy & QP_SPLIT) != 0)
             q = line_end(p, r->end);
-        if (q == p && (r->policy & QP_SOFT_FIRST) != 0 && p < r->end && *p == '=')
-            q = line_end(p + 1, r->end) > p + 1 ? line_end(p + 1, r->end) : p;
+        if (q == p && (r->policy & QP_SOFT_FIRST) != 0 && p < r->end && *p == '=') {
+            for (q = p + 1; q < r->end && is_blank(*q);)
+                q++;
+            q = line_end(q, r->end) > q ? line_end(q, r->end) : p;
+        }
         if (q == p)
             return p;
         p = q;
     }
 }
 
-/* The escape whose "=" is at p - 1 when its digits may be apart; NULL when there is none. */
+/* The escape whose "=" is at p - 1 when breaks may stand in it; NULL when there is none.  A line end right behind the "=" is a soft break, and
+ * nothing else. */
 static const char *split_escape(struct run *r, const char *p, char *c_out)
 {
-    const char *q = skip_split(r, p);
+    const char *q = skip_breaks(r, p, false);
     int high, low;
 
     if (q >= r->end || (high = digit(r, *q)) < 0)
         return NULL;
-    q = skip_split(r, q + 1);
+    q = skip_breaks(r, q + 1, true);
     if (q >= r->end || (low = digit(r, *q)) < 0)
         return NULL;
     *c_out = (char)(high << 4 | low);
     return q + 1;
 }
 
-/* Would another reading join something here?  "=" or "=X" before a line end, or before "=" and a line end, and a digit behind. */
+/* Would another policy find an escape here? */
 static bool looks_split(const struct run *r, const char *p)
 {
     struct run other = { .policy = QP_SPLIT | QP_SOFT_FIRST, .p = r->p, .end = r->end };
-    const char *q = skip_split(&other, p);
+    const char *behind;
     char c;
 
-    if (q == p && (q >= r->end || !is_digit(*q) || skip_split(&other, q + 1) == q + 1))
+    if (p == r->end || *p == '\r' || *p == '\n')
         return false;
-    return split_escape(&other, p, &c) != NULL;
+    behind = split_escape(&other, p, &c);
+    return behind != NULL && behind - p > 2;
 }
 
 static void bad(struct run *r)
@@ -158,6 +160,14 @@ static void escape(struct run *r)
         put(r, &c, 1);
         r->p += 2;
         return;
+    }
+    if (p < r->end && *p == '=') {
+        r->seen |= QP_SAW_DOUBLE;
+        if ((r->policy & QP_DOUBLE) != 0) {
+            put(r, "=", 1);
+            r->p++;
+            return;
+        }
     }
     if (looks_split(r, p)) {
         r->seen |= QP_SAW_SPLIT;
@@ -239,7 +249,9 @@ size_t qp_policies(unsigned seen, unsigned policies_out[QP_POLICIES_MAX])
         { QP_SAW_BAD, QP_BAD_SIGN_DROPPED },
         { QP_SAW_BAD, QP_BAD_DROPPED },
         { QP_SAW_BAD, QP_BAD_COPIED },
+        { QP_SAW_DOUBLE, QP_DOUBLE | QP_BLANKS_NOT_SOFT | QP_CR_TO_LF },
         { QP_SAW_CR, QP_CR_TO_LF },
+        { QP_SAW_CR, QP_CR_KEPT },
         { QP_SAW_CR, QP_CR_KEPT | QP_BAD_SIGN_DROPPED },
         { QP_SAW_SOFT_BLANKS, QP_BLANKS_NOT_SOFT },
         { QP_SAW_LOWER, QP_UPPER_ONLY },

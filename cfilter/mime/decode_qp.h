@@ -17,21 +17,23 @@ enum qp_policy {
     QP_BAD_MASK = 3,
 
     QP_SOFT_FIRST = 4,         /* soft line breaks are taken out before escapes are read, so escapes may be split by them */
-    QP_SPLIT = 8,              /* escapes may be split by plain line ends too */
+    QP_SPLIT = 8,              /* plain line ends between the two digits of an escape go */
     QP_BLANKS_STRIPPED = 16,   /* blanks at the end of a line go (RFC 2045 6.7 (3)) */
     QP_BLANKS_NOT_SOFT = 32,   /* "=" with blanks before the line end is no soft break */
     QP_CR_TO_LF = 64,          /* "=" CR swallows all up to the next LF; else it is a soft break of its own */
     QP_CR_KEPT = 128,          /* "=" CR without LF is no soft break */
     QP_UPPER_ONLY = 256,       /* lower-case digits are none */
+    QP_DOUBLE = 512,           /* "==" is one "=" */
 };
 
 enum qp_seen {
     QP_SAW_BAD = 1,            /* "=" before anything that is neither escape nor line end */
-    QP_SAW_SPLIT = 2,          /* "=" or "=X" before a line end (soft or plain) that digits follow */
+    QP_SAW_SPLIT = 2,          /* an escape with line breaks in it */
     QP_SAW_BLANKS = 4,         /* blanks at the end of a line */
     QP_SAW_SOFT_BLANKS = 8,    /* "=" blanks line end */
     QP_SAW_CR = 16,            /* "=" CR without LF */
     QP_SAW_LOWER = 32,         /* lower-case digits */
+    QP_SAW_DOUBLE = 64,        /* "==" */
 };
 
 struct decode_result qp_decode(span in, unsigned policy, struct buf *to);

@@ -50,6 +50,19 @@ static bool line_fits(span line, size_t bytes)
     return stripped.n <= chars + 3 && (stripped.n + chars / 2 + 4 >= chars + 1);
 }
 
+/* A text may well have a line "begin ...": without a mode it only counts when what follows looks like it. */
+static bool begins_well(span in, size_t at)
+{
+    size_t behind;
+    span line;
+
+    do {
+        line = line_at(in, at, &behind);
+        at = behind;
+    } while (strip(line).n == 0 && at < in.n);
+    return line.n > 1 && is_uu(line.p[0]) && ((line.p[0] - ' ') & 63) != 0 && line_fits(line, (size_t)(line.p[0] - ' ') & 63);
+}
+
 static bool decode_line(span line, size_t bytes, struct buf *to)
 {
     char out[LINE_CHARS_MAX + 3];
@@ -64,12 +77,53 @@ static bool decode_line(span line, size_t bytes, struct buf *to)
         out[n++] = (char)(v >> 8);
         out[n++] = (char)v;
     }
-    return buf_append(to, (span){ out, bytes });
+    if (bytes <= to->limit - to->len)
+        return buf_append(to, (span){ out, bytes });
+    buf_append(to, (span){ out, to->limit - to->len });
+    to->overflow = true;
+    return false;
 }
 
 static bool is_end(span line)
 {
     return span_eq(strip(line), SPAN("end"));
+}
+
+static span skip_blanks(span s)
+{
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s = (span){ s.p + 1, s.n - 1 };
+    return s;
+}
+
+static bool parse_begin(span line, struct uu_file *f)
+{
+    size_t digits = 0;
+    span rest;
+
+    f->base64 = span_starts(line, SPAN("begin-base64"));
+    if (!f->base64 && !span_starts(line, SPAN("begin")))
+        return false;
+    rest = span_from(line, f->base64 ? 12 : 5);
+    if (rest.n == 0 || (rest.p[0] != ' ' && rest.p[0] != '\t'))
+        f->r.seen |= UU_SAW_ODD_BEGIN;
+    rest = skip_blanks(rest);
+    while (digits < rest.n && rest.p[digits] >= '0' && rest.p[digits] <= '7')
+        digits++;
+    if (digits < 3 || (digits < rest.n && rest.p[digits] != ' ' && rest.p[digits] != '\t'))
+        f->r.seen |= UU_SAW_ODD_BEGIN;
+    else
+        rest = skip_blanks(span_from(rest, digits));
+    f->name = strip(rest);
+    return true;
+}
+
+/* Another file begins: the one before had no end. */
+static bool is_sound_begin(span line)
+{
+    struct uu_file f = { .at = 0 };
+
+    return line.n > 5 && line.p[0] == 'b' && parse_begin(line, &f) && (f.r.seen & UU_SAW_ODD_BEGIN) == 0;
 }
 
 /* Lines from `at` on, to behind "end". */
@@ -88,6 +142,8 @@ static void decode_lines(span in, size_t at, unsigned policy, struct decode_resu
         }
         if (strip(line).n == 0)
             continue;
+        if (is_sound_begin(line))
+            break;
         bytes = (size_t)(line.p[0] - ' ') & 63;
         if (policy != UU_TRUST && (!is_uu(line.p[0]) || !line_fits(line, bytes))) {
             r->seen |= UU_SAW_JUNK;
@@ -127,35 +183,6 @@ static void decode_base64_lines(span in, size_t at, struct decode_result *r, str
     r->used_bytes = r->ended ? behind : in.n;
 }
 
-static span skip_blanks(span s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-        s = (span){ s.p + 1, s.n - 1 };
-    return s;
-}
-
-static bool parse_begin(span line, struct uu_file *f)
-{
-    size_t digits = 0;
-    span rest;
-
-    f->base64 = span_starts(line, SPAN("begin-base64"));
-    if (!f->base64 && !span_starts(line, SPAN("begin")))
-        return false;
-    rest = span_from(line, f->base64 ? 12 : 5);
-    if (rest.n == 0 || (rest.p[0] != ' ' && rest.p[0] != '\t'))
-        return false;
-    rest = skip_blanks(rest);
-    while (digits < rest.n && rest.p[digits] >= '0' && rest.p[digits] <= '7')
-        digits++;
-    if (digits < 3 || (digits < rest.n && rest.p[digits] != ' ' && rest.p[digits] != '\t'))
-        f->r.seen |= UU_SAW_ODD_BEGIN;
-    else
-        rest = skip_blanks(span_from(rest, digits));
-    f->name = strip(rest);
-    return true;
-}
-
 bool uu_next(span in, size_t *at, unsigned policy, struct uu_file *out, struct buf *to)
 {
     size_t pos = *at, behind;
@@ -164,7 +191,9 @@ bool uu_next(span in, size_t *at, unsigned policy, struct uu_file *out, struct b
         struct uu_file f = { .at = pos };
         span line = line_at(in, pos, &behind);
 
-        if (line.n < 6 || line.p[0] != 'b' || !parse_begin(line, &f))
+        if (line.n < 5 || line.p[0] != 'b' || !parse_begin(line, &f))
+            continue;
+        if ((f.r.seen & UU_SAW_ODD_BEGIN) != 0 && !f.base64 && !begins_well(in, behind))
             continue;
         if (f.base64)
             decode_base64_lines(in, behind, &f.r, to);

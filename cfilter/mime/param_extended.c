@@ -89,6 +89,8 @@ void param_extended(struct param_reader *r, span name, span value, unsigned how)
         span text = skip_charset(value, &charset);
 
         add_in_charset(r, base, percent_decode(r->arena, text), charset, how | PARAM_EXTENDED);
+        if (text.n == value.n && span_find(value, '\'') < value.n)      /* one sign only: Perl takes what is before it for the charset */
+            param_add(r, base, percent_decode(r->arena, span_from(value, span_find(value, '\'') + 1)), how | PARAM_EXTENDED);
         param_add(r, base, value, how | PARAM_LITERAL);
         return;
     }

@@ -49,6 +49,16 @@ static void add(struct param_reader *r, span name, span value, unsigned how)
     param_add_word(r, name, value, how);
 }
 
+/* "a" "b": a" "b for those who take off the first and last sign only; the same for <a> and 'a'. */
+static void add_inside(struct param_reader *r, span name, span raw, unsigned how)
+{
+    static const char pairs[][2] = { { '"', '"' }, { '<', '>' }, { '\'', '\'' } };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        if (raw.n >= 2 && raw.p[0] == pairs[i][0] && raw.p[raw.n - 1] == pairs[i][1])
+            add(r, name, (span){ raw.p + 1, raw.n - 2 }, how | PARAM_LITERAL);
+}
+
 /* A value that begins with a quoted-string. */
 static void quoted(struct param_reader *r, span name, span raw)
 {
@@ -64,8 +74,11 @@ static void quoted(struct param_reader *r, span name, span raw)
     trimmed = span_trim(plain);
     if (trimmed.n != plain.n)
         add(r, name, trimmed, how | PARAM_CUT);
-    if (behind.n > 0)          /* "a"b: ab for some */
+    if (behind.n > 0) {        /* "a"b: ab for some */
         add(r, name, without(r->arena, raw, is_quote), how | PARAM_LITERAL);
+        add_inside(r, name, raw, how);
+    }
+    add_inside(r, name, trimmed, how);
 }
 
 static void unquoted(struct param_reader *r, span name, span raw, unsigned how)
@@ -77,6 +90,7 @@ static void unquoted(struct param_reader *r, span name, span raw, unsigned how)
     add(r, name, raw, how);
     if (span_find(raw, '"') < raw.n)
         add(r, name, without(r->arena, raw, is_quote), how | PARAM_LITERAL);
+    add_inside(r, name, raw, how);
     plain = unescape(r->arena, raw, &escaped);
     if (escaped)
         add(r, name, plain, how | PARAM_ESCAPED);
