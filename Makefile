@@ -35,7 +35,7 @@ DIR_gatepost-cfilter    := cfilter
 DIR_gatepostctl         := ctl
 UNIT_SRC   := $(shell find tests/unit -name 'test_*.c' | sort)
 FUZZ_SRC   := $(shell find fuzz -name 'fuzz_*.c' | sort)
-BENCH_SRC  := $(shell find bench -name '*.c' | sort)
+BENCH_SRC  := $(shell find bench -maxdepth 1 -name '*.c' | sort)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 # all sources of a program's folder but its main file
@@ -120,17 +120,19 @@ demo: deps
 	@if [ "$$(id -u)" = 0 ]; then KEEP=$(KEEP) python3 demo/demo.py; \
 	else sudo KEEP=$(KEEP) python3 demo/demo.py; fi
 
-## make bench        throughput and CPU beside bare echo servers, as ratios inside one run
+## make bench        throughput and CPU beside bare servers and other filters, as ratios inside one run; BENCH=cfilter, policyd or socketmapd picks one
 BENCH_BIN  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
-$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIB)
+BENCH_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard bench/parts/*.c))
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BENCH_PARTS) $(BUILD)/lib/libcfilter.a $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: bench-binaries
 bench-binaries: $(BENCH_BIN)
 
-bench: deps
+bench:
+	@DEPS_BENCH=1 tests/deps.sh
 	@$(MAKE) --no-print-directory all bench-binaries
 	@python3 bench/run.py $(BENCH)
 

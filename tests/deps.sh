@@ -14,6 +14,7 @@ tests=(python3 openssl zip iproute2 procps systemd mandoc
     redis-server slapd ldap-utils spamd spamassassin rbldnsd unbound)
 # Unpacked beside the system, with what their binaries need to run installed.
 peers=(postfix postfix-ldap)
+bench_peers=(clamav-daemon clamsmtp)
 peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
 
 missing=()
@@ -56,14 +57,24 @@ if [ ${#missing[@]} -gt 0 ]; then
     rm -f "$log"
 fi
 
-# Postfix for tests and demo: always the unpacked one, so that a Postfix (or Exim, or Sendmail) of the machine is never touched.
-if [ ! -e build/peers/.done ]; then
+# unpack MARK PACKAGES...: into build/peers/root, once.
+unpack() {
+    local mark=build/peers/$1
+    shift
+    [ ! -e "$mark" ] || return 0
     mkdir -p build/peers/deb
     apt_update
-    (cd build/peers/deb && rm -f ./*.deb && apt-get download -q "${peers[@]}" >/dev/null)
+    (cd build/peers/deb && rm -f ./*.deb && apt-get download -q "$@" >/dev/null) || return 1
     for deb in build/peers/deb/*.deb; do
-        dpkg-deb -x "$deb" build/peers/root
+        dpkg-deb -x "$deb" build/peers/root || return 1
     done
     rm -rf build/peers/deb
-    touch build/peers/.done
+    touch "$mark"
+}
+
+# Postfix for tests and demo: always the unpacked one, so that a Postfix (or Exim, or Sendmail) of the machine is never touched.
+unpack .done "${peers[@]}"
+# What only `make bench` looks for, and does without: DEPS_BENCH=1.
+if [ -n "${DEPS_BENCH:-}" ]; then
+    unpack .bench "${bench_peers[@]}" || echo "deps: ${bench_peers[*]} cannot be had; make bench leaves them out" >&2
 fi
