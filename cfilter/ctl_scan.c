@@ -162,6 +162,8 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
     json_int(&j, "size", (int64_t)spool_size(q->spool));
     json_cstr(&j, "scan", scan_outcome_name(r->outcome));
     json_int(&j, "took_us", r->took_us);
+    if (r->facts != NULL)
+        json_int(&j, "engine_calls", r->facts->engine_calls);
     json_array_begin(&j, "reasons");
     for (size_t i = 0; i < v->n; i++) {
         json_object_begin(&j, NULL);

@@ -101,7 +101,9 @@ class Verdicts(HouseTest):
         import json
         said = ctl("scan", "--json", bad)
         self.assertEqual(said.returncode, 1)
-        self.assertIn("Eicar-Test-Signature", json.dumps(json.loads(said.stdout.splitlines()[0])))
+        told = json.loads(said.stdout.splitlines()[0])
+        self.assertIn("Eicar-Test-Signature", json.dumps(told))
+        self.assertGreaterEqual(told["engine_calls"], 1)
 
     def test_scan_command_takes_a_file_as_it_is(self):
         """A Unix file's line ends become those of SMTP; one with CR LF is taken byte for byte."""
