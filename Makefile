@@ -120,7 +120,7 @@ demo: deps
 	@if [ "$$(id -u)" = 0 ]; then KEEP=$(KEEP) python3 demo/demo.py; \
 	else sudo KEEP=$(KEEP) python3 demo/demo.py; fi
 
-## make bench        throughput and CPU beside bare servers and other filters, as ratios inside one run; BENCH=cfilter, policyd or socketmapd picks one
+## make bench        throughput and CPU beside bare servers and other filters, as ratios inside one run; BENCH=cfilter, mime, policyd or socketmapd picks one
 BENCH_BIN  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard bench/parts/*.c))
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BENCH_PARTS) $(BUILD)/lib/libcfilter.a $(LIB)

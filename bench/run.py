@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """run.py [SUBJECT ...] [--seconds N] [--signatures N] [--rounds N] - measurements, as ratios inside one run, with CPU per item beside the rate.
 
-Subjects: socketmapd, policyd, cfilter; without one, all.  Single figures depend on the machine and its noise; ratios less.
+Subjects: socketmapd, policyd, cfilter, mime; without one, all.  Single figures depend on the machine and its noise; ratios less.
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import argparse
@@ -11,11 +11,12 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
 import cfilter                             # noqa: E402
+import mime_found                          # noqa: E402
 import policyd                             # noqa: E402
 import socketmapd                          # noqa: E402
 from rig.place import Place               # noqa: E402
 
-SUBJECTS = {"socketmapd": socketmapd.run, "policyd": policyd.run, "cfilter": cfilter.run}
+SUBJECTS = {"socketmapd": socketmapd.run, "policyd": policyd.run, "cfilter": cfilter.run, "mime": mime_found.run}
 
 
 def main():
