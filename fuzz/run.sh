@@ -5,14 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
-pkgs="libevent_core hiredis openssl yaml-0.1 libcares libidn2 libpcre2-8 jansson libseccomp libsystemd"
+pkgs="zlib libevent_core hiredis openssl yaml-0.1 libcares libidn2 libpcre2-8 jansson libseccomp libsystemd"
 flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=undefined -w $(pkg-config --cflags $pkgs))
 lib=build/fuzz/libgatepost.a
 mkdir -p build/fuzz/obj
 objects=()
 for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
-    cfilter/edit.c cfilter/deliver.c; do
+    cfilter/edit.c cfilter/deliver.c \
+    $(find cfilter/mime -name '*.c' ! -name 'gmime*'); do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")
     [ "$obj" -nt "$src" ] || clang "${flags[@]}" -c -o "$obj" "$src"

@@ -262,8 +262,11 @@ static unsigned guess_nuls(span head)
 unsigned charset_guess(span bytes)
 {
     span head = span_head(bytes, HEAD_BYTES);
-    unsigned set = guess_bom(head);
+    unsigned set = 0;
 
+    if (bytes.n == 0)
+        return 0;
+    set = guess_bom(head);
     if (set == 0)
         set = guess_nuls(head);
     if (set == 0 && ebcdic_looks(head))
@@ -280,6 +283,8 @@ struct decode_result charset_to_utf8(enum charset c, span in, struct buf *to)
     size_t from = to->len;
     bool clean = true;
 
+    if (in.n == 0)
+        return r;
     switch (c) {
     case CHARSET_UTF7:
         clean = from_utf7(in, &o);

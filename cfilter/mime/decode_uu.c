@@ -38,7 +38,8 @@ static bool is_uu(char c)
     return c >= ' ' && c <= '`';
 }
 
-/* A line whose length character and characters agree: not more than two characters too many, and none too few but blanks that were stripped. */
+/* A line whose length character and characters agree: at most a checksum too many, and not too few, save for blanks that were stripped.  (Where more
+ * than half of a line was, only UU_TRUST takes it.) */
 static bool line_fits(span line, size_t bytes)
 {
     size_t chars = (bytes + 2) / 3 * 4;
@@ -47,7 +48,7 @@ static bool line_fits(span line, size_t bytes)
     for (size_t i = 0; i < line.n; i++)
         if (!is_uu(line.p[i]))
             return false;
-    return stripped.n <= chars + 3 && (stripped.n + chars / 2 + 4 >= chars + 1);
+    return stripped.n <= chars + 3 && line.n + chars / 2 + 3 >= chars;
 }
 
 /* A text may well have a line "begin ...": without a mode it only counts when what follows looks like it. */

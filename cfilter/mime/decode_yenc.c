@@ -57,7 +57,7 @@ static size_t find_begin(span in, size_t at)
 static void decode_body(span in, size_t at, struct yenc_part *part, struct buf *to)
 {
     size_t room = to->limit - to->len, want = in.n - at < room ? in.n - at : room;
-    char *start = want > 0 ? buf_reserve(to, want) : NULL, *p = start, *end = start + want;
+    char none, *start = want > 0 ? buf_reserve(to, want) : &none, *p = start, *end = start + want;
     bool line_start = true;
 
     for (; at < in.n; at++) {
@@ -85,10 +85,9 @@ static void decode_body(span in, size_t at, struct yenc_part *part, struct buf *
         *p++ = (char)(c - 42);
     }
     part->r.used_bytes = (at < in.n ? at : in.n) - part->at;
-    if (start != NULL) {
-        part->r.made_bytes = (size_t)(p - start);
+    part->r.made_bytes = (size_t)(p - start);
+    if (want > 0)
         buf_commit(to, part->r.made_bytes);
-    }
     to->overflow |= part->r.full;
 }
 

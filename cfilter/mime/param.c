@@ -5,7 +5,8 @@
  */
 #include "cfilter/mime/param_private.h"
 
-enum { BODY_BYTES_MAX = 64 * 1024 };
+/* Each reading copies what it changes, so the longest field costs some megabytes of the arena. */
+enum { BODY_BYTES_MAX = 16 * 1024 };
 
 void param_add(struct param_reader *r, span name, span value, unsigned how)
 {

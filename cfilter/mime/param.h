@@ -4,6 +4,7 @@
  * reading of a place first.  Names and values are what readers compare after lower-casing: the case is left alone here.
  * Units:     bytes.
  * Ownership: the list and its texts live in the caller's arena, or point into the field.
+ * Bounds:    16 kB of the body are read; at worst 200 times as much is taken from the arena, so reset it between fields of a foreign message.
  * Errors:    a limit that was hit is told in `full`: what lies behind it was not read.
  * Source:    RFC 2045 5.1, RFC 2183, RFC 2231, RFC 2047.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception

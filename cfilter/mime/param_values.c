@@ -59,11 +59,23 @@ static void add_inside(struct param_reader *r, span name, span raw, unsigned how
             add(r, name, (span){ raw.p + 1, raw.n - 2 }, how | PARAM_LITERAL);
 }
 
+/* Ends with a quote that no backslash stands before. */
+static bool is_closed(span s)
+{
+    size_t slashes = 0;
+
+    if (s.n < 2 || s.p[s.n - 1] != '"')
+        return false;
+    while (slashes + 2 < s.n && s.p[s.n - 2 - slashes] == '\\')
+        slashes++;
+    return slashes % 2 == 0;
+}
+
 /* A value that begins with a quoted-string. */
 static void quoted(struct param_reader *r, span name, span raw)
 {
     size_t end = param_quote_end(raw, 0);
-    bool closed = end >= 2 && end <= raw.n && raw.p[end - 1] == '"', escaped;
+    bool closed = is_closed(span_head(raw, end)), escaped;
     unsigned how = PARAM_QUOTED | (closed ? 0 : PARAM_UNCLOSED);
     span inner = span_head(span_from(raw, 1), closed ? end - 2 : raw.n - 1), plain = unescape(r->arena, inner, &escaped);
     span behind = span_trim(span_from(raw, end)), trimmed;

@@ -69,7 +69,7 @@ static bool tokens(struct lz *z, const unsigned char **p, const unsigned char *e
 
 struct decode_result rtf_decompress(span in, struct buf *to)
 {
-    const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
+    const unsigned char *p, *end;
     struct decode_result r = { .used_bytes = in.n };
     size_t from = to->len;
     struct lz z = { .to = to };
@@ -89,7 +89,9 @@ struct decode_result rtf_decompress(span in, struct buf *to)
         memcpy(z.window, preset, sizeof preset - 1);
         memset(z.window + sizeof preset - 1, ' ', WINDOW - (sizeof preset - 1));
         z.write = sizeof preset - 1;
-        for (p += HEAD_BYTES; p < end && !r.ended && !z.full;)
+        p = (const unsigned char *)in.p + HEAD_BYTES;
+        end = (const unsigned char *)in.p + in.n;
+        while (p < end && !r.ended && !z.full)
             r.ended = tokens(&z, &p, end);
         flush(&z);
         r.seen |= !r.ended;

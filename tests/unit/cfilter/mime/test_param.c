@@ -44,6 +44,8 @@ static void test_readings(void **state)
         { "escapes", SPAN("x/y; boundary=\"a\\\"b\\c\""), SPAN("boundary"), { "a\"bc", "a\\\"b\\c" } },
         { "unclosed quote", SPAN("x/y; boundary=\"abc; charset=utf-8"), SPAN("boundary"), { "abc; charset=utf-8", "\"abc", "abc" } },
         { "what an unclosed quote hides", SPAN("x/y; boundary=\"abc; charset=utf-8"), SPAN("charset"), { "utf-8" } },
+        { "unclosed behind an escaped quote", SPAN("x/y; boundary=\"abc\\\""), SPAN("boundary"), { "abc\"" } },
+        { "closed behind a backslash", SPAN("x/y; boundary=\"abc\\\\\""), SPAN("boundary"), { "abc\\" } },
         { "a quote too many", SPAN("x/y; boundary=abc\"; charset=a"), SPAN("boundary"), { "abc\"", "abc", "abc\"; charset=a" } },
         { "junk behind a quote", SPAN("x/y; boundary=\"ab\"c"), SPAN("boundary"), { "ab", "\"ab\"c", "abc" } },
         { "two quotes", SPAN("x/y; boundary=\"a\" \"b\""), SPAN("boundary"), { "a", "a\" \"b", "a b" } },
