@@ -13,6 +13,7 @@ static const struct { unsigned policy, seen; } rules[] = {
     { QP_BAD_COPIED, QP_SAW_BAD }, { QP_BAD_SIGN_DROPPED, QP_SAW_BAD }, { QP_BAD_DROPPED, QP_SAW_BAD }, { QP_SOFT_FIRST, QP_SAW_SPLIT },
     { QP_SOFT_FIRST | QP_SPLIT, QP_SAW_SPLIT }, { QP_BLANKS_STRIPPED, QP_SAW_BLANKS }, { QP_BLANKS_NOT_SOFT, QP_SAW_SOFT_BLANKS },
     { QP_CR_TO_LF, QP_SAW_CR }, { QP_CR_KEPT, QP_SAW_CR }, { QP_UPPER_ONLY, QP_SAW_LOWER }, { QP_DOUBLE, QP_SAW_DOUBLE },
+    { QP_LF_CR, QP_SAW_LF_CR },
 };
 
 static struct decode_result decode(span in, unsigned policy, struct buf *b)

@@ -138,16 +138,15 @@ static int digit64(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* The shifted run whose "+" is at in.p[at]: *units_out are told to the callback's place `o` (NULL: only looked at).  Returns how many bytes it takes,
- * 0 when it holds no whole unit.  *ascii_out: one of the units is ASCII. */
+/* The shifted run whose "+" is at in.p[at], to `o` (NULL: only looked at).  Returns how many bytes it takes, 0 when it holds no whole unit.
+ * *ascii_out: half of the units or more are printable ASCII. */
 static size_t shifted(span in, size_t at, struct out *o, bool *ascii_out, bool *bad_out)
 {
     struct utf16 u = { 0 };
     uint32_t bits = 0;
     unsigned n_bits = 0;
-    size_t i = at + 1, units = 0;
+    size_t i = at + 1, units = 0, printable = 0;
 
-    *ascii_out = false;
     for (; i < in.n; i++) {
         int d = digit64(in.p[i]);
 
@@ -160,7 +159,7 @@ static size_t shifted(span in, size_t at, struct out *o, bool *ascii_out, bool *
 
             n_bits -= 16;
             units++;
-            *ascii_out |= unit >= ' ' && unit < 0x7f;
+            printable += unit >= ' ' && unit < 0x7f;
             if (o != NULL)
                 utf16_unit(&u, unit, o);
             if (o != NULL && o->full)
@@ -171,6 +170,7 @@ static size_t shifted(span in, size_t at, struct out *o, bool *ascii_out, bool *
         utf16_end(&u, o);
         *bad_out |= u.bad;
     }
+    *ascii_out = printable > 0 && printable * 2 >= units;
     if (units == 0)
         return 0;
     return i + (i < in.n && in.p[i] == '-') - at;
@@ -259,6 +259,18 @@ static unsigned guess_nuls(span head)
     return 0;
 }
 
+/* UTF-7 was made for 7-bit text: what begins otherwise is not searched, or chance would find it in every large archive. */
+static bool is_text7(span head)
+{
+    for (size_t i = 0; i < head.n; i++) {
+        unsigned char c = (unsigned char)head.p[i];
+
+        if (c >= 0x7f || (c < ' ' && c != '\t' && c != '\r' && c != '\n' && c != '\f'))
+            return false;
+    }
+    return true;
+}
+
 unsigned charset_guess(span bytes)
 {
     span head = span_head(bytes, HEAD_BYTES);
@@ -271,7 +283,7 @@ unsigned charset_guess(span bytes)
         set = guess_nuls(head);
     if (set == 0 && ebcdic_looks(head))
         set = EBCDIC_BITS;
-    if (set == 0 && has_utf7(bytes))
+    if (set == 0 && is_text7(head) && has_utf7(bytes))
         set = CHARSET_BIT(CHARSET_UTF7);
     return set;
 }

@@ -24,7 +24,7 @@ enum charset {
 /* A set of CHARSET_BIT: what a reader may take the name of a charset for ("utf-16" is both byte orders).  0 for any other name. */
 unsigned charset_by_name(span name);
 /* A set of CHARSET_BIT: what these bytes may be, by their BOM, their NULs or the letters that EBCDIC would make of them.  0 for ordinary text
- * and binaries, at the cost of a look at the head and one pass for "+". */
+ * and binaries.  Costs a look at the head, and for 7-bit text one search for "+". */
 unsigned charset_guess(span bytes);
 /* A BOM goes.  seen is 1 when something could not be decoded; for UTF-7 it is 0 when nothing was there to be decoded. */
 struct decode_result charset_to_utf8(enum charset c, span in, struct buf *to);

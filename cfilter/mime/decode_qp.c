@@ -76,6 +76,11 @@ static const char *soft_break(struct run *r, const char *p)
             return lf != NULL ? lf + 1 : r->end;
         }
     }
+    if (behind > q && behind[-1] == '\n' && behind < r->end && *behind == '\r' && !(behind + 1 < r->end && behind[1] == '\n')) {
+        r->seen |= QP_SAW_LF_CR;
+        if ((r->policy & QP_LF_CR) != 0)
+            behind++;
+    }
     return behind;
 }
 
@@ -250,6 +255,7 @@ size_t qp_policies(unsigned seen, unsigned policies_out[QP_POLICIES_MAX])
         { QP_SAW_BAD, QP_BAD_DROPPED },
         { QP_SAW_BAD, QP_BAD_COPIED },
         { QP_SAW_DOUBLE, QP_DOUBLE | QP_BLANKS_NOT_SOFT | QP_CR_TO_LF },
+        { QP_SAW_LF_CR, QP_LF_CR },
         { QP_SAW_CR, QP_CR_TO_LF },
         { QP_SAW_CR, QP_CR_KEPT },
         { QP_SAW_CR, QP_CR_KEPT | QP_BAD_SIGN_DROPPED },

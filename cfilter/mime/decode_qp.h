@@ -24,6 +24,7 @@ enum qp_policy {
     QP_CR_KEPT = 128,          /* "=" CR without LF is no soft break */
     QP_UPPER_ONLY = 256,       /* lower-case digits are none */
     QP_DOUBLE = 512,           /* "==" is one "=" */
+    QP_LF_CR = 1024,           /* "=" LF CR is one soft break */
 };
 
 enum qp_seen {
@@ -34,6 +35,7 @@ enum qp_seen {
     QP_SAW_CR = 16,            /* "=" CR without LF */
     QP_SAW_LOWER = 32,         /* lower-case digits */
     QP_SAW_DOUBLE = 64,        /* "==" */
+    QP_SAW_LF_CR = 128,        /* "=" LF CR */
 };
 
 struct decode_result qp_decode(span in, unsigned policy, struct buf *to);

@@ -8,6 +8,18 @@
 /* Each reading copies what it changes, so the longest field costs some megabytes of the arena. */
 enum { BODY_BYTES_MAX = 16 * 1024 };
 
+static bool is_known(span name)
+{
+    static const span known[] = { SPAN(""), SPAN("boundary"), SPAN("charset"), SPAN("name"), SPAN("filename"), SPAN("type"), SPAN("start"),
+                                  SPAN("protocol"), SPAN("smime-type"), SPAN("access-type"), SPAN("number"), SPAN("total"), SPAN("id") };
+
+    name = span_head(name, span_find(name, '*'));
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (span_eq_nocase(name, known[i]))
+            return true;
+    return false;
+}
+
 void param_add(struct param_reader *r, span name, span value, unsigned how)
 {
     struct param_list *l = r->out;
@@ -15,6 +27,11 @@ void param_add(struct param_reader *r, span name, span value, unsigned how)
     for (size_t i = 0; i < l->n; i++)
         if (span_eq(l->v[i].value, value) && span_eq_nocase(l->v[i].name, name))
             return;
+    if (!is_known(name)) {
+        if (l->others == PARAM_OTHERS_MAX)
+            return;
+        l->others++;
+    }
     if (l->n == PARAM_LIST_MAX) {
         l->full = true;
         return;
@@ -131,6 +148,20 @@ static size_t piece_end(span s, size_t at, unsigned reading, size_t *equals_out)
     return at;
 }
 
+/* No "=": a name alone, a media type behind a stray separator, or a value behind a ":", or right behind the name. */
+static void bare_piece(struct param_reader *r, span name, span whole)
+{
+    size_t colon = span_find(whole, ':'), quote = span_find(whole, '"');
+
+    param_add(r, name, SPAN(""), PARAM_BARE);
+    if (span_find(name, '/') < name.n)
+        param_add(r, SPAN(""), name, PARAM_BARE | PARAM_ODD_SEPARATOR);
+    if (colon < quote)
+        param_values(r, span_trim(span_head(whole, colon)), span_from(whole, colon + 1));
+    else if (quote > 0 && quote < whole.n)
+        param_values(r, span_trim(span_head(whole, quote)), span_from(whole, quote));
+}
+
 static void one_piece(struct param_reader *r, span piece, size_t equals, bool first)
 {
     span name = span_head(piece, equals), whole = span_trim(piece);
@@ -146,10 +177,7 @@ static void one_piece(struct param_reader *r, span piece, size_t equals, bool fi
     if (whole.n == 0)
         return;
     if (equals == piece.n) {
-        param_add(r, name, SPAN(""), PARAM_BARE);
-        /* A media type behind a stray separator */
-        if (span_find(name, '/') < name.n)
-            param_add(r, SPAN(""), name, PARAM_BARE | PARAM_ODD_SEPARATOR);
+        bare_piece(r, name, whole);
         return;
     }
     param_values(r, name, span_from(piece, equals + 1));
@@ -214,19 +242,39 @@ static void read_text(struct param_reader *r, span text, unsigned how)
         read_as(r, text, READ_COMMENTS | READ_QUOTES | READ_BLANK | READ_COMMA, how | PARAM_ODD_SEPARATOR);
 }
 
-/* Folded lines in one: line ends go, the blanks behind them stay. */
-static span unfold(struct arena *a, span s)
+/* Folded lines in one: line ends go, and the blanks behind them if `blanks_too`. */
+static span unfold(struct arena *a, span s, bool blanks_too)
 {
+    bool behind = false;
     size_t n = 0;
     char *to;
 
     if (!has(s, '\r') && !has(s, '\n'))
         return s;
     to = arena_alloc(a, s.n);
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] != '\r' && s.p[i] != '\n')
+    for (size_t i = 0; i < s.n; i++) {
+        bool end = s.p[i] == '\r' || s.p[i] == '\n';
+
+        behind = end || (behind && param_is_blank(s.p[i]));
+        if (!end && !(behind && blanks_too))
             to[n++] = s.p[i];
+    }
     return (span){ to, n };
+}
+
+/* A fold that does not follow a ";": readers differ over what it leaves behind. */
+static bool has_odd_fold(span s)
+{
+    char last = ';';
+
+    s = span_trim(s);
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] == '\r' || s.p[i] == '\n') && last != ';')
+            return true;
+        if (!param_is_blank(s.p[i]))
+            last = s.p[i];
+    }
+    return false;
 }
 
 static span without_nul(struct arena *a, span s)
@@ -249,8 +297,7 @@ void param_parse(span body, struct arena *a, struct param_list *out)
         out->full = true;
         body = span_head(body, BODY_BYTES_MAX);
     }
-    r.pieces = arena_alloc(a, PARAM_PIECES_MAX * sizeof r.pieces[0]);
-    text = unfold(a, body);
+    text = unfold(a, body, false);
     read_text(&r, text, 0);
     if (has(text, '\0')) {
         read_text(&r, without_nul(a, text), PARAM_CUT);
@@ -258,8 +305,10 @@ void param_parse(span body, struct arena *a, struct param_list *out)
     }
     if (param_decode_words(a, text, &decoded))
         read_text(&r, decoded, PARAM_WORD);
-    if (text.n != body.n)      /* line ends as blanks, for what was folded without one */
-        read_text(&r, body, 0);
+    if (has_odd_fold(body)) {
+        read_text(&r, body, 0);                        /* line ends as blanks, for what was folded without one */
+        read_text(&r, unfold(a, body, true), 0);
+    }
 }
 
 bool param_next(const struct param_list *l, span name, size_t *i, struct param *out)

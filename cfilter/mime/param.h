@@ -37,10 +37,12 @@ struct param {
 struct param_list {
     struct param *v;
     size_t n, cap;
+    size_t others;             /* of v: names that mean nothing */
     bool full;
 };
 
-enum { PARAM_LIST_MAX = 256 }; /* the most values that one field gives */
+/* The most values that one field gives; of names that mean nothing to a reader of mail fewer are kept, and that is no limit hit. */
+enum { PARAM_LIST_MAX = 256, PARAM_OTHERS_MAX = 128 };
 
 /* Reads a field body (folded or not; CR, LF and NUL count as blanks or stay, as readers do).  Appends to *out, which begins as { 0 }. */
 void param_parse(span body, struct arena *a, struct param_list *out);

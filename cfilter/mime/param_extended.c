@@ -100,6 +100,8 @@ void param_extended(struct param_reader *r, span name, span value, unsigned how)
         r->out->full = true;
         return;
     }
+    if (r->pieces == NULL)
+        r->pieces = arena_alloc(r->arena, PARAM_PIECES_MAX * sizeof r->pieces[0]);
     r->pieces[r->n_pieces++] = (struct param_piece){ .base = base, .value = value, .number = number, .extended = extended, .how = how };
 }
 

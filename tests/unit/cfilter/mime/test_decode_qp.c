@@ -36,6 +36,10 @@ static void test_rows(void **state)
         { "a sign and blanks at the end", 0, SPAN("ab= "), SPAN("ab"), QP_SAW_SOFT_BLANKS },
         { "half an escape at the end", 0, SPAN("ab=4"), SPAN("ab=4"), QP_SAW_BAD },
 
+        { "LF and CR, of which one is kept", 0, SPAN("ab=\n\rcd"), SPAN("ab\rcd"), QP_SAW_LF_CR },
+        { "LF and CR", QP_LF_CR, SPAN("ab=\n\rcd"), SPAN("abcd"), QP_SAW_LF_CR },
+        { "LF and an empty line", QP_LF_CR, SPAN("ab=\n\r\ncd"), SPAN("ab\r\ncd"), 0 },
+
         { "bad, kept", 0, SPAN("a=zz=41"), SPAN("a=zzA"), QP_SAW_BAD },
         { "half bad, kept", 0, SPAN("a=4z=41"), SPAN("a=4zA"), QP_SAW_BAD },
         { "bad before good, kept", 0, SPAN("=4=31"), SPAN("=41"), QP_SAW_BAD },
@@ -115,7 +119,7 @@ static void test_policies(void **state)
         if (n > 0)
             assert_int_equal(v[0], rows[i].first);
     }
-    assert_true(qp_policies(0xff, v) <= QP_POLICIES_MAX);
+    assert_true(qp_policies(0xffff, v) <= QP_POLICIES_MAX);
 }
 
 int main(void)

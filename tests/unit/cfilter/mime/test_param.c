@@ -87,9 +87,13 @@ static void test_readings(void **state)
         { "line end between", SPAN("x/y\nboundary=ab\n"), SPAN("boundary"), { "ab" } },
         { "folded", SPAN("multipart/mixed;\r\n\tboundary=abc"), SPAN("boundary"), { "abc" } },
         { "folded within a quote", SPAN("multipart/mixed; boundary=\"a\r\n b\""), SPAN("boundary"), { "a b" } },
+        { "folded within a value", SPAN("x/y; boundary=\"ab\r\n \tc\""), SPAN("boundary"), { "ab \tc", "abc" } },
+        { "folded within a name", SPAN("x/y; bound\r\n ary=abc"), SPAN("boundary"), { "abc" } },
         { "NUL", SPAN("x/y; boundary=ab\0c"), SPAN("boundary"), { "abc", "ab" } },
         { "NUL in the name", SPAN("x/y; bound\0ary=abc"), SPAN("boundary"), { "abc" } },
-        { "colon for the sign", SPAN("x/y; boundary:abc"), SPAN("boundary:abc"), { "" } },
+        { "colon for the sign", SPAN("x/y; boundary: abc"), SPAN("boundary"), { "abc" } },
+        { "colon and quotes", SPAN("x/y; boundary: \"a b\""), SPAN("boundary"), { "a b" } },
+        { "nothing for the sign", SPAN("x/y; boundary \"a b\""), SPAN("boundary"), { "a b" } },
 
         { "2231", SPAN("x/y; name*=utf-8'en'a%20b%2"), SPAN("name"), { "a b%2", "utf-8'en'a%20b%2" } },
         { "2231 without charset", SPAN("x/y; name*=a%20b"), SPAN("name"), { "a b" } },
@@ -194,6 +198,17 @@ static void test_limits(void **state)
     buf_append_str(&b, "x/y");
     for (int i = 0; i < 1000; i++)
         buf_printf(&b, "; a%d=b", i);
+    buf_append_str(&b, "; boundary=abc");
+    param_parse(buf_span(&b), a, &l);
+    assert_false(l.full);
+    assert_int_equal(l.n, PARAM_OTHERS_MAX + 2);
+    assert_true(has(&l, SPAN("boundary"), SPAN("abc")));
+    arena_reset(a);
+    l = (struct param_list){ 0 };
+    buf_reset(&b);
+    buf_append_str(&b, "x/y");
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&b, "; name=%d", i);
     param_parse(buf_span(&b), a, &l);
     assert_true(l.full);
     assert_int_equal(l.n, PARAM_LIST_MAX);
