@@ -121,7 +121,7 @@ static void go_on(struct assess *a)
     finish(a);
 }
 
-/* Points cannot change what follows from a virus, or from a scan that did not take place. */
+/* Points cannot change what follows from a virus, from a class that is refused, or from a scan that did not take place. */
 static bool is_decided(const struct assess *a)
 {
     struct verdict_input in = { .set = a->set, .trusted = a->msg.trusted, .size = a->msg.bytes.n, .scanned = true,
@@ -129,7 +129,7 @@ static bool is_decided(const struct assess *a)
     struct verdict v;
 
     verdict_make(&in, &v);
-    return (v.action == VERDICT_REJECT && v.cause == CAUSE_VIRUS) || (v.action == VERDICT_DEFER && v.cause == CAUSE_NOT_SCANNED);
+    return (v.action == VERDICT_REJECT && v.cause != CAUSE_SPAM) || (v.action == VERDICT_DEFER && v.cause == CAUSE_NOT_SCANNED);
 }
 
 static void on_scanned(enum scan_outcome outcome, const struct facts *facts, const char *why, void *arg)

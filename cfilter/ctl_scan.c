@@ -157,6 +157,8 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
     json_cstr(&j, "would", verdict_action_name(v->would));
     json_cstr(&j, "cause", verdict_cause_name(v->cause));
     json_cstr(&j, "name", v->name);
+    json_cstr(&j, "class", v->klass);
+    json_cstr(&j, "detail", v->detail);
     json_str(&j, "reply", span_trim(reply));
     json_num(&j, "score", v->score);
     json_int(&j, "size", (int64_t)spool_size(q->spool));
@@ -172,6 +174,8 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
         json_cstr(&j, "name", v->reasons[i].name);
         json_cstr(&j, "detail", v->reasons[i].detail);
         json_num(&j, "points", v->reasons[i].points);
+        json_cstr(&j, "class", v->reasons[i].klass);
+        json_cstr(&j, "action", v->reasons[i].does);
         json_object_end(&j);
     }
     json_array_end(&j);
@@ -183,6 +187,18 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
     ctl_write(q->ctl, buf_span(&out));
     ctl_write(q->ctl, SPAN("\n"));
     buf_free(&out);
+}
+
+static void tell_reason(struct scan_request *q, const struct verdict_reason *r)
+{
+    ctl_print(q->ctl, "  %-10s %s%s%s", r->scanner, r->name, r->detail[0] != '\0' ? "  " : "", r->detail);
+    if (r->klass[0] != '\0')
+        ctl_print(q->ctl, "  %s: %s", r->klass, r->does);
+    else if (r->does[0] != '\0')
+        ctl_print(q->ctl, "  %s", r->does);
+    if (r->points < 0 || r->points > 0 || r->kind == FACT_SPAM)
+        ctl_print(q->ctl, "  %+.1f points", r->points);
+    ctl_print(q->ctl, "\n");
 }
 
 static void tell_text(struct scan_request *q, const struct assess_result *r, span reply)
@@ -199,8 +215,7 @@ static void tell_text(struct scan_request *q, const struct assess_result *r, spa
     if (v->scored)
         ctl_print(q->ctl, "  score %.1f\n", v->score);
     for (size_t i = 0; i < v->n; i++)
-        ctl_print(q->ctl, "  %-10s %s%s%s  %+.1f points\n", v->reasons[i].scanner, v->reasons[i].name,
-                  v->reasons[i].detail[0] != '\0' ? "  " : "", v->reasons[i].detail, v->reasons[i].points);
+        tell_reason(q, &v->reasons[i]);
     for (size_t i = 0; i < v->n_failures; i++)
         ctl_print(q->ctl, "  without %s: %s\n", v->failures[i].scanner, v->failures[i].why);
     if (r->outcome != SCAN_DONE)

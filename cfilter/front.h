@@ -21,6 +21,7 @@ struct front {                        /* the daemon's state */
     struct session *sessions;
     size_t n_sessions, busy;
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;
+    uint64_t *classes[FACT_CLASSES];  /* messages in which such a thing was found */
     uint64_t *forged, *bad_lines, *gone;
 };
 

@@ -31,6 +31,9 @@ static void make_counters(struct front *f, struct stats *st)
     f->rejected = stats_counter(st, name, help, "action", "reject");
     f->deferred = stats_counter(st, name, help, "action", "defer");
     f->observed = stats_counter(st, "messages_observed", "messages that enforcing would have treated otherwise", NULL, NULL);
+    for (size_t i = FACT_CLASS_NONE + 1; i < FACT_CLASSES; i++)
+        f->classes[i] = stats_counter(st, "findings", "messages with something suspicious or unchecked, by its class", "class",
+                                      fact_class_name((enum fact_class)i));
     f->forged = stats_counter(st, "handover_forged", "hand-over fields that policyd did not write", NULL, NULL);
     f->bad_lines = stats_counter(st, "bad_commands", "command lines that are none, or out of turn", NULL, NULL);
     f->gone = stats_counter(st, "fronts_gone", "connections that ended inside a message", NULL, NULL);

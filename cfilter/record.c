@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "cfilter/verdict_tell.h"
+
 enum { RECIPIENTS_TOLD_MAX = 20 };
 
 static void count(struct front *f, const struct record *r)
@@ -17,6 +19,9 @@ static void count(struct front *f, const struct record *r)
     ++*(v->action == VERDICT_ACCEPT ? f->accepted : v->action == VERDICT_TAG ? f->tagged : v->action == VERDICT_REJECT ? f->rejected : f->deferred);
     if (v->would != v->action)
         ++*f->observed;
+    for (size_t i = FACT_CLASS_NONE + 1; i < FACT_CLASSES; i++)
+        if (v->classes & 1U << i)
+            ++*f->classes[i];
 }
 
 static void log_verdict(struct logline *l, const struct assess_result *a, struct buf *hits)
@@ -81,6 +86,8 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
     json_cstr(j, "would", verdict_action_name(v->would));
     json_cstr(j, "cause", verdict_cause_name(v->cause != CAUSE_NONE ? v->cause : v->would_cause));
     json_cstr(j, "name", v->name);
+    if (v->klass[0] != '\0')
+        json_cstr(j, "class", v->klass);
     if (v->scored)
         json_num(j, "score", v->score);
     json_array_begin(j, "checks");
@@ -91,6 +98,10 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
         json_cstr(j, "name", v->reasons[i].name);
         json_cstr(j, "detail", v->reasons[i].detail);
         json_num(j, "points", v->reasons[i].points);
+        if (v->reasons[i].klass[0] != '\0')
+            json_cstr(j, "class", v->reasons[i].klass);
+        if (v->reasons[i].does[0] != '\0')
+            json_cstr(j, "action", v->reasons[i].does);
         json_object_end(j);
     }
     for (size_t i = 0; i < v->n_failures; i++) {

@@ -12,33 +12,43 @@
 
 enum { TEXT_MAX = 400 };           /* with code, id and line end well under 512 */
 
+#define AT(field) offsetof(struct set_replies, field)
+
+/* Which template a verdict takes; the first row that fits.  A class is named as in the settings. */
 static const struct {
-    const char *reject, *defer;
-} built_in[] = {
-    [CAUSE_NONE] = { "554 5.7.1 Message refused", "451 4.7.1 Message put off, try again later" },
-    [CAUSE_VIRUS] = { "554 5.7.1 Message contains %v virus, rejected", "451 4.7.1 Message put off, try again later" },
-    [CAUSE_SPAM] = { "554 5.7.1 Message seems to be spam, rejected", "451 4.7.1 Message put off, try again later" },
-    [CAUSE_UNSCANNABLE] = { "554 5.6.0 Message could not be scanned for viruses (%r), rejected",
-                            "451 4.7.1 Message could not be scanned for viruses (%r), try again later" },
-    [CAUSE_NOT_SCANNED] = { "554 5.6.0 Message could not be scanned for viruses (%r), rejected",
-                            "451 4.7.1 Message could not be scanned for viruses now (%r), try again later" },
-    [CAUSE_UNCHECKED] = { "554 5.6.0 Message could not be checked (%r), rejected",
-                          "451 4.7.1 Message could not be checked (%r), try again later" },
+    enum verdict_action action;
+    int cause;                     /* -1: any */
+    const char *klass;             /* NULL: any */
+    size_t at;
+} templates[] = {
+    { VERDICT_REJECT, CAUSE_VIRUS, NULL, AT(virus) },
+    { VERDICT_REJECT, CAUSE_SPAM, NULL, AT(spam) },
+    { VERDICT_REJECT, CAUSE_UNSCANNABLE, NULL, AT(unscannable) },
+    { VERDICT_REJECT, CAUSE_SHAPE, NULL, AT(shape) },
+    { VERDICT_REJECT, CAUSE_HEURISTIC, NULL, AT(heuristic) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_archive", AT(encrypted_archive) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_document", AT(encrypted_document) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, "limit", AT(limit) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, "budget", AT(budget) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, NULL, AT(ambiguous) },
+    { VERDICT_DEFER, -1, "timeout", AT(timeout) },
+    { VERDICT_DEFER, -1, "crashed", AT(crashed) },
+    { VERDICT_DEFER, CAUSE_NOT_SCANNED, NULL, AT(engine) },
+    { VERDICT_DEFER, -1, NULL, AT(put_off) },
 };
 
 static const char *template_of(const struct settings *set, const struct verdict *v)
 {
-    const char *own = NULL;
+    const char *klass = v->klass != NULL ? v->klass : "";
 
-    if (v->action != VERDICT_REJECT)
-        return built_in[v->cause].defer;
-    if (v->cause == CAUSE_VIRUS)
-        own = set->replies.virus;
-    else if (v->cause == CAUSE_SPAM)
-        own = set->replies.spam;
-    else if (v->cause == CAUSE_UNSCANNABLE)
-        own = set->replies.unscannable;
-    return own != NULL && *own != '\0' ? own : built_in[v->cause].reject;
+    for (size_t i = 0; i < sizeof(templates) / sizeof(templates[0]); i++)
+        if (templates[i].action == v->action && (templates[i].cause < 0 || templates[i].cause == (int)v->cause) &&
+            (templates[i].klass == NULL || strcmp(templates[i].klass, klass) == 0)) {
+            const char *own = *(const char *const *)(const void *)((const char *)&set->replies + templates[i].at);
+
+            return own != NULL ? own : "";
+        }
+    return "";
 }
 
 /* Takes "554 " and "5.7.1 " off the head of *rest where they stand and are of the verdict's class. */
@@ -73,6 +83,8 @@ static bool expand(span from, const struct verdict *v, const char *id, struct bu
         snprintf(number, sizeof(number), "%.1f", v->score);
         if (what == 'v' || what == 'r')
             buf_append_str(to, v->name);
+        else if (what == 't')
+            buf_append_str(to, v->detail);
         else if (what == 's')
             buf_append_str(to, number);
         else if (what == 'i')
@@ -99,6 +111,8 @@ void reply_to_verdict(const struct settings *set, const struct verdict *v, const
     bool id_said;
 
     take_codes(&rest, v, &code, enhanced);
+    if (rest.n == 0)               /* nothing but a code, or nothing at all */
+        rest = v->action == VERDICT_REJECT ? SPAN("Message refused") : SPAN("Message put off, try again later");
     buf_init(&text, 16 * 1024);
     id_said = expand(rest, v, id, &text);
     n = oneline_ascii(buf_span(&text), clean, TEXT_MAX);

@@ -1,7 +1,7 @@
 /* reply.h - the words that a refused sender sees.
  *
  * Pure.  The administrator's templates (replies.*) may begin with a reply code and an enhanced code; %v is the virus, %r the
- * reason, %s the score, %i the decision id, %% a percent sign.  The id is put behind the text unless the template holds %i.
+ * reason (what could not be checked, the shape), %t what the scanner said of it, %s the score, %i the decision id, %% a percent sign.  The id is put behind the text unless the template holds %i.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_REPLY_H

@@ -310,8 +310,11 @@ static bool set_limits(struct cl_engine *e, const struct settings *set, const ch
     return cl_engine_set_str(e, CL_ENGINE_TMPDIR, scratch) == CL_SUCCESS;
 }
 
-static struct cl_scan_options scan_options(const struct set_virus *v)
+/* What passes whatever is found of it is not looked for. */
+static struct cl_scan_options scan_options(const struct settings *set)
 {
+    const struct set_virus *v = &set->filter.virus;
+    const struct set_unchecked *u = &set->filter.unchecked;
     struct cl_scan_options o = {
         /* All alerts, not the first: a suspicion must not hide that a limit was hit. */
         .general = CL_SCAN_GENERAL_HEURISTICS | CL_SCAN_GENERAL_ALLMATCHES,
@@ -320,10 +323,12 @@ static struct cl_scan_options scan_options(const struct set_virus *v)
         .heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX,
     };
 
-    if (v->alert_macros)
+    if (v->alert_macros && v->heuristics.macro.action != CLASS_PASS)
         o.heuristic |= CL_SCAN_HEURISTIC_MACROS;
-    if (v->alert_encrypted)
-        o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE | CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
+    if (v->alert_encrypted && u->encrypted_archive.action != CLASS_PASS)
+        o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE;
+    if (v->alert_encrypted && u->encrypted_document.action != CLASS_PASS)
+        o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
     return o;
 }
 
@@ -355,7 +360,9 @@ static bool load_marker(struct clamav *c, const char *scratch, struct errtext *e
 static bool load_database(struct clamav *c, const struct settings *set, struct errtext *err)
 {
     const struct set_virus *v = &set->filter.virus;
-    unsigned n = 0, options = CL_DB_PHISHING | CL_DB_BYTECODE | (v->alert_phishing ? CL_DB_PHISHING_URLS : 0U);
+    unsigned n = 0;
+    bool phishing = v->alert_phishing && v->heuristics.phishing.action != CLASS_PASS;
+    unsigned options = CL_DB_PHISHING | CL_DB_BYTECODE | (phishing ? CL_DB_PHISHING_URLS : 0U);
     struct stat st;
 
     if (stat(v->database, &st) < 0) {
@@ -437,7 +444,7 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     if (!clamav_start(err))
         return NULL;
     c = xcalloc(1, sizeof *c);
-    c->options = scan_options(&set->filter.virus);
+    c->options = scan_options(set);
     c->alert_limits = set->filter.virus.alert_exceeds_max;
     c->trusted = trusted_names(&set->filter.virus, warning);
     c->layers = layers_new();

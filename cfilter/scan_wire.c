@@ -19,7 +19,10 @@ static const size_t numbers[] = {
     AT(filter.virus.min_signatures), AT(filter.virus.max_scan_bytes), AT(filter.virus.max_file_bytes),
     AT(filter.virus.max_files), AT(filter.virus.max_recursion), AT(filter.spam.max_bytes),
 };
-static const size_t words[] = { AT(process.sandbox), AT(filter.virus.mode), AT(filter.spam.mode) };
+static const size_t words[] = {
+    AT(process.sandbox), AT(filter.virus.mode), AT(filter.spam.mode), AT(filter.virus.heuristics.macro.action),
+    AT(filter.virus.heuristics.phishing.action), AT(filter.unchecked.encrypted_archive.action), AT(filter.unchecked.encrypted_document.action),
+};
 static const size_t flags[] = {
     AT(filter.virus.alert_macros), AT(filter.virus.alert_encrypted), AT(filter.virus.alert_phishing),
     AT(filter.virus.alert_exceeds_max), AT(filter.spam.gtube),

@@ -10,6 +10,7 @@
 #include "cfilter/record.h"
 #include "cfilter/reply.h"
 #include "cfilter/session_private.h"
+#include "cfilter/verdict_tell.h"
 #include "lib/base/alloc.h"
 
 enum { DECODE_PIECE = 32 * 1024, FRONT_WAITS_MS = 78 * 1000, LEAST_WAIT_MS = 3000 };

@@ -2,20 +2,14 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
-#include "cfilter/verdict.h"
+#include "cfilter/verdict_class.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a heuristic is worth as spam: most administrators want these scored, not refused. */
-static const double heuristic_points[FACT_CLASSES] = {
-    [FACT_CLASS_NONE] = 2, [FACT_CLASS_MACRO] = 2, [FACT_CLASS_PHISHING] = 4, [FACT_CLASS_PUA] = 2, [FACT_CLASS_AMBIGUOUS] = 2,
-    [FACT_CLASS_OTHER] = 2,
-};
-
 static const char *const action_names[] = { "accept", "tag", "reject", "defer" };
-static const char *const cause_names[] = { "clean", "virus", "spam", "unscannable", "not-scanned", "unchecked" };
+static const char *const cause_names[] = { "clean", "virus", "spam", "unscannable", "not-scanned", "unchecked", "shape", "heuristic" };
 
 const char *verdict_action_name(enum verdict_action a)
 {
@@ -40,6 +34,12 @@ static enum mode virus_mode(const struct settings *set)
     return set->filter.virus.mode == MODE_OBSERVE ? MODE_OBSERVE : MODE_ENFORCE;
 }
 
+/* Of what was found but is no virus: the filter's own, and no stricter than that for viruses. */
+static enum mode class_mode(const struct settings *set)
+{
+    return mode_effective((int)verdict_mode(set), (int)virus_mode(set));
+}
+
 static enum mode spam_mode(const struct settings *set)
 {
     return mode_effective((int)verdict_mode(set), set->filter.spam.mode);
@@ -62,89 +62,115 @@ bool verdict_may_edit(const struct settings *set)
 
 bool verdict_is_unscannable(enum scan_outcome outcome, const struct facts *facts)
 {
-    switch (outcome) {
-    case SCAN_TIMED_OUT:
-    case SCAN_CRASHED:
-    case SCAN_GARBAGE:
-        return true;
-    case SCAN_NO_ENGINE:
-    case SCAN_BUSY:
-        return false;
-    case SCAN_DONE:
-        break;
-    }
-    if (!facts->complete)
-        return true;
-    for (size_t i = 0; i < facts->n; i++)
-        if (facts->v[i].kind == FACT_UNCHECKED && facts->v[i].klass == FACT_CLASS_TIMEOUT)
-            return true;
-    return false;
+    return outcome != SCAN_NO_ENGINE && verdict_not_scanned_class(outcome, facts) != NULL;
 }
 
-static bool is_unchecked(const struct fact *f)
+/* ---- what was found ---- */
+
+struct tally {
+    const struct fact *virus;
+    const struct fact *by[CLASS_ACTIONS];    /* the first that wants each action */
+    double score;
+};
+
+/* What decides comes first, then by weight, so that what is cut off is what counts least. */
+static int rank(const struct verdict_reason *r)
 {
-    return f->kind == FACT_UNCHECKED;
+    if (r->kind == FACT_VIRUS)
+        return 3;
+    return strcmp(r->does, "reject") == 0 || strcmp(r->does, "defer") == 0 ? 2 : strcmp(r->does, "tag") == 0;
 }
 
-static double points_of(const struct fact *f)
+static void add_reason(struct verdict *v, const struct verdict_reason *r)
 {
-    if (f->kind == FACT_SPAM)
-        return isfinite(f->points) ? (double)f->points : 0;
-    if (f->kind == FACT_HEURISTIC && f->klass < FACT_CLASSES)
-        return heuristic_points[f->klass];
-    return 0;
-}
-
-static void add_reason(struct verdict *v, const struct fact *f, double points)
-{
-    struct verdict_reason r = { f->scanner, f->name, f->detail, (enum fact_kind)f->kind, points };
     size_t at = v->n;
 
-    /* Viruses first, then by weight, so that what is cut off is what counts least. */
-    while (at > 0 && (r.kind == FACT_VIRUS ? v->reasons[at - 1].kind != FACT_VIRUS
-                                           : v->reasons[at - 1].kind != FACT_VIRUS && fabs(v->reasons[at - 1].points) < fabs(points)))
+    while (at > 0 && (rank(&v->reasons[at - 1]) < rank(r) ||
+                      (rank(&v->reasons[at - 1]) == rank(r) && fabs(v->reasons[at - 1].points) < fabs(r->points))))
         at--;
     if (at >= VERDICT_REASONS_MAX)
         return;
     if (v->n == VERDICT_REASONS_MAX)
         v->n--;
-    memmove(&v->reasons[at + 1], &v->reasons[at], (v->n - at) * sizeof(r));
-    v->reasons[at] = r;
+    memmove(&v->reasons[at + 1], &v->reasons[at], (v->n - at) * sizeof(*r));
+    v->reasons[at] = *r;
     v->n++;
 }
 
-struct tally {
-    const struct fact *virus, *unchecked;
-    double score;
-};
-
-static void tally_facts(const struct facts *f, bool scored, struct tally *t, struct verdict *v)
+static void tally_class(const struct set_class *c, const struct fact *f, bool scored, struct tally *t, struct verdict_reason *r)
 {
-    for (size_t i = 0; f != NULL && i < f->n; i++) {
-        const struct fact *one = &f->v[i];
-        double points = scored ? points_of(one) : 0;
+    r->klass = fact_class_name((enum fact_class)f->klass);
+    r->does = verdict_class_action_name(c->action);
+    if (c->action == CLASS_SCORE)
+        r->points = scored ? c->points : 0;
+    /* A scan that ran out of time did not take place: not_scanned() sees to it. */
+    if (t->by[c->action] == NULL && f->klass != FACT_CLASS_TIMEOUT)
+        t->by[c->action] = f;
+}
 
-        if (one->kind == FACT_NOTE)
+static void tally_facts(const struct settings *set, const struct facts *facts, struct tally *t, struct verdict *v)
+{
+    for (size_t i = 0; facts != NULL && i < facts->n; i++) {
+        const struct fact *f = &facts->v[i];
+        const struct set_class *c = verdict_class_of(set, f);
+        struct verdict_reason r = { f->scanner, f->name, f->detail, "", "", (enum fact_kind)f->kind, 0 };
+
+        if (f->kind == FACT_NOTE || (f->kind == FACT_SPAM && !v->scored))
             continue;
-        if (one->kind == FACT_VIRUS && t->virus == NULL)
-            t->virus = one;
-        if (is_unchecked(one) && t->unchecked == NULL)
-            t->unchecked = one;
-        t->score += points;
-        if (one->kind != FACT_SPAM || scored)
-            add_reason(v, one, points);
+        if (f->kind == FACT_VIRUS) {
+            r.does = "reject";
+            t->virus = t->virus == NULL ? f : t->virus;
+        } else if (f->kind == FACT_SPAM) {
+            r.points = isfinite(f->points) ? (double)f->points : 0;
+        } else {
+            tally_class(c, f, v->scored, t, &r);
+            v->classes |= 1U << f->klass;
+        }
+        t->score += r.points;
+        add_reason(v, &r);
     }
 }
 
-static void would_do(struct verdict *v, enum verdict_action a, enum verdict_cause c, const char *name, enum mode mode)
+/* ---- what follows ---- */
+
+struct proposal {
+    enum verdict_action action;
+    enum verdict_cause cause;
+    const char *klass, *name, *detail;
+};
+
+static bool beats(enum verdict_action a, enum verdict_action other, enum verdict_cause others)
 {
-    v->would = a;
-    v->would_cause = c;
-    snprintf(v->name, sizeof(v->name), "%s", name != NULL ? name : "");
-    if (mode == MODE_ENFORCE) {
-        v->action = a;
-        v->cause = c;
+    static const int weight[] = { [VERDICT_ACCEPT] = 0, [VERDICT_TAG] = 1, [VERDICT_DEFER] = 2, [VERDICT_REJECT] = 3 };
+
+    return weight[a] > weight[other] || (weight[a] == weight[other] && others == CAUSE_NONE);
+}
+
+/* The stronger action stays; among equals the one of the rule that was asked first. */
+static void propose(struct verdict *v, const struct proposal *p, enum mode mode)
+{
+    bool would = mode != MODE_OFF && beats(p->action, v->would, v->would_cause);
+    bool does = mode == MODE_ENFORCE && beats(p->action, v->action, v->cause);
+
+    if (would) {
+        v->would = p->action;
+        v->would_cause = p->cause;
     }
+    if (does) {
+        v->action = p->action;
+        v->cause = p->cause;
+    }
+    if (!does && (!would || v->cause != CAUSE_NONE))
+        return;
+    v->klass = p->klass;
+    snprintf(v->name, sizeof(v->name), "%s", p->name != NULL ? p->name : "");
+    snprintf(v->detail, sizeof(v->detail), "%s", p->detail != NULL ? p->detail : "");
+}
+
+static void propose_fact(const struct fact *f, enum verdict_action action, enum mode mode, struct verdict *v)
+{
+    if (f != NULL)
+        propose(v, &(struct proposal){ action, verdict_class_cause(f), fact_class_name((enum fact_class)f->klass), f->name, f->detail }, mode);
 }
 
 static const char *not_scanned_name(const struct verdict_input *in)
@@ -154,154 +180,103 @@ static const char *not_scanned_name(const struct verdict_input *in)
     return in->facts->complete ? "timeout" : "incomplete";
 }
 
-static void not_scanned(const struct verdict_input *in, struct verdict *v, enum mode mode)
+static const char *not_scanned_why(const struct verdict_input *in)
+{
+    if (in->outcome != SCAN_DONE)
+        return in->why != NULL ? in->why : "";
+    return in->facts->incomplete_why;
+}
+
+static bool is_tried_enough(const struct verdict_input *in)
 {
     const struct set_unscannable *u = &in->set->filter.unscannable;
-    static const enum verdict_action actions[] = {
+
+    return verdict_is_unscannable(in->outcome, in->facts) && in->tries > 0 && (in->tries > u->after_tries || in->since_first_ms >= u->after_ms);
+}
+
+/* A scan that did not take place, or not to its end. */
+static void not_scanned(const struct verdict_input *in, struct tally *t, struct verdict *v, enum mode mode)
+{
+    static const enum verdict_action by_unscannable[] = {
         [UNSCANNABLE_REJECT] = VERDICT_REJECT, [UNSCANNABLE_DEFER] = VERDICT_DEFER,
         [UNSCANNABLE_TAG] = VERDICT_TAG, [UNSCANNABLE_PASS] = VERDICT_ACCEPT,
     };
+    const char *klass = verdict_not_scanned_class(in->outcome, in->facts);
+    const struct set_class *c = klass != NULL ? settings_class(in->set, klass) : NULL;
+    int action = c != NULL ? c->action : CLASS_DEFER;
+    struct proposal p = { VERDICT_DEFER, CAUSE_NOT_SCANNED, klass != NULL ? klass : "", not_scanned_name(in), not_scanned_why(in) };
+    double points = action == CLASS_SCORE && v->scored ? c->points : 0;
 
-    if (verdict_is_unscannable(in->outcome, in->facts) && in->tries > 0 &&
-        (in->tries > u->after_tries || in->since_first_ms >= u->after_ms))
-        would_do(v, actions[u->action], CAUSE_UNSCANNABLE, not_scanned_name(in), mode);
-    else
-        would_do(v, VERDICT_DEFER, CAUSE_NOT_SCANNED, not_scanned_name(in), mode);
+    if (action == CLASS_DEFER && is_tried_enough(in)) {
+        p.cause = CAUSE_UNSCANNABLE;
+        p.action = by_unscannable[in->set->filter.unscannable.action];
+    } else if (action == CLASS_TAG && !in->trusted) {
+        p.action = VERDICT_TAG;
+    } else if (action != CLASS_DEFER) {
+        p.action = VERDICT_ACCEPT;
+    }
+    propose(v, &p, mode);
+    if (in->outcome == SCAN_DONE && in->facts->complete)
+        return;                    /* the fact itself tells of it, and has counted */
+    t->score += points;
+    add_reason(v, &(struct verdict_reason){ "scan", p.name, p.detail, p.klass, verdict_class_action_name(action), FACT_UNCHECKED, points });
 }
 
 /* true: the virus rules have decided, nothing after them counts. */
-static bool by_virus_rules(const struct verdict_input *in, const struct tally *t, struct verdict *v)
+static bool by_virus_rules(const struct verdict_input *in, struct tally *t, struct verdict *v)
 {
     enum mode mode = in->scanned ? virus_mode(in->set) : MODE_OFF;
 
     if (mode == MODE_OFF)
         return false;
     if (t->virus != NULL) {
-        would_do(v, VERDICT_REJECT, CAUSE_VIRUS, t->virus->name, mode);
+        propose(v, &(struct proposal){ VERDICT_REJECT, CAUSE_VIRUS, "", t->virus->name, t->virus->detail }, mode);
         return mode == MODE_ENFORCE;
     }
     if (in->outcome == SCAN_DONE && !verdict_is_unscannable(in->outcome, in->facts))
         return false;
-    not_scanned(in, v, mode);
+    not_scanned(in, t, v, mode);
     /* "Let it pass" still leaves the spam rules to speak; so does observing. */
     return mode == MODE_ENFORCE && (v->action == VERDICT_REJECT || v->action == VERDICT_DEFER);
 }
 
-static void by_spam_rules(const struct verdict_input *in, const struct tally *t, struct verdict *v)
+static void by_spam_rules(const struct verdict_input *in, double score, struct verdict *v)
 {
     const struct set_spam *s = &in->set->filter.spam;
-    struct verdict was = *v;
-    bool hit = true;
+    struct proposal p = { VERDICT_REJECT, CAUSE_SPAM, "", "spam", "" };
 
-    if (s->reject > 0 && t->score >= s->reject)
-        would_do(v, VERDICT_REJECT, CAUSE_SPAM, "spam", spam_mode(in->set));
-    else if (s->tag > 0 && t->score >= s->tag)
-        would_do(v, VERDICT_TAG, CAUSE_SPAM, "spam", spam_mode(in->set));
+    if (s->reject > 0 && score >= s->reject)
+        p.action = VERDICT_REJECT;
+    else if (s->tag > 0 && score >= s->tag)
+        p.action = VERDICT_TAG;
     else
-        hit = false;
-    if (hit && v->action == VERDICT_TAG && v->cause == CAUSE_SPAM)
-        v->mark_subject = true;
-    /* An observed virus is the stronger thing to tell. */
-    if (hit && was.would_cause == CAUSE_VIRUS) {
-        v->would = was.would;
-        v->would_cause = was.would_cause;
-        memcpy(v->name, was.name, sizeof(v->name));
-    }
+        return;
+    propose(v, &p, spam_mode(in->set));
 }
 
 void verdict_make(const struct verdict_input *in, struct verdict *out)
 {
+    enum mode mode = class_mode(in->set);
     struct tally t = { 0 };
+    bool decided;
 
     memset(out, 0, sizeof(*out));
+    out->klass = "";
     out->scored = verdict_wants_spam(in->set, in->trusted, in->size);
     out->failures = in->failures;
     out->n_failures = in->n_failures;
     if (in->scanned && in->outcome == SCAN_DONE)
-        tally_facts(in->facts, out->scored, &t, out);
-    tally_facts(in->lookups, out->scored, &t, out);
+        tally_facts(in->set, in->facts, &t, out);
+    tally_facts(in->set, in->lookups, &t, out);
+    decided = by_virus_rules(in, &t, out);
     out->score = t.score;
-    if (by_virus_rules(in, &t, out))
+    if (decided)
         return;
+    propose_fact(t.by[CLASS_REJECT], VERDICT_REJECT, mode, out);
     if (out->scored)
-        by_spam_rules(in, &t, out);
-    if (t.unchecked != NULL && !in->trusted && out->would == VERDICT_ACCEPT)
-        would_do(out, VERDICT_TAG, CAUSE_UNCHECKED, t.unchecked->name, verdict_mode(in->set));
-}
-
-void verdict_stars(double score, char stars[51])
-{
-    int n = score < 0 ? 0 : score > 50 ? 50 : (int)score;
-
-    memset(stars, '*', (size_t)n);
-    stars[n] = '\0';
-}
-
-static void put_number(struct buf *to, double v)
-{
-    char text[32];
-    size_t n = (size_t)snprintf(text, sizeof(text), "%.2f", v);
-
-    while (n > 1 && text[n - 1] == '0')
-        text[--n] = '\0';
-    if (n > 1 && text[n - 1] == '.')
-        text[--n] = '\0';
-    buf_append_str(to, strcmp(text, "-0") == 0 ? "0" : text);
-}
-
-void verdict_hits(const struct verdict *v, struct buf *to)
-{
-    for (size_t i = 0; i < v->n; i++) {
-        const struct verdict_reason *r = &v->reasons[i];
-
-        if (i > 0)
-            buf_append_char(to, ',');
-        buf_printf(to, "%s:%s", r->scanner, r->name);
-        if (r->points < 0 || r->points > 0) {
-            buf_append_char(to, ':');
-            put_number(to, r->points);
-        }
-    }
-}
-
-/* " (A, B)": what a scanner says of its own rules; a blank after each comma lets the field fold. */
-static void put_detail(struct buf *to, const struct verdict_reason *r)
-{
-    if (r->kind != FACT_SPAM || r->detail[0] == '\0')
-        return;
-    buf_append_str(to, " (");
-    for (const char *p = r->detail; *p != '\0'; p++)
-        buf_append_str(to, *p == ',' && p[1] != ' ' ? ", " : (char[]){ *p, '\0' });
-    buf_append_char(to, ')');
-}
-
-bool verdict_report(const struct verdict *v, struct buf *to)
-{
-    bool tagged = v->action == VERDICT_TAG;
-
-    if (!tagged && v->n_failures == 0)
-        return false;
-    if (v->scored) {
-        buf_append_str(to, "score=");
-        put_number(to, v->score);
-    }
-    if (tagged && v->n > 0) {
-        /* A blank after each comma lets the field fold. */
-        buf_append_str(to, to->len > 0 ? " hits=" : "hits=");
-        for (size_t i = 0; i < v->n; i++) {
-            const struct verdict_reason *r = &v->reasons[i];
-
-            buf_printf(to, "%s%s", i > 0 ? ", " : "", r->name);
-            if (r->points < 0 || r->points > 0) {
-                buf_append_char(to, ':');
-                put_number(to, r->points);
-            }
-            put_detail(to, r);
-        }
-    }
-    if (v->cause == CAUSE_UNCHECKED || v->cause == CAUSE_UNSCANNABLE)
-        buf_printf(to, "%s%s=%s", to->len > 0 ? " " : "", verdict_cause_name(v->cause), v->name);
-    for (size_t i = 0; i < v->n_failures; i++)
-        buf_printf(to, "%swithout=%s (%s)", to->len > 0 ? " " : "", v->failures[i].scanner, v->failures[i].why);
-    return to->len > 0;
+        by_spam_rules(in, t.score, out);
+    propose_fact(t.by[CLASS_DEFER], VERDICT_DEFER, mode, out);
+    if (!in->trusted)
+        propose_fact(t.by[CLASS_TAG], VERDICT_TAG, mode, out);
+    out->mark_subject = out->action == VERDICT_TAG && out->cause == CAUSE_SPAM;
 }

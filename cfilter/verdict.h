@@ -1,9 +1,10 @@
 /* verdict.h - from what was found to what is done: the one place where scores and actions are decided.
  *
  * Pure: settings, facts and circumstances in, an action with its reasons out.  No clock, no log, no socket.
- * Rules, the first that applies: a found virus rejects; a message that could not be scanned is put off (and after enough
- * tries handled as `unscannable` says); spam is rejected or tagged by its points; what could not be looked into is tagged.
- * Trusted mail (logins, own networks, submission) is exempt from the spam rules, never from the virus rules.
+ * Rules, the first that applies: a found virus rejects; a message that was not scanned gets the action of its class (timeout, crashed,
+ * engine; put off too often: `unscannable`).  Of the rest the strongest action counts: that of each class of what could not be checked or is
+ * suspicious (verdict_class.h), and that of spam by its points, to which a class may add some.
+ * Trusted mail (logins, own networks, submission) is exempt from what scores and tags, never from the virus scan: what rejects or defers.
  * Units:     points, bytes, milliseconds.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -21,7 +22,9 @@ enum verdict_cause {
     CAUSE_SPAM,
     CAUSE_UNSCANNABLE,    /* tried often enough: `name` says why it cannot be scanned */
     CAUSE_NOT_SCANNED,    /* this time: crash, timeout, no engine; `name` says why */
-    CAUSE_UNCHECKED,      /* encrypted, over a limit: `name` is what */
+    CAUSE_UNCHECKED,      /* encrypted, over a limit, parsers disagree: `name` is what */
+    CAUSE_SHAPE,          /* malformed in a way of the short list: `name` is the shape */
+    CAUSE_HEURISTIC,      /* libclamav suspects it: `name` is the heuristic's */
 };
 const char *verdict_action_name(enum verdict_action a);     /* "accept" "tag" "reject" "defer" */
 const char *verdict_cause_name(enum verdict_cause c);
@@ -47,7 +50,8 @@ struct verdict_input {
 };
 
 struct verdict_reason {
-    const char *scanner, *name, *detail;    /* point into the facts */
+    const char *scanner, *name, *detail;    /* point into the facts, or `why` */
+    const char *klass, *does;               /* class ("limit") and its action ("tag"); "" where there is none */
     enum fact_kind kind;
     double points;
 };
@@ -60,7 +64,10 @@ struct verdict {
     bool mark_subject;                  /* with VERDICT_TAG: the message counts as spam */
     bool scored;                        /* the spam rules applied */
     double score;
-    char name[FACT_NAME_MAX];           /* of `cause`, or of would_cause */
+    const char *klass;                  /* of `cause`, or of would_cause: the name of its setting ("encrypted_archive", "crashed"), or "" */
+    char name[FACT_NAME_MAX];           /* the same one's */
+    char detail[FACT_DETAIL_MAX];
+    uint32_t classes;                   /* a bit for each enum fact_class that was found */
     size_t n;
     struct verdict_reason reasons[VERDICT_REASONS_MAX];   /* dearest first after the viruses */
     size_t n_failures;
@@ -78,12 +85,5 @@ enum mode verdict_mode(const struct settings *set);         /* of what is neithe
 bool verdict_is_unscannable(enum scan_outcome outcome, const struct facts *facts);
 
 void verdict_make(const struct verdict_input *in, struct verdict *out);
-
-/* "score=7.5 hits=GTUBE:1000,X:2.5 unchecked=... without=spamd" for X-Spam-Report; false when there is nothing to say. */
-bool verdict_report(const struct verdict *v, struct buf *to);
-/* "clamav:Eicar-Test-Signature,spamd:GTUBE:1000" for log and events. */
-void verdict_hits(const struct verdict *v, struct buf *to);
-/* One '*' a point, 50 at most. */
-void verdict_stars(double score, char stars[51]);
 
 #endif

@@ -130,6 +130,17 @@ struct set_policy {
 };
 
 /* ---- filter ---- */
+/* Of a class of things that could not be checked, or are suspicious.  Zero, as an unset struct has it, lets nothing in. */
+enum class_action { CLASS_DEFER, CLASS_TAG, CLASS_PASS, CLASS_SCORE, CLASS_REJECT, CLASS_ACTIONS };
+struct set_class { int action; double points; /* of CLASS_SCORE */ };
+struct set_unchecked {
+    struct set_class encrypted_archive, encrypted_document, limit, budget, ambiguous;
+    struct set_class timeout, crashed;   /* never CLASS_REJECT: that is what unscannable is for */
+    struct set_class engine;             /* never CLASS_REJECT, CLASS_SCORE; no points */
+};
+struct set_shapes { struct set_class partial, transfer_encoding_twice, boundary_twice, nul_in_field, cr_in_field, lone_cr; };
+struct set_heuristics { struct set_class macro, phishing, pua, other; };
+struct set_mime { struct set_shapes shapes; };
 struct set_virus {
     int mode;
     const char *database;            /* folder, default /var/lib/clamav */
@@ -138,6 +149,7 @@ struct set_virus {
     int64_t max_scan_bytes, max_file_bytes, max_files, max_recursion;
     int64_t cache_rows;              /* of the verdict cache; 0: none */
     bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max;
+    struct set_heuristics heuristics;
 };
 struct set_spamd { const char *server; const char *user; int64_t timeout_ms; double weight; };
 struct set_spam {
@@ -165,12 +177,18 @@ struct set_filter {
     int64_t worker_tmpfs_bytes;      /* 256 MB */
     struct conf_strings xforward_from;    /* unused words kept out: who may XFORWARD; networks, default 127.0.0.0/8 ::1 and unix */
     struct set_virus virus;
+    struct set_mime mime;
+    struct set_unchecked unchecked;
     struct set_unscannable unscannable;
     struct set_spam spam;
     struct conf_strings parsers;     /* default [libclamav, gmime] */
 };
 
-struct set_replies { const char *virus, *spam, *unscannable, *listed, *spoofed, *denied; };  /* %v virus, %l list, %r %t reason, %s points, %i id */
+struct set_replies {                 /* %v virus, %l list, %r %t reason, %s points, %i id */
+    const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *limit, *budget, *ambiguous;
+    const char *timeout, *crashed, *engine, *put_off;      /* 4xx */
+    const char *listed, *spoofed, *denied;
+};
 struct set_handover { const char *key_file; int64_t max_age_ms; };       /* "" : state_directory/handover.key, made at first start */
 struct set_events {
     bool enabled;
@@ -225,6 +243,10 @@ bool settings_written(const struct settings *s, const char *key_path);
 int settings_dnsbl_zone(const struct set_dnsbl *d, struct buf *zone, struct errtext *err);
 /* The secret in a CONF_SECRET_FILE value, without its last line end.  A file that others may read is refused. */
 int settings_secret_read(const char *path, struct buf *secret, struct errtext *err);
+
+/* The setting of a class by its name ("encrypted_archive", "crashed", "macro", ...) and of a shape by its ("partial", ...); NULL: there is none. */
+const struct set_class *settings_class(const struct settings *s, const char *name);
+const struct set_class *settings_shape(const struct settings *s, const char *name);
 
 /* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
 enum mode mode_effective(int outer, int own);

@@ -6,31 +6,6 @@
 
 #include "lib/settings/rows.h"
 
-/* ---- virus ---- */
-
-#define AT(f) offsetof(struct set_virus, f)
-
-static const struct conf_key virus_rows[] = {
-    { "mode", CONF_ENUM, AT(mode), 0, 0, "enforce", APPLY_LIVE, "Viruses are refused in global observe mode, too; here that can be changed.",
-      .words = mode_words },
-    { "database", CONF_PATH, AT(database), 0, 0, "/var/lib/clamav", APPLY_LIVE, "Folder with ClamAV's signatures." },
-    { "trusted_databases", CONF_STRINGS, AT(trusted_databases), 0, 0, NULL, APPLY_LIVE,
-      "File names in that folder whose hits count like signed ones: without .UNOFFICIAL behind the name." },
-    { "min_signatures", CONF_INT, AT(min_signatures), 1, 100e6, "1", APPLY_LIVE, "A database with fewer is not taken." },
-    { "max_scan", CONF_SIZE, AT(max_scan_bytes), KB(64), GB(1), "200M", APPLY_LIVE, "Bytes looked at in one message, unpacked." },
-    { "max_file", CONF_SIZE, AT(max_file_bytes), KB(64), GB(1), "100M", APPLY_LIVE, "Bytes of one file in it." },
-    { "max_files", CONF_INT, AT(max_files), 1, 100000, "2000", APPLY_LIVE, "Files in one message." },
-    { "max_recursion", CONF_INT, AT(max_recursion), 1, 50, "12", APPLY_LIVE, "Archives within archives." },
-    { "cache", CONF_INT, AT(cache_rows), 0, 16e6, "65536", APPLY_RESTART,
-      "Parts known to be clean that are remembered, 64 bytes each; 0 for none." },
-    { "alert_macros", CONF_BOOL, AT(alert_macros), 0, 0, "yes", APPLY_LIVE, "Report documents with macros; they score." },
-    { "alert_encrypted", CONF_BOOL, AT(alert_encrypted), 0, 0, "yes", APPLY_LIVE, "Report encrypted archives and documents; they are tagged." },
-    { "alert_phishing", CONF_BOOL, AT(alert_phishing), 0, 0, "yes", APPLY_LIVE, "Report links that show another address than they lead to; they score." },
-    { "alert_exceeds_max", CONF_BOOL, AT(alert_exceeds_max), 0, 0, "yes", APPLY_LIVE, "Report what is over one of these limits; it is tagged." },
-    { NULL },
-};
-#undef AT
-
 /* ---- unscannable ---- */
 
 #define AT(f) offsetof(struct set_unscannable, f)
@@ -42,6 +17,19 @@ static const struct conf_key unscannable_rows[] = {
     { "after_tries", CONF_INT, AT(after_tries), 1, 1000, "3", APPLY_LIVE, "It is put off (4xx) so many times before." },
     { "after", CONF_DURATION, AT(after_ms), 0, DAYS(30), "4h", APPLY_LIVE, "Or so long." },
     { "*", CONF_ENUM, AT(action), 0, 0, NULL, APPLY_LIVE, "What becomes of it.", .words = unscannable_words },
+    { NULL },
+};
+#undef AT
+
+/* ---- mime ---- */
+
+#define AT(f) offsetof(struct set_mime, f)
+
+static const struct conf_key mime_rows[] = {
+    { "shapes", CONF_OBJECT, AT(shapes), 0, 0, NULL, APPLY_LIVE,
+      "Malformed in a way that real mail is not, and that hides attachments from one reader or the other. Reject and defer hold for everybody; "
+      "tag and score leave logins and trusted networks alone.",
+      .sub = shapes_rows },
     { NULL },
 };
 #undef AT
@@ -138,6 +126,11 @@ const struct conf_key filter_rows[] = {
     { "xforward_from", CONF_STRINGS, AT(xforward_from), 0, 0, "[127.0.0.0/8, \"::1\", unix]", APPLY_LIVE,
       "Who may tell of another client by XFORWARD: networks, and unix for clients of unix sockets.", .check = check_xforward_from },
     { "virus", CONF_OBJECT, AT(virus), 0, 0, NULL, APPLY_LIVE, "The virus scan.", .sub = virus_rows },
+    { "mime", CONF_OBJECT, AT(mime), 0, 0, NULL, APPLY_LIVE, "How MIME is read.", .sub = mime_rows },
+    { "unchecked", CONF_OBJECT, AT(unchecked), 0, 0, NULL, APPLY_LIVE,
+      "What becomes of a message that could not be checked, or not all of it. Reject and defer hold for everybody; tag and score leave logins "
+      "and trusted networks alone.",
+      .sub = unchecked_rows },
     { "unscannable", CONF_OBJECT, AT(unscannable), 0, 0, NULL, APPLY_LIVE,
       "A message that makes every scan crash or run out of time.", .sub = unscannable_rows },
     { "spam", CONF_OBJECT, AT(spam), 0, 0, NULL, APPLY_LIVE, "Spam scoring.", .sub = spam_rows },
@@ -151,32 +144,32 @@ const struct conf_key filter_rows[] = {
 
 #define AT(f) offsetof(struct set_replies, f)
 
-/* "554 5.7.1 ": a reply code of a refusal, an enhanced status code (RFC 3463) of the same class, or neither. */
-static bool codes_fit(const char *text)
+/* "554 5.7.1 ": a reply code of a refusal (or, first '4', of a delay), an enhanced status code (RFC 3463) of the same class, or neither. */
+static bool codes_fit(const char *text, char first)
 {
     size_t digits = strspn(text, "0123456789");
 
     if (digits != 3 || text[3] != ' ')
         return true;
-    if (text[0] != '5' || text[1] > '5')
+    if (text[0] != first || text[1] > '5')
         return false;
     text += 4;
     digits = strspn(text, "0123456789.");
-    return digits == 0 || (text[0] == '5' && text[1] == '.' && text[digits] == ' ');
+    return digits == 0 || (text[0] == first && text[1] == '.' && text[digits] == ' ');
 }
 
 /* RFC 5321 4.5.3.1.5: a reply line has 512 octets; the id and what a % stands for need room. */
-static int check_reply(const void *value, struct errtext *err)
+static int check_words(const char *text, char first, struct errtext *err)
 {
-    const char *text = *(const char *const *)value;
     size_t n = strlen(text);
 
     if (n == 0 || n > 200) {
         errtext_set(err, "must have 1 to 200 characters");
         return -1;
     }
-    if (!codes_fit(text)) {
-        errtext_set(err, "\"%.20s...\" begins with no code of a refusal (try 554 5.7.1 and the words)", text);
+    if (!codes_fit(text, first)) {
+        errtext_set(err, "\"%.20s...\" begins with no code of a %s and the words)", text,
+                    first == '5' ? "refusal (try 554 5.7.1" : "delay (try 451 4.7.1");
         return -1;
     }
     for (const char *p = text; *p != '\0'; p++) {
@@ -192,12 +185,36 @@ static int check_reply(const void *value, struct errtext *err)
     return 0;
 }
 
+static int check_reply(const void *value, struct errtext *err)
+{
+    return check_words(*(const char *const *)value, '5', err);
+}
+
+static int check_delay(const void *value, struct errtext *err)
+{
+    return check_words(*(const char *const *)value, '4', err);
+}
+
 #define REPLY(name, text, help) { #name, CONF_STRING, AT(name), 0, 0, text, APPLY_LIVE, help, .check = check_reply }
+#define DELAY(name, text, help) { #name, CONF_STRING, AT(name), 0, 0, text, APPLY_LIVE, help, .check = check_delay }
 
 const struct conf_key replies_rows[] = {
     REPLY(virus, "554 5.7.1 Message contains %v virus, rejected", "A virus."),
     REPLY(spam, "554 5.7.1 Message seems to be spam, rejected", "Too many points in cfilter."),
-    REPLY(unscannable, "554 5.6.0 Message could not be scanned for viruses (%r), rejected", "A message that cannot be checked."),
+    REPLY(unscannable, "554 5.6.0 Message could not be scanned for viruses (%r), rejected", "A message whose scan never ended well (filter.unscannable)."),
+    REPLY(shape, "554 5.6.0 Message is malformed in a way that hides attachments (%r), rejected", "One of filter.mime.shapes."),
+    REPLY(heuristic, "554 5.7.1 Message contains something suspicious (%r), rejected", "One of filter.virus.heuristics."),
+    REPLY(encrypted_archive, "554 5.7.1 Message contains an encrypted archive, which cannot be checked for viruses, rejected",
+          "This one and the next four: a class of filter.unchecked whose action is reject."),
+    REPLY(encrypted_document, "554 5.7.1 Message contains an encrypted document, which cannot be checked for viruses, rejected",
+          "A document with a password."),
+    REPLY(limit, "554 5.7.1 Message contains more than can be checked for viruses, rejected", "Over a limit of the virus scan."),
+    REPLY(budget, "554 5.6.0 Message is packed too deeply to be checked for viruses, rejected", "More than the readers of MIME may unpack."),
+    REPLY(ambiguous, "554 5.6.0 Message can be read in more than one way, rejected", "The readers of MIME do not agree."),
+    DELAY(timeout, "451 4.7.1 Message could not be scanned for viruses now (%r), try again later", "A scan that took too long."),
+    DELAY(crashed, "451 4.7.1 Message could not be scanned for viruses now (%r), try again later", "A scan that did not end well."),
+    DELAY(engine, "451 4.7.1 Message could not be scanned for viruses now (%r), try again later", "No engine, or nothing free to scan it."),
+    DELAY(put_off, "451 4.7.1 Message could not be checked (%r), try again later", "Any other class whose action is defer."),
     REPLY(listed, "Client is listed by %l: %t", "Too many points in policyd, from a list."),
     REPLY(spoofed, "Sender address belongs here, but the client does not", "The rule spoof."),
     REPLY(denied, "Client is not welcome here", "The rule deny."),

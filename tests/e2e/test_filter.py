@@ -85,6 +85,12 @@ class Verdicts(HouseTest):
         self.assertReply(self.house.send(message), 250)
         self.assertNotIn(b"X-Spam-Score: -100", self.delivered(b"forged-score"))
 
+    def test_a_shape_is_refused_and_named(self):
+        piece = mails.head("A piece", b"Content-Type: message/partial; id=\"a@sender.example\"; number=1; total=2\r\n\r\n") + b"Subject: x\r\n\r\nhalf\r\n"
+        for source in ("127.0.0.1", "127.0.0.9"):        # the second one is trusted
+            self.assertReply(self.house.send(piece, source=source), 554,
+                             "554 5.6.0 Message is malformed in a way that hides attachments (partial), rejected")
+
     def test_scan_command_agrees(self):
         good = self.place.write("good.eml", mails.plain())
         bad = self.place.write("bad.eml", mails.eicar_zip())
@@ -165,8 +171,41 @@ class Verdicts(HouseTest):
             self.assertEqual(code, 554 if i % 3 == 0 else 250, i)
 
 
+class Classes(HouseTest):
+    """Each way of not being able to check has its own action; explain and scan name class and action."""
+    options = {"filter": ", unchecked: {encrypted_archive: reject, limit: defer}, mime: {shapes: {partial: tag}}",
+               "virus": "{database: db, trusted_databases: [demo.ndb], max_recursion: 2}"}
+
+    def test_encrypted_archive(self):
+        outcome = self.house.send(mails.attachment(mails.encrypted_zip(), "a.zip", "application/zip"))
+        self.assertReply(outcome, 554, "554 5.7.1 Message contains an encrypted archive, which cannot be checked for viruses, rejected")
+        found = re.search(r"\(id ([0-9A-Z]{13})\)", str(outcome)).group(1)
+        self.eventually("the event", lambda: re.search(r"encrypted_archive.*Heuristics.Encrypted.Zip.*class=\"?encrypted_archive\"?.*action=\"?reject",
+                                                       self.house.gatepost.ctl("explain", found).stdout))
+        said = self.house.gatepost.ctl("scan", self.place.write("e.eml", mails.attachment(mails.encrypted_zip(), "a.zip", "application/zip")))
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("encrypted_archive: reject", said.stdout)
+
+    def test_over_a_limit(self):
+        data = b"inside\n"
+        for depth in range(5):
+            data = mails.zipped(data, f"{depth}.zip")
+        self.assertReply(self.house.send(mails.attachment(data, "deep.zip", "application/zip")), 451,
+                         "451 4.7.1 Message could not be checked (limit), try again later")
+
+    def test_a_shape_that_is_only_tagged(self):
+        piece = mails.head("tagged-piece", b"Content-Type: message/partial; id=\"a@sender.example\"; number=1; total=2\r\n\r\n") + b"Subject: x\r\n\r\nhalf\r\n"
+        self.assertReply(self.house.send(piece), 250)
+        self.eventually("delivery", lambda: any(b"tagged-piece" in m.data and b"shape=partial" in m.data for m in self.house.inner.messages))
+
+
 class Observe(HouseTest):
     options = {"mode": "observe"}
+
+    def test_shapes_pass_and_are_told(self):
+        piece = mails.head("observed-piece", b"Content-Type: message/partial; id=\"a@sender.example\"; number=1; total=2\r\n\r\n") + b"Subject: x\r\n\r\nhalf\r\n"
+        self.assertReply(self.house.send(piece), 250)
+        self.assertIn("partial(shape:reject)", self.place.log("cfilter"))
 
     def test_spam_passes_and_is_told_viruses_do_not(self):
         self.assertReply(self.house.send(mails.gtube()), 250)

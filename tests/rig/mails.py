@@ -40,6 +40,15 @@ def zipped(data, name="file.com"):
     return out.getvalue()
 
 
+def encrypted_zip():
+    """What says of itself that it is encrypted (APPNOTE.TXT 4.4.4, bit 0); its content is noise."""
+    data = bytearray(zipped(b"secret " * 20, "secret.txt"))
+    central = data.index(b"PK\x01\x02")
+    data[6] |= 1
+    data[central + 8] |= 1
+    return bytes(data)
+
+
 def nested(inner):
     return (head("A forwarded message", b"Content-Type: multipart/mixed; boundary=\"=_outer\"\r\n\r\n") +
             b"--=_outer\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--=_outer--\r\n")

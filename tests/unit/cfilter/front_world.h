@@ -24,6 +24,7 @@
 #include "cfilter/scanner.h"
 #include "cfilter/session.h"
 #include "lib/base/alloc.h"
+#include "tests/unit/cfilter/default_settings.h"
 
 /* ---- the scan: words in the message say what it finds ---- */
 
@@ -175,7 +176,7 @@ static char fw_dir[64], fw_next_path[100], fw_address[120];
 static struct settings fw_set;
 static struct daemon fw_daemon;
 static struct front fw_front;
-static uint64_t fw_counters[9];
+static uint64_t fw_counters[9], fw_classes[FACT_CLASSES];
 static int fw_next_listen = -1;
 
 struct fw_peer {
@@ -203,6 +204,7 @@ static void fw_settings(void)
                     .spam = { .mode = MODE_INHERIT, .tag = 5, .reject = 10, .max_bytes = 50000, .subject_tag = "[SPAM]" } },
         .handover = { .max_age_ms = MINUTES(60) },
     };
+    default_classes(&fw_set);
     assert_true(ipnet_parse(SPAN("10.0.0.0/8"), &fw_trusted_net));
     fw_networks[0] = (struct set_network){ "trusted", { &fw_trusted_net, 1 } };
     fw_set.networks = (struct conf_list){ fw_networks, 1 };
@@ -262,6 +264,8 @@ static void fw_start(void)
     memset(fw_counters, 0, sizeof(fw_counters));
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
         *counters[i] = &fw_counters[i];
+    for (size_t i = 0; i < FACT_CLASSES; i++)
+        fw_front.classes[i] = &fw_classes[i];
     fw_client.fd = fw_next.fd = -1;
     fw_scans = fw_cancelled = fw_lookups = fw_lookups_cancelled = fw_next_connections = 0;
     fw_held = NULL;
@@ -284,6 +288,7 @@ static void fw_stop(void)
     assert_null(fw_held);
     assert_int_equal(fw_set.refs, 1000);
     loop_free(&fw_loop);
+    default_end();
     fw_unlisten();
     assert_int_equal(rmdir(fw_dir), 0);
 }

@@ -161,7 +161,7 @@ static void actions(void **state)
     begin();
     fw_set.filter.unscannable.after_tries = 0;
     fw_set.filter.unscannable.action = UNSCANNABLE_DEFER;
-    converse("defer", TRY("1", "CRASH", "451 4.7.1 Message could not be scanned for viruses (crash)*"));
+    converse("defer", TRY("1", "CRASH", "451 4.7.1 Message could not be scanned for viruses now (crash)*"));
     fw_set.filter.unscannable.action = UNSCANNABLE_PASS;
     converse("pass", MAIL RCPT DATA "C: A: b\nC:\nC: CRASH\nC: .\n" NEXT_DATA "N: A: b\nN:\nN: CRASH\nN: .\n" TAKEN);
     fw_set.filter.unscannable.action = UNSCANNABLE_TAG;
