@@ -300,7 +300,6 @@ static bool set_limits(struct cl_engine *e, const struct settings *set, const ch
         { CL_ENGINE_MAX_SCANSIZE, at_least(v->max_scan_bytes, file) },
         { CL_ENGINE_MAX_FILES, v->max_files },
         { CL_ENGINE_MAX_RECURSION, v->max_recursion },
-        { CL_ENGINE_MAX_SCANTIME, at_least(set->filter.scan_timeout_ms * 8 / 10, 1) },   /* its own limit first, the kill after */
         { CL_ENGINE_PCRE_MAX_FILESIZE, file },
     };
 
@@ -473,6 +472,8 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     cl_engine_set_clcb_post_scan(c->engine, on_layer_done);
     if (!try_engine(c, err))
         goto fail;
+    /* Its own limit first, the kill after; and not for the self-test, which a busy machine at start must not fail. */
+    cl_engine_set_num(c->engine, CL_ENGINE_MAX_SCANTIME, at_least(set->filter.scan_timeout_ms * 8 / 10, 1));
     return c;
 fail:
     clamav_free(&c);
