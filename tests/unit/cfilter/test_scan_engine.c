@@ -121,7 +121,7 @@ static void test_database_changes(void **state)
     assert_null(fact_of(r, FACT_VIRUS));
     free(r);
     put_signature("new.ndb", "Test.New", "a new word");
-    for (int i = 0; i < 500 && generation == 1; i++) {
+    for (int64_t end = loop_now_ms(loop) + 60000; loop_now_ms(loop) < end && generation == 1;) {
         r = ask(s, INFECTED);
         assert_int_equal(r->outcome, SCAN_DONE);
         assert_non_null(fact_of(r, FACT_VIRUS));
@@ -146,12 +146,12 @@ static void test_broken_update_leaves_the_old_engine(void **state)
     free(r);
     put_file("zzz.ndb", "broken\n");
     buf_init(&b, 4096);
-    for (int i = 0; i < 500 && strstr(buf_cstr(&b), "coming: generation=2") == NULL; i++) {
+    for (int64_t end = loop_now_ms(loop) + 60000; loop_now_ms(loop) < end && strstr(buf_cstr(&b), "coming: generation=2") == NULL;) {
         loop_turn(loop, 10);
         buf_reset(&b);
         scan_describe(s, &b);
     }
-    for (int i = 0; i < 500 && strstr(buf_cstr(&b), "engine=none") == NULL; i++) {
+    for (int64_t end = loop_now_ms(loop) + 60000; loop_now_ms(loop) < end && strstr(buf_cstr(&b), "engine=none") == NULL;) {
         loop_turn(loop, 10);
         buf_reset(&b);
         scan_describe(s, &b);
