@@ -1,0 +1,164 @@
+/* test_union.c - our own reader: which outputs come of a message, which shapes and limits are told.
+ *
+ * The families of odd MIME are read by tests/e2e/test_mime.py, all of them; here is one of each kind, and what must not come.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "cfilter/mime/union.h"
+#include "lib/base/buf.h"
+
+/* "the secret file, forty-four bytes in all :-)" */
+#define FILE_TEXT "the secret file, forty-four bytes in all :-)"
+#define FILE_64 "dGhlIHNlY3JldCBmaWxlLCBmb3J0eS1mb3VyIGJ5dGVzIGluIGFsbCA6LSk=\r\n"
+#define TOP "From: a@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+#define MIXED TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define OCTETS "Content-Type: application/octet-stream\r\n"
+#define B64 "Content-Transfer-Encoding: base64\r\n"
+#define QP "Content-Transfer-Encoding: quoted-printable\r\n"
+#define END "\r\n--b--\r\n"
+
+struct found {
+    span wanted;
+    bool there, declared;
+    size_t n;
+};
+
+static bool take(const struct union_output *o, void *arg)
+{
+    struct found *f = arg;
+
+    f->n++;
+    if (o->exact && span_eq(o->bytes, f->wanted)) {
+        f->there = true;
+        f->declared |= o->declared;
+    }
+    return true;
+}
+
+static struct union_limits limits(void)
+{
+    return (struct union_limits){ .max_parts = 1000, .max_depth = 20, .max_decoded_bytes = 10000000, .key = { 1, 2 } };
+}
+
+enum { NO, YES, DECLARED };
+
+static const struct { const char *name; span in; int want; unsigned shapes; } rows[] = {
+    { "plain part", SPAN(MIXED "--b\r\n" OCTETS B64 "\r\n" FILE_64 END), DECLARED, 0 },
+    { "identity", SPAN(MIXED "--b\r\n" OCTETS "\r\n" FILE_TEXT END), DECLARED, 0 },
+    { "whole body", SPAN(TOP "\r\n" FILE_TEXT), DECLARED, 0 },
+    { "whole body with a line end", SPAN(TOP "\r\n" FILE_TEXT "\r\n"), DECLARED, 0 },
+    { "nothing there", SPAN(MIXED "--b\r\n" OCTETS "\r\nsomething else" END), NO, 0 },
+    { "no blank line", SPAN(MIXED "--b\r\n" OCTETS B64 FILE_64 END), DECLARED, 0 },
+    { "encoding behind an empty line", SPAN(MIXED "--b\r\n" OCTETS "\r\n" B64 "\r\n" FILE_64 END), YES, 0 },
+    { "no encoding", SPAN(MIXED "--b\r\n" OCTETS "\r\n" FILE_64 END), YES, 0 },
+    { "base64 in text", SPAN(TOP "\r\nHello,\r\n\r\n" FILE_64 "\r\nbye, bye\r\n"), YES, 0 },
+    { "quoted-printable undeclared", SPAN(MIXED "--b\r\n" OCTETS "\r\nthe secret=20file, forty-fo=\r\nur bytes in all :-)" END), YES, 0 },
+    { "delimiter with junk", SPAN(MIXED "--b\r\n\r\nx\r\n --b junk\r\n" OCTETS "\r\n" FILE_TEXT END), YES, 0 },
+    { "boundary wrong", SPAN(TOP "Content-Type: multipart/mixed; boundary=c\r\n\r\n--b\r\n" OCTETS "\r\n" FILE_TEXT END), YES, 0 },
+    { "behind the end", SPAN(MIXED "--b\r\n\r\nx" END "--b\r\n" OCTETS "\r\n" FILE_TEXT END), YES, 0 },
+    { "base64 on a multipart", SPAN(MIXED "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n" B64 "\r\n"
+      "LS1jDQpDb250ZW50LVR5cGU6IGEvYg0KDQp0aGUgc2VjcmV0IGZpbGUsIGZvcnR5LWZvdXIgYnl0\r\nZXMgaW4gYWxsIDotKQ0KLS1jLS0NCg==\r\n" END), YES, 0 },
+    { "UTF-16", SPAN(TOP "Content-Type: text/plain; charset=utf-16le\r\n" B64 "\r\n"
+      "dABoAGUAIABzAGUAYwByAGUAdAAgAGYAaQBsAGUALAAgAGYAbwByAHQAeQAtAGYAbwB1AHIAIABi\r\nAHkAdABlAHMAIABpAG4AIABhAGwAbAAgADoALQApAA==\r\n"), YES, 0 },
+    { "lone CR ends the header", SPAN(MIXED "--b\r\n" OCTETS QP "\rthe secret=20file, forty-four bytes in all :-)" END), DECLARED, 0 },
+    { "field behind a lone CR", SPAN(MIXED "--b\r\n" OCTETS "X: y\r" B64 "\r\n" FILE_64 END), YES, SHAPE_LONE_CR },
+    { "NUL in a field", SPAN(MIXED "--b\r\n" OCTETS "Content-Transfer-Encoding: base64\0\r\n\r\n" FILE_64 END), DECLARED, SHAPE_NUL_IN_FIELD },
+    { "two encodings", SPAN(MIXED "--b\r\n" OCTETS B64 QP "\r\n" FILE_64 END), DECLARED, SHAPE_ENCODING_TWICE },
+    { "the same encoding twice", SPAN(MIXED "--b\r\n" OCTETS B64 B64 "\r\n" FILE_64 END), DECLARED, 0 },
+    { "two boundaries", SPAN(TOP "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--b\r\n" OCTETS "\r\n" FILE_TEXT END), YES, SHAPE_BOUNDARY_TWICE },
+    { "partial", SPAN(TOP "Content-Type: message/partial; id=x; number=1\r\n\r\n" OCTETS B64 "\r\n" FILE_64), YES, SHAPE_PARTIAL },
+    { "partial in an attached message", SPAN(MIXED "--b\r\nContent-Type: message/rfc822\r\n\r\n" TOP "Content-Type: message/partial; id=x\r\n\r\nx" END), NO, 0 },
+    { "lone CRs in a body", SPAN(MIXED "--b\r\n\r\n1%\r2%\r3%\r\n" END), NO, 0 },
+    { "NUL in a body", SPAN(MIXED "--b\r\n\r\na\0b\r\n" END), NO, 0 },
+    { "two types of text", SPAN(TOP "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx\r\n"), NO, 0 },
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct union_limits l = limits();
+        struct found f = { .wanted = SPAN(FILE_TEXT) };
+        struct union_report r;
+        union_read(rows[i].in, &l, take, &f, &r);
+        int got = f.declared ? DECLARED : f.there ? YES : NO;
+        if (got != rows[i].want || r.shapes != rows[i].shapes || r.limit != NULL)
+            fail_msg("%s: %d, shapes %u, limit %s", rows[i].name, got, r.shapes, r.limit != NULL ? r.limit : "none");
+    }
+}
+
+static void test_each_output_once(void **state)
+{
+    struct union_limits l = limits();
+    struct found f = { .wanted = SPAN(FILE_TEXT) };
+    struct union_report r;
+
+    (void)state;
+    union_read(SPAN(MIXED "--b\r\n" OCTETS B64 "\r\n" FILE_64 "--b\r\n" OCTETS B64 "\r\n" FILE_64 END), &l, take, &f, &r);
+    assert_true(f.declared);
+    assert_int_equal(f.n, 1);
+}
+
+static bool refuse(const struct union_output *o, void *arg)
+{
+    (void)o;
+    ++*(int *)arg;
+    return false;
+}
+
+static void test_the_sink_may_stop(void **state)
+{
+    struct union_limits l = limits();
+    struct union_report r;
+    int calls = 0;
+
+    (void)state;
+    union_read(SPAN(MIXED "--b\r\n" OCTETS "\r\none\r\n--b\r\n" OCTETS "\r\ntwo" END), &l, refuse, &calls, &r);
+    assert_int_equal(calls, 1);
+    assert_null(r.limit);
+}
+
+static void test_limits_are_told(void **state)
+{
+    struct union_limits l = limits();
+    struct found f = { .wanted = SPAN(FILE_TEXT) };
+    struct union_report r;
+    struct buf in;
+
+    (void)state;
+    buf_init(&in, 1000000);
+    buf_append(&in, SPAN(MIXED));
+    for (int i = 0; i < 2000; i++)
+        buf_append(&in, SPAN("--b\r\n\r\nx\r\n"));
+    union_read(buf_span(&in), &l, take, &f, &r);
+    assert_string_equal(r.limit, "parts");
+    l.max_parts = 10000;
+    union_read(buf_span(&in), &l, take, &f, &r);
+    assert_null(r.limit);
+    l.max_decoded_bytes = 1000;
+    union_read(buf_span(&in), &l, take, &f, &r);
+    assert_string_equal(r.limit, "bytes");
+    l = limits();
+    l.max_depth = 0;
+    union_read(SPAN(TOP "Content-Type: message/rfc822\r\n" B64 "\r\n" "Q29udGVudC1UeXBlOiBhL2INCg0KaW5uZXI=\r\n"), &l, take, &f, &r);
+    assert_string_equal(r.limit, "depth");
+    buf_free(&in);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_each_output_once),
+        cmocka_unit_test(test_the_sink_may_stop),
+        cmocka_unit_test(test_limits_are_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
