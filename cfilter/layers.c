@@ -78,6 +78,11 @@ bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_o
     return seen_has(l->seen, digest_out) || (text && seen_has_text(l->seen, part));
 }
 
+void layers_remember(struct layers *l, span part, const struct digest *digest)
+{
+    seen_add(l->seen, part, digest, true);
+}
+
 /* ---- one call ---- */
 
 void layers_begin_call(struct layers *l, enum layers_root root, span bytes, const struct digest *digest)
@@ -91,12 +96,13 @@ void layers_begin_call(struct layers *l, enum layers_root root, span bytes, cons
     }
 }
 
-/* The outermost layer of a part, and what lies directly in the message. */
+/* The outermost layer of a part, and what lies directly in the message or the bundle. */
 static bool may_be_known(const struct layers *l, uint32_t level, const char *type)
 {
     if (l->known == NULL || l->alerted || strcmp(type, MAIL) == 0)
         return false;
-    return l->root == LAYERS_PART ? level == 0 && l->depth == 0 : level == 1 && l->depth == 1;
+    size_t at = l->root == LAYERS_PART ? 0 : 1;
+    return level == at && l->depth == at;
 }
 
 static bool make_key(const struct layers *l, const char *type, uint32_t attributes, span bytes, const struct digest *digest, struct digest *out)
@@ -118,10 +124,10 @@ static bool reads_mail(const char *type)
     return strcmp(type, MAIL) == 0 || strncmp(type, "CL_TYPE_TEXT", 12) == 0 || strcmp(type, "CL_TYPE_HTML") == 0;
 }
 
-/* The digest of the layer; the message itself has none: no part of it is as long, and it does not come again. */
+/* The digest of the layer; the message itself has none: no part of it is as long, and it does not come again.  Nor has a bundle, which is ours. */
 static bool digest_of(struct layers *l, uint32_t level, span bytes, struct digest *out)
 {
-    if (level == 0 && l->root == LAYERS_MESSAGE)
+    if (level == 0 && l->root != LAYERS_PART)
         return false;
     if (level == 0)
         *out = l->root_digest;

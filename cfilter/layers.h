@@ -1,8 +1,8 @@
 /* layers.h - the layers that libclamav takes out of one message: what was looked at already, and what may be passed over because it is known clean.
  *
- * A layer can be known clean only where nothing but its own bytes decides: the decoded parts that we give to the engine ourselves, and what
- * libclamav's mail parser finds directly in the message.  Its key is the SHA-256 over the generation (so database and settings: a generation is loaded
- * once and never changed), where it lies (a part, or in a message: signatures may name the container), its type and attributes, its length and the
+ * A layer can be known clean only where nothing but its own bytes decides: the decoded parts that we give to the engine ourselves, alone or as the
+ * members of a bundle, and what libclamav's mail parser finds directly in the message.  Its key is the SHA-256 over the generation (so database and settings: a generation is loaded
+ * once and never changed), where it lies (a part, in a bundle, or in a message: signatures may name the container), its type and attributes, its length and the
  * SHA-256 of its bytes.  Not known clean are
  * - the message itself and any other mail: the checks of headers, links and parts against each other belong to it, not to what is attached;
  * - what lies deeper, in archives and documents: a false-positive entry for the outer file silences hits in the inner one, which elsewhere counts; how
@@ -21,7 +21,7 @@
 struct layers;
 
 enum { LAYERS_SEEN_MAX = 4096, LAYERS_CLEAN_MAX = 64, LAYERS_DEPTH_MAX = 128 };
-enum layers_root { LAYERS_MESSAGE, LAYERS_PART };
+enum layers_root { LAYERS_MESSAGE, LAYERS_PART, LAYERS_BUNDLE };   /* a bundle: parts as members of an archive of ours */
 
 struct layers *layers_new(void);                        /* NULL: no SHA-256 in this system */
 void layers_free(struct layers **l);
@@ -31,6 +31,9 @@ void layers_begin_message(struct layers *l);
 
 /* Was that part taken out of this message before, by whatever parser?  *digest_out: of its bytes, for layers_begin_call. */
 bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_out);
+
+/* It will be looked at as a member of a bundle: from now on it counts as seen. */
+void layers_remember(struct layers *l, span part, const struct digest *digest);
 
 /* One call of the engine: begin, then enter and leave as libclamav tells of layers, each inside the one around it, then end. */
 void layers_begin_call(struct layers *l, enum layers_root root, span bytes, const struct digest *digest);     /* digest: LAYERS_PART only */

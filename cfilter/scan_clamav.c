@@ -282,6 +282,24 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
     return scan_map(&call, bytes);
 }
 
+bool clamav_knows(struct clamav *c, span bytes, bool text)
+{
+    struct digest digest;
+
+    if (bytes.n == 0 || layers_seen(c->layers, bytes, text, &digest))
+        return true;
+    layers_remember(c->layers, bytes, &digest);
+    return false;
+}
+
+bool clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f)
+{
+    struct call call = { .c = c, .facts = f, .scanner = scanner };
+
+    layers_begin_call(c->layers, LAYERS_BUNDLE, SPAN(""), NULL);
+    return scan_map(&call, archive);
+}
+
 /* ---- loading ---- */
 
 static int64_t at_least(int64_t a, int64_t b)

@@ -1,58 +1,92 @@
-/* scan_mime.c - the parts that GMime finds, given to the virus engine where they differ from what libclamav found itself.
+/* scan_mime.c - what the MIME readers find, given to the virus engine where it differs from what libclamav found itself.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include <stdio.h>
 
-#include "cfilter/clamav.h"
+#include "cfilter/gather.h"
 #include "cfilter/mime/parts.h"
+#include "cfilter/mime/union.h"
 #include "cfilter/scanner.h"
 
-#define NAME "gmime"
-enum { ENGINE_CALLS_MAX = 32 };   /* a call costs milliseconds with a large database, whatever the size of the part */
+#define GMIME "gmime"
+#define OWN "own"
 
-static bool parser_wanted(const struct settings *set)
+static bool parser_wanted(const struct settings *set, const char *name)
 {
     for (size_t i = 0; i < set->filter.parsers.n; i++)
-        if (strcmp(set->filter.parsers.v[i], NAME) == 0)
+        if (strcmp(set->filter.parsers.v[i], name) == 0)
             return true;
     return false;
 }
 
-static bool virus_found(const struct facts *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (f->v[i].kind == FACT_VIRUS)
-            return true;
-    return false;
-}
-
-static void unchecked(struct facts *f, const char *what)
+static void unchecked(struct facts *f, const char *scanner, const char *what)
 {
     char detail[FACT_DETAIL_MAX];
 
-    snprintf(detail, sizeof detail, "GMime's reading: limit of %s", what);
-    facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_BUDGET, 0, "budget", detail);
+    snprintf(detail, sizeof detail, "limit of %s", what);
+    facts_add(f, scanner, FACT_UNCHECKED, FACT_CLASS_BUDGET, 0, "budget", detail);
+}
+
+static void read_gmime(struct view *v, struct gather *g, struct facts *f)
+{
+    const struct mime_parts *parts = view_parts(v);
+
+    gather_from(g, GMIME);
+    for (size_t i = 0; i < parts->n; i++)
+        if (!gather_add(g, parts->v[i].bytes, !parts->v[i].text, parts->v[i].text))
+            return;
+    if (parts->limit != NULL)
+        unchecked(f, GMIME, parts->limit);
+}
+
+static bool take_output(const struct union_output *o, void *arg)
+{
+    return gather_add(arg, o->bytes, o->exact, o->text);
+}
+
+static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klass, unsigned bits, const char *(*name)(unsigned), const char *detail)
+{
+    for (unsigned bit = 1; bit != 0 && bit <= bits; bit <<= 1)
+        if ((bits & bit) != 0)
+            facts_add(f, OWN, kind, klass, 0, name(bit), detail);
+}
+
+static void read_own(struct view *v, struct gather *g, struct facts *f)
+{
+    struct union_limits limits = {
+        .max_parts = 20000, .max_depth = 30, .max_decoded_bytes = 16 * 1024 * 1024 + 64 * v->bytes.n, .key = *rand_process_key(),
+    };
+    struct union_report report;
+
+    if (limits.max_decoded_bytes > 1024 * 1024 * 1024)
+        limits.max_decoded_bytes = 1024 * 1024 * 1024;
+    gather_from(g, OWN);
+    union_read(v->bytes, &limits, take_output, g, &report);
+    gather_flush(g);
+    if (gather_found(g))
+        return;
+    if (report.limit != NULL)
+        unchecked(f, OWN, report.limit);
+    tell_bits(f, FACT_UNCHECKED, FACT_CLASS_SHAPE, report.shapes, union_shape_name, "a shape that hides things");
+    tell_bits(f, FACT_NOTE, FACT_CLASS_AMBIGUOUS, report.disagreements, union_disagreement_name, "readers of mail differ");
 }
 
 static void extract(struct view *v, struct facts *f)
 {
-    if (!parser_wanted(v->set) || v->engine == NULL || virus_found(f))
-        return;
-    const struct mime_parts *parts = view_parts(v);
-    size_t calls = 0;
+    struct gather g;
 
-    for (size_t i = 0; i < parts->n && !virus_found(f); i++) {
-        if (parts->v[i].partial)   /* RFC 2046 5.2.2: the rest of it is in other messages */
-            facts_add(f, NAME, FACT_UNCHECKED, FACT_CLASS_SHAPE, 0, "partial", "one piece of a message");
-        if (calls == ENGINE_CALLS_MAX) {
-            unchecked(f, "parts to scan");
-            return;
-        }
-        calls += clamav_scan_part(v->engine, parts->v[i].bytes, parts->v[i].text, NAME, f);
-    }
-    if (parts->limit != NULL)
-        unchecked(f, parts->limit);
+    if (v->engine == NULL)
+        return;
+    gather_init(&g, v->engine, f, 32);
+    if (!gather_found(&g) && parser_wanted(v->set, GMIME))
+        read_gmime(v, &g, f);
+    if (!gather_found(&g) && parser_wanted(v->set, OWN))
+        read_own(v, &g, f);
+    gather_flush(&g);
+    if (g.spent && !gather_found(&g))
+        unchecked(f, OWN, "engine calls");
+    gather_free(&g);
 }
 
 static int start(const struct settings *set, struct errtext *err)
@@ -63,4 +97,4 @@ static int start(const struct settings *set, struct errtext *err)
     return 0;
 }
 
-const struct scanner scanner_mime = { .name = NAME, .is_virus = true, .holder_init = start, .extract = extract };
+const struct scanner scanner_mime = { .name = "mime", .is_virus = true, .holder_init = start, .extract = extract };

@@ -93,15 +93,15 @@ static int check_xforward_from(const void *value, struct errtext *err)
 
 static int check_parsers(const void *value, struct errtext *err)
 {
-    static const char *const words[] = { "libclamav", "gmime", NULL };
+    static const char *const words[] = { "libclamav", "gmime", "own", NULL };
     const struct conf_strings *l = value;
 
     for (size_t i = 0; i < l->n; i++) {
         const char *near = conf_nearest(span_str(l->v[i]), words);
 
-        if (strcmp(l->v[i], words[0]) == 0 || strcmp(l->v[i], words[1]) == 0)
+        if (strcmp(l->v[i], words[0]) == 0 || strcmp(l->v[i], words[1]) == 0 || strcmp(l->v[i], words[2]) == 0)
             continue;
-        errtext_set(err, "\"%.80s\" is no parser (%s)", l->v[i], near != NULL ? near : "libclamav, gmime");
+        errtext_set(err, "\"%.80s\" is no parser (%s)", l->v[i], near != NULL ? near : "libclamav, gmime, own");
         return -1;
     }
     return 0;
@@ -134,7 +134,7 @@ const struct conf_key filter_rows[] = {
     { "unscannable", CONF_OBJECT, AT(unscannable), 0, 0, NULL, APPLY_LIVE,
       "A message that makes every scan crash or run out of time.", .sub = unscannable_rows },
     { "spam", CONF_OBJECT, AT(spam), 0, 0, NULL, APPLY_LIVE, "Spam scoring.", .sub = spam_rows },
-    { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime]", APPLY_LIVE, "Readers of MIME; what any of them finds is scanned.",
+    { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime, own]", APPLY_LIVE, "Readers of MIME; what any of them finds is scanned.",
       .check = check_parsers },
     { NULL },
 };

@@ -1,0 +1,94 @@
+/* gather.c - outputs of the MIME readers on their way to the virus engine.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "cfilter/gather.h"
+
+enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
+
+/* Between outputs that are strung together: no signature may begin in one and end in the next. */
+static const span gap = { "\n\n\0\0\n\n", 6 };
+
+void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls)
+{
+    *g = (struct gather){ .engine = engine, .facts = f, .scanner = "mime", .max_calls = max_calls };
+    bundle_init(&g->files, BUNDLE_BYTES);
+    buf_init(&g->rest, REST_BYTES);
+}
+
+void gather_free(struct gather *g)
+{
+    bundle_free(&g->files);
+    buf_free(&g->rest);
+}
+
+bool gather_found(const struct gather *g)
+{
+    for (size_t i = 0; i < g->facts->n; i++)
+        if (g->facts->v[i].kind == FACT_VIRUS)
+            return true;
+    return false;
+}
+
+static bool may_call(struct gather *g)
+{
+    if (g->calls < g->max_calls)
+        return true;
+    g->spent = true;
+    return false;
+}
+
+void gather_flush(struct gather *g)
+{
+    if (g->rest.len > 0 && !bundle_add(&g->files, buf_span(&g->rest))) {
+        if (may_call(g))
+            g->calls += clamav_scan_part(g->engine, buf_span(&g->rest), false, g->scanner, g->facts);
+    }
+    buf_reset(&g->rest);
+    if (g->files.members > 0 && may_call(g))
+        g->calls += clamav_scan_bundle(g->engine, bundle_bytes(&g->files), g->scanner, g->facts);
+    bundle_reset(&g->files);
+}
+
+void gather_from(struct gather *g, const char *scanner)
+{
+    if (g->files.members > 0 || g->rest.len > 0)
+        gather_flush(g);
+    g->scanner = scanner;
+}
+
+static void add_file(struct gather *g, span bytes)
+{
+    if (bundle_add(&g->files, bytes))
+        return;
+    gather_flush(g);
+    bundle_add(&g->files, bytes);
+}
+
+static void add_rest(struct gather *g, span bytes)
+{
+    if (g->rest.len + bytes.n + gap.n > REST_BYTES)
+        gather_flush(g);
+    buf_append(&g->rest, bytes);
+    buf_append(&g->rest, gap);
+}
+
+bool gather_add(struct gather *g, span bytes, bool exact, bool text)
+{
+    if (g->spent)
+        return false;
+    if (bytes.n > LARGE) {
+        if (!may_call(g))
+            return false;
+        g->calls += clamav_scan_part(g->engine, bytes, text && !exact, g->scanner, g->facts);
+    } else if (!clamav_knows(g->engine, bytes, text && !exact)) {
+        if (exact)
+            add_file(g, bytes);
+        else
+            add_rest(g, bytes);
+        if (g->files.members >= MEMBERS_MAX)
+            gather_flush(g);
+    } else
+        return true;
+    return !gather_found(g);
+}
