@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { POLICIES = 64 };
+enum { POLICIES = 128 };
 
 static struct decode_result decode(span in, unsigned policy, struct buf *b)
 {

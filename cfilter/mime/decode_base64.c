@@ -76,14 +76,14 @@ static void data_char(struct run *r, uint32_t value)
 
 static void pad_as_zero(struct run *r)
 {
-    r->pads++;
+    r->pads += r->n >= 2 || (r->policy & BASE64_PAD_EARLY_KEEPS) == 0;
     r->bits <<= 6;
     if (++r->n < 4)
         return;
+    r->padded = r->pads > 0;
     put(r, r->bits, r->pads < 3 ? 3 - r->pads : 1);
     r->n = r->pads = 0;
     r->bits = 0;
-    r->padded = true;
 }
 
 static void pad_char(struct run *r)
@@ -287,6 +287,7 @@ size_t base64_policies(unsigned seen, unsigned policies_out[BASE64_POLICIES_MAX]
         { BASE64_SAW_PAD_INSIDE | BASE64_SAW_PAD_ODD, BASE64_PAD_IS_JUNK },
         { BASE64_SAW_PAD_INSIDE | BASE64_SAW_PAD_ODD, BASE64_PAD_IS_ZERO },
         { BASE64_SAW_PAD_INSIDE, BASE64_PAD_STOPS },
+        { BASE64_SAW_PAD_ODD, BASE64_PAD_IS_ZERO | BASE64_PAD_EARLY_KEEPS },
         { BASE64_SAW_JUNK | BASE64_SAW_URL, BASE64_JUNK_ENDS_GROUP },
         { BASE64_SAW_JUNK | BASE64_SAW_URL, BASE64_JUNK_STOPS },
     };

@@ -23,6 +23,8 @@ enum base64_policy {
     BASE64_JUNK_DROPS_LINE = 4 << 2,   /* lines that hold junk (or a blank inside) are left out */
     BASE64_JUNK_MASK = 7 << 2,
 
+    BASE64_PAD_EARLY_KEEPS = 1 << 6,   /* with PAD_IS_ZERO: "=" in the first half of a group takes no byte (glib) */
+
     BASE64_URL = 1 << 5,               /* "-" and "_" are 62 and 63 (RFC 4648 5), as "+" and "/" still are; else they are junk */
 };
 

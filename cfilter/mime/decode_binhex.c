@@ -5,7 +5,17 @@
  */
 #include "cfilter/mime/decode_binhex.h"
 
-static const char alphabet[] = "!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+/* !"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr: the place of each from 1 on, 0 for what is none. */
+static const uint8_t digits[128] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0,
+    14, 15, 16, 17, 18, 19, 20, 0, 21, 22, 0, 0, 0, 0, 0, 0,
+    23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 0,
+    38, 39, 40, 41, 42, 43, 44, 0, 45, 46, 47, 48, 0, 0, 0, 0,
+    49, 50, 51, 52, 53, 54, 55, 0, 56, 57, 58, 59, 60, 61, 0, 0,
+    62, 63, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
 
 enum { REPEAT = 0x90, NAME_MAX_ = 63, AFTER_NAME = 1 + 4 + 4 + 2 + 4 + 4 + 2, CRC = 2 };
 
@@ -133,16 +143,16 @@ static void decode_body(span in, size_t at, struct binhex_file *f, struct buf *t
     unsigned n = 0;
 
     for (; at < in.n && !r.full; at++) {
-        const char *digit;
+        unsigned char c = (unsigned char)in.p[at];
 
-        if (in.p[at] == ':') {
+        if (c == ':') {
             f->r.ended = true;
             at++;
             break;
         }
-        if (in.p[at] == '\0' || (digit = strchr(alphabet, in.p[at])) == NULL)
+        if (c >= sizeof digits || digits[c] == 0)
             continue;          /* line ends, and whatever a gateway put in */
-        bits = bits << 6 | (uint32_t)(digit - alphabet);
+        bits = bits << 6 | (digits[c] - 1u);
         if (++n == 4)
             n = 0;
         if (n == 2)

@@ -287,16 +287,29 @@ enum cms_kind cms_open(span in, struct buf *to, struct decode_result *r_out)
     return kind;
 }
 
+static enum cms_kind open_base64(span text, struct buf *scratch, struct buf *to, struct decode_result *r_out)
+{
+    size_t from = scratch->len;
+
+    base64_decode(text, 0, scratch);
+    return cms_open(span_from(buf_span(scratch), from), to, r_out);
+}
+
 enum cms_kind cms_open_text(span in, struct buf *scratch, struct buf *to, struct decode_result *r_out)
 {
-    size_t from = scratch->len, armour = span_find_span(in, SPAN("-----BEGIN "));
-    span body = in;
+    size_t at = span_find_span(in, SPAN("-----BEGIN "));
 
-    if (armour < in.n) {
-        body = span_from(in, armour + 11);
-        body = span_from(body, span_find(body, '\n'));
+    if (at == in.n)
+        return open_base64(in, scratch, to, r_out);
+    while (at < in.n) {        /* keys and certificates may stand before it */
+        span rest = span_from(in, at), body = span_from(rest, span_find(rest, '\n'));
+        enum cms_kind kind;
+
         body = span_head(body, span_find_span(body, SPAN("-----")));
+        if ((kind = open_base64(body, scratch, to, r_out)) != CMS_NONE)
+            return kind;
+        at += 11;
+        at += span_find_span(span_from(in, at), SPAN("-----BEGIN "));
     }
-    base64_decode(body, 0, scratch);
-    return cms_open(span_from(buf_span(scratch), from), to, r_out);
+    return CMS_NONE;
 }

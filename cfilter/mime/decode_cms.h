@@ -20,7 +20,8 @@ enum cms_seen { CMS_SAW_CUT = 1, CMS_SAW_BAD = 2 };            /* the stream end
 
 /* DER or BER; leading line ends and blanks are skipped. */
 enum cms_kind cms_open(span in, struct buf *to, struct decode_result *r_out);
-/* The same behind a PEM armour ("-----BEGIN PKCS7-----", CMS, SMIME) or as bare base64; `scratch` gets the binary form. */
+/* The first that opens behind a PEM armour ("-----BEGIN PKCS7-----", CMS, SMIME) or the whole as bare base64; `scratch` gets the binary
+ * forms, three quarters of the input at most. */
 enum cms_kind cms_open_text(span in, struct buf *scratch, struct buf *to, struct decode_result *r_out);
 
 #endif

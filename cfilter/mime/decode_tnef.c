@@ -224,8 +224,8 @@ static bool next_value(struct tnef_reader *r, struct tnef_item *out, struct buf 
         return false;
     }
     span got = take_padded(&r->props, bytes, &cut);
-    if (cut || r->props.n == 0)
-        r->values_left = cut ? 0 : r->values_left;
+    if (cut)
+        r->values_left = 0;
     return value(r, r->values_tag >> 16, type, got, cut, out, to);
 }
 

@@ -54,6 +54,8 @@ static void test_rows(void **state)
         { "signs are junk, as PHP reads it", JUNK, SPAN("QQ==QUFB"), SPAN("A\x04\x14\x14"), S_IN | S_SHORT },
         { "signs count as characters", ZERO, SPAN("QQ=QUFB="), SPAN("A\0P\x50"), 0 },
         { "signs count, and whole padding is padding", ZERO, SPAN("QQ==QUFB"), SPAN("AAAA"), S_IN },
+        { "signs count, one in front", ZERO, SPAN("=UFBQUFB"), SPAN("\x01" "AAAA"), 0 },
+        { "signs count, one in front takes nothing", ZERO | BASE64_PAD_EARLY_KEEPS, SPAN("=UFBQUFB"), SPAN("\x01" "AAAAA"), 0 },
         { "signs count, five of them", ZERO, SPAN("QQ=====QUFBQUFB"), SPAN("A\0PPPPP"), S_SHORT | S_IN },
 
         { "junk skipped", 0, SPAN("Q.U!J\0D*"), SPAN("ABC"), S_JUNK },

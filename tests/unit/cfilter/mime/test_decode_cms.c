@@ -142,6 +142,14 @@ static void test_pkcs7(void **state)
     buf_init(&to, ROWS_LIMIT);
     assert_int_equal(cms_open_text(buf_span(&pem), &scratch, &to, &r), CMS_SIGNED);
     assert_bytes("armoured", buf_span(&to), SPAN(CONTENT));
+    BIO *more = BIO_new(BIO_s_mem());
+    assert_int_equal(PEM_write_bio_X509(more, certificate), 1);
+    struct buf both = bytes_of(more);
+    buf_append(&both, buf_span(&pem));
+    buf_reset(&to);
+    assert_int_equal(cms_open_text(buf_span(&both), &scratch, &to, &r), CMS_SIGNED);
+    assert_bytes("behind a certificate", buf_span(&to), SPAN(CONTENT));
+    buf_free(&both);
     buf_reset(&pem);
     buf_reset(&to);
     encode_base64(buf_span(&der), 76, "\r\n", &pem);
@@ -201,6 +209,31 @@ static void test_nested_strings(void **state)
         buf_free(&b);
         buf_free(&oid);
     }
+}
+
+/* Deeper than anybody goes: told, not followed. */
+static void test_too_deep(void **state)
+{
+    struct buf b, oid;
+    struct decode_result r;
+    struct buf to;
+
+    (void)state;
+    buf_init(&b, ROWS_LIMIT);
+    buf_init(&oid, 100);
+    buf_init(&to, ROWS_LIMIT);
+    cms_write(0x04, false, SPAN("a"), &b);
+    for (int i = 0; i < 100; i++)
+        cms_wrap(0x24, i % 2 != 0, SPAN(""), &b);
+    cms_wrap(0xa0, false, SPAN(""), &b);
+    cms_write_oid(OID_DATA, &oid);
+    cms_wrap(0x30, false, buf_span(&oid), &b);
+    assert_int_equal(cms_open(buf_span(&b), &to, &r), CMS_DATA);
+    assert_int_equal(r.seen, CMS_SAW_BAD);
+    assert_int_equal(to.len, 0);
+    buf_free(&b);
+    buf_free(&oid);
+    buf_free(&to);
 }
 
 static void test_cut(void **state)
@@ -300,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_pkcs7),
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_nested_strings),
+        cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_broken),

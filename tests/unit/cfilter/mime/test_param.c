@@ -119,6 +119,8 @@ static void test_readings(void **state)
         { "encoded field", SPAN("=?utf-8?B?bXVsdGlwYXJ0L21peGVkOyBib3VuZGFyeT1hYmM=?="), SPAN("boundary"), { "abc" } },
         { "encoded word without an end", SPAN("x/y; name=\"=?us-ascii?Q?abc"), SPAN("name"), { "abc" } },
         { "encoded word in utf-16", SPAN("x/y; name==?utf-16le?B?YQBiAA==?="), SPAN("name"), { "ab" } },
+        { "the begin of an encoded word", SPAN("x/y; a=\"=?\"; b=\"=?x\"; c=\"=?x?\"; d=\"=?x?q\"; e=\"=?x?q?"), SPAN("d"), { "=?x?q" } },
+        { "no encoding", SPAN("x/y; name=\"=?a?qq?b?=\""), SPAN("name"), { "=?a?qq?b?=" } },
         { "no encoded word", SPAN("x/y; name=\"=?a?X?b?=\""), SPAN("name"), { "=?a?X?b?=" } },
     };
 
