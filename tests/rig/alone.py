@@ -3,13 +3,15 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
+import pwd
 import re
+import subprocess
 import unittest
 
 from . import mails, smtp
 from .gatepost import Gatepost
 from .nexthop import NextHop
-from .place import Place, wait_for
+from .place import USER, Place, wait_for
 
 ENVELOPE = ("EHLO front.example.com", "XFORWARD NAME=mx.sender.example ADDR=192.0.2.7", "MAIL FROM:<alice@sender.example>",
             "RCPT TO:<bob@example.com>", "DATA")
@@ -21,9 +23,11 @@ def child_pids(pid):
 
 
 def process_name(pid):
+    """"" when it has ended, also before its end was taken note of."""
     try:
-        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as f:
-            return f.read().strip()
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            head, state = f.read().rsplit(")", 1)
+        return "" if state.split()[0] in "ZX" else head.split("(", 1)[1]
     except OSError:
         return ""
 
@@ -79,13 +83,22 @@ log: {{level: debug}}
     def send(self, message=None, **more):
         return smtp.deliver(("127.0.0.1", self.port), "alice@sender.example", ["bob@example.com"], message or mails.plain(), **more)
 
-    def status(self):
-        return self.gatepost.ctl("status").stdout
+    def count(self, name):
+        """One of its counters, by name and perhaps {label="value"}."""
+        found = re.search(r"^gatepost_cfilter_" + re.escape(name) + r" (\S+)$", self.gatepost.ctl("stats").stdout, re.M)
+        return float(found.group(1))
 
     def outcomes(self):
         """What became of the messages that were given to the scanners, by name."""
-        found = re.search(r"scan outcomes:(.*)", self.status())
-        return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", found.group(1))} if found else {}
+        found = re.findall(r"^gatepost_cfilter_scans_total{outcome=\"(\w+)\"} (\d+)$", self.gatepost.ctl("stats").stdout, re.M)
+        return {name: int(value) for name, value in found}
+
+    def limit(self, pid, name, soft):
+        """Sets the soft limit (a prlimit(1) option) of one of its processes; a later one may go up to the hard limit, which stays.  Its own
+        user may do that, where root without CAP_SYS_RESOURCE may not."""
+        user = pwd.getpwnam(USER)
+        subprocess.run(["/usr/bin/prlimit", f"--pid={pid}", f"--{name}={soft}:"], check=True, user=user.pw_uid, group=user.pw_gid,
+                       extra_groups=[], cwd="/")
 
 
 class AloneTest(unittest.TestCase):
