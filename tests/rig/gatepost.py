@@ -15,6 +15,7 @@ class Gatepost:
     def __init__(self, place, text, user=USER):
         self.place = place
         self.user = user
+        self.wrap = []               # goes before the daemons' command lines
         for name in ("run", "state"):
             place.folder(name, 0o755, user)
         self.file = place.write("gatepost.yaml", text)
@@ -28,7 +29,7 @@ class Gatepost:
 
     def start(self, *names, wait=True):
         for name in names or DAEMONS:
-            self.processes[name] = self.place.start(name, [self.binary("gatepost-" + name), "-f", "-c", self.file])
+            self.processes[name] = self.place.start(name, [*self.wrap, self.binary("gatepost-" + name), "-f", "-c", self.file])
         for name in (names or DAEMONS) if wait else ():
             p = self.processes[name]
             wait_for(f"gatepost-{name} (its log: {self.place.path(name + '.log')})",
