@@ -486,6 +486,7 @@ int daemon_main(const struct daemon_ops *ops, int argc, char **argv)
     }
     umask(027);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);              /* a file that may not grow is an error of write(2), like a full disk */
     if (d.serving)
         signal(SIGHUP, SIG_IGN);           /* until daemon_run takes it */
     if (chdir("/") < 0)

@@ -22,10 +22,11 @@ static bool channel_is_there(void)
 }
 
 /* A child ends when its channel closes or by SIGKILL from its parent.  SIGTERM to the whole control group, ^C on a terminal
- * and SIGHUP are meant for the parent, which still wants its children's answers while it drains. */
+ * and SIGHUP are meant for the parent, which still wants its children's answers while it drains.  A file that may not grow is
+ * an error of write(2), like a full disk. */
 static void settle(void)
 {
-    static const int not_for_us[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE };
+    static const int not_for_us[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
 
     for (size_t i = 0; i < sizeof not_for_us / sizeof not_for_us[0]; i++)
         signal(not_for_us[i], SIG_IGN);

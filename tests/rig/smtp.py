@@ -85,14 +85,14 @@ class Outcome:
         return str(self.reply)
 
 
-def deliver(address, sender, recipients, message, source="127.0.0.1", helo="client.sender.example", mail_options=""):
+def deliver(address, sender, recipients, message, source="127.0.0.1", helo="client.sender.example", mail_options="", timeout=60):
     """One whole dialogue.  The reply that ended it, or the last one."""
     begun = time.monotonic()
 
     def done(stage, reply, each):
         return Outcome(stage, reply, (time.monotonic() - begun) * 1000, each)
 
-    with Client(address, source) as c:
+    with Client(address, source, timeout) as c:
         if c.banner.code != 220:
             return done("banner", c.banner, [])
         reply = c.cmd("EHLO " + helo)
