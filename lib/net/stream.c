@@ -6,6 +6,7 @@
  */
 #include "lib/net/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -108,6 +109,13 @@ static bool may_read(const struct stream *s)
     return !s->paused && !s->eof && !s->ended && s->in.len < s->in.limit;
 }
 
+/* Who has nothing to say before it is spoken to (SMTP) needs to know of the connection no sooner than of the first words: one wake-up
+ * less.  A failure wakes either way. */
+static int connect_want(const struct stream *s)
+{
+    return s->handler->on_connected == NULL && s->out.len == 0 && s->tls == NULL ? LOOP_READ : LOOP_WRITE;
+}
+
 /* keep: a pause alone does not end the interest in reading: most pauses are over before more bytes come, and then
  * nothing had to be asked of the kernel. */
 static void set_want(struct stream *s, bool keep)
@@ -120,7 +128,7 @@ static void set_want(struct stream *s, bool keep)
     if (keep && s->paused && !s->eof && !s->ended && !s->lingering && (s->io.want & LOOP_READ) != 0)
         reading = true;
     if (s->connecting)
-        want = LOOP_WRITE;
+        want = connect_want(s);
     else if (s->handshaking)
         want = s->handshake_wants_write ? LOOP_WRITE : LOOP_READ;
     else
@@ -161,9 +169,21 @@ static long read_some(struct stream *s)
             return -1;
         }
     }
-    if (n > 0)
+    if (n > 0 && s->in.len == 0)
+        s->lent = (span){ block, (size_t)n };
+    else if (n > 0)
         buf_append(&s->in, (span){ block, (size_t)n });
     return n;
+}
+
+/* The owner looks at what came where it was read to; only what it leaves is copied. */
+static void give_input(struct stream *s)
+{
+    s->give_again = false;
+    s->handler->on_input(s, s->arg);
+    if (!s->closed && s->lent.n > 0)
+        buf_append(&s->in, s->lent);
+    s->lent = (span){ NULL, 0 };
 }
 
 static void at_eof(struct stream *s)
@@ -201,10 +221,8 @@ static void on_readable(struct stream *s)
 {
     long n = read_some(s);
 
-    if (n > 0) {
-        s->give_again = false;
-        s->handler->on_input(s, s->arg);
-    }
+    if (n > 0)
+        give_input(s);
     if (s->closed || s->ended)
         return;
     if (s->eof && !s->paused) {
@@ -277,6 +295,9 @@ static void on_io(int events, void *arg)
 
     if (s->connecting) {
         on_connect_ready(s);
+        if (!readable || s->closed || s->ended || s->connecting || s->handshaking || s->lingering || !may_read(s))
+            return;
+        on_readable(s);
         return;
     }
     if (s->handshaking) {
@@ -378,7 +399,7 @@ struct stream *stream_connect(struct loop *l, const char *address, struct stream
         stream_fail_later(s, STREAM_CONNECT_FAILED, why);
         return s;
     }
-    start_watching(s, LOOP_WRITE);
+    start_watching(s, connect_want(s));
     return s;
 }
 
@@ -430,13 +451,18 @@ void stream_close_drained(struct stream **sp, int64_t within_ms)
 
 span stream_in(const struct stream *s)
 {
-    return buf_span(&s->in);
+    return s->lent.n > 0 ? s->lent : buf_span(&s->in);
 }
 
 void stream_consume(struct stream *s, size_t n)
 {
     bool was_full = s->in.len >= s->in.limit;
 
+    if (s->lent.n > 0) {
+        assert(n <= s->lent.n);
+        s->lent = span_from(s->lent, n);
+        return;
+    }
     buf_consume(&s->in, n);
     if (!was_full || n == 0 || !may_read(s))
         return;

@@ -6,7 +6,8 @@
  * Output:    stream_write only queues; one write(2)/writev(2) at the end of the turn carries all of it
  *            (TCP_NODELAY is set), so small answers never become small packets.
  * Input:     is read only while fewer than in_limit bytes wait and reading is wanted: back-pressure on the peer.
- *            The span of stream_in is good until stream_consume or until on_input returns, whichever is first.
+ *            The span of stream_in is good until stream_consume or until on_input returns, whichever is first; inside on_input
+ *            it is where the kernel put the bytes, and only what is left of them is copied.
  * Callbacks: come from the loop alone, never out of a call of the owner's: what goes wrong in stream_write, stream_flush or
  *            stream_start_tls is told by on_end at the end of the turn.
  * Half-close: after STREAM_EOF, until stream_close, output still goes out: the peer may have closed only its sending side.
@@ -38,7 +39,7 @@ struct stream_handler {
     void (*on_input)(struct stream *s, void *arg);
     /* The stream is of no more use; `why` for people.  The owner must call stream_close, now or later.  Once. */
     void (*on_end)(struct stream *s, enum stream_end end, const char *why, void *arg);
-    void (*on_connected)(struct stream *s, void *arg);   /* may be NULL; stream_connect succeeded */
+    void (*on_connected)(struct stream *s, void *arg);   /* stream_connect succeeded; NULL (no wake-up for it) where the peer speaks first */
     void (*on_drained)(struct stream *s, void *arg);     /* may be NULL; the output queue has become empty */
     void (*on_tls)(struct stream *s, void *arg);         /* may be NULL; handshake and verification done */
 };

@@ -124,7 +124,7 @@ static void last_words_are_out(struct stream *s)
 {
     int unread = 0;
 
-    if (s->tls != NULL || s->eof || (s->in.len == 0 && (ioctl(s->fd, FIONREAD, &unread) != 0 || unread == 0))) {
+    if (s->tls != NULL || s->eof || (stream_in(s).n == 0 && (ioctl(s->fd, FIONREAD, &unread) != 0 || unread == 0))) {
         stream_shut(s);
         return;
     }
@@ -186,6 +186,8 @@ void stream_write(struct stream *s, span bytes)
     }
     buf_append(s->file_left > 0 ? &s->after : &s->out, bytes);
     s->tell_drained = true;
+    if (s->connecting)
+        stream_update_want(s);
     flush_at_end_of_turn(s);
 }
 

@@ -22,6 +22,7 @@ struct stream {
     int fd;
 
     struct buf in;
+    span lent;                     /* inside on_input: bytes just read, still in the common block; in is empty then */
     bool paused;                   /* by the owner */
     bool give_again;               /* on_input is owed for bytes that wait already */
     bool eof, eof_told;            /* the peer's end was read; the owner had its last look at the input */

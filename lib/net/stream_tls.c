@@ -12,7 +12,7 @@ int stream_start_tls(struct stream *s, struct tls_context *ctx, const char *peer
         errtext_set(err, "TLS cannot be started on this connection now");
         return -1;
     }
-    if (s->in.len > 0) {
+    if (stream_in(s).n > 0) {
         errtext_set(err, "%s sent plain bytes before the TLS handshake", s->peer);
         return -1;
     }

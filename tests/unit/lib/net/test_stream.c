@@ -164,6 +164,28 @@ static void test_input_in_pieces(void **state)
     assert_int_equal(stream_in(s).n, 0);
 }
 
+/* All streams read into one block: what an owner leaves there is its own before the next one reads. */
+static void test_rest_of_the_input_is_kept(void **state)
+{
+    int p[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
+    struct stream *other = stream_new(l, p[0], (struct stream_limits){ 4096, 4096 }, &handler, &saw);
+
+    saw.consume = 2;
+    assert_int_equal(send(p[1], "UVWXYZ", 6, MSG_NOSIGNAL), 6);
+    peer_says("abcdef");
+    assert_int_equal(saw.inputs, 2);
+    assert_true(span_eq(stream_in(s), SPAN("cdef")));
+    assert_true(span_eq(stream_in(other), SPAN("WXYZ")));
+    peer_says("gh");
+    assert_true(span_eq(stream_in(s), SPAN("efgh")));
+    assert_true(span_eq(stream_in(other), SPAN("WXYZ")));
+    stream_close(&other);
+    close(p[1]);
+}
+
 static void test_full_buffer_pauses_the_peer(void **state)
 {
     static char flood[64 * 1024];
@@ -671,6 +693,45 @@ static void test_connect_refused(void **state)
     assert_int_equal(saw.connected, 0);
 }
 
+/* Who does not ask for on_connected is woken by the first words; what it says before that goes out all the same. */
+static void test_connect_to_who_speaks_first(void **state)
+{
+    static const struct stream_handler listener = { .on_input = on_input, .on_end = on_end };
+    struct sockaddr_in at;
+    int fd = listen_on(&at);
+    char text[64];
+
+    (void)state;
+    snprintf(text, sizeof(text), "127.0.0.1:%d", ntohs(at.sin_port));
+    for (int early = 0; early < 2; early++) {
+        stream_close(&s);
+        close(peer);
+        memset(&saw, 0, sizeof(saw));
+        s = stream_connect(l, text, (struct stream_limits){ 4096, 4096 }, &listener, &saw, NULL);
+        turns();
+        if (early)
+            stream_write(s, SPAN("early"));
+        turns();
+        peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        assert_true(peer >= 0);
+        assert_string_equal(peer_hears(), early ? "early" : "");
+        peer_says("220 here");
+        assert_int_equal(saw.inputs, 1);
+        assert_true(span_eq(stream_in(s), SPAN("220 here")));
+        stream_write(s, SPAN("EHLO"));
+        assert_string_equal(peer_hears(), "EHLO");
+    }
+    peer_closes();
+    assert_int_equal(saw.end, STREAM_EOF);
+    close(fd);
+    stream_close(&s);
+    memset(&saw, 0, sizeof(saw));
+    s = stream_connect(l, text, (struct stream_limits){ 4096, 4096 }, &listener, &saw, NULL);
+    turns();
+    assert_int_equal(saw.ends, 1);
+    assert_int_equal(saw.end, STREAM_CONNECT_FAILED);
+}
+
 static void test_connect_nonsense(void **state)
 {
     struct errtext err = { "" };
@@ -751,13 +812,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_input_in_pieces), T(test_full_buffer_pauses_the_peer), T(test_pause_and_resume), T(test_resume_gives_what_waits),
+        T(test_input_in_pieces), T(test_rest_of_the_input_is_kept), T(test_full_buffer_pauses_the_peer), T(test_pause_and_resume), T(test_resume_gives_what_waits),
         T(test_eof), T(test_input_before_eof), T(test_end_waits_for_the_pause), T(test_answer_after_eof), T(test_reset),
         T(test_write_to_the_gone), T(test_last_words_of_the_peer), T(test_peer_gone), T(test_close_in_on_input),
         T(test_close_in_on_end), T(test_close_in_on_drained), T(test_close_calls_nobody), T(test_one_write_a_turn),
         T(test_overflow), T(test_no_hole_after_overflow), T(test_slow_reader), T(test_send_file), T(test_close_drained),
         T(test_close_drained_gives_up), T(test_loop_ends_before_drained), T(test_deadline), T(test_deadline_removed),
-        T(test_connect), T(test_connect_refused), T(test_connect_nonsense), T(test_close_while_connecting),
+        T(test_connect), T(test_connect_refused), T(test_connect_to_who_speaks_first), T(test_connect_nonsense), T(test_close_while_connecting),
         T(test_last_words_over_tcp), T(test_peer_uid),
     };
 
