@@ -255,11 +255,13 @@ static void scan_one(struct scan_request *q)
     char path[FRONT_PATH_MAX];
     struct spool_limits limits = front_spool_limits(q->front, q->set, path);
     struct errtext err = { "" };
-    enum spool_status st = SPOOL_FAILED;
+    enum spool_status st;
+    int fd = -1;
 
-    q->spool = spool_new(&limits, &err);
-    if (q->spool != NULL)
-        st = fill(q->spool, q->fds[q->at], &err);
+    q->spool = spool_new(&limits);
+    st = fill(q->spool, q->fds[q->at], &err);
+    if (st == SPOOL_OK && (fd = spool_fd(q->spool, &err)) < 0)
+        st = SPOOL_FAILED;
     if (st == SPOOL_TOO_BIG) {
         span name = label(q);
 
@@ -277,7 +279,7 @@ static void scan_one(struct scan_request *q)
     context_make(q->set, q->front->have_key ? &q->front->key : NULL, spool_bytes(q->spool), span_str(q->from), &q->client,
                  loop_wall_ms(q->front->daemon->loop), &q->context);
     assess_start(q->front, q->set,
-                 &(struct assess_message){ .fd = spool_fd(q->spool), .bytes = spool_bytes(q->spool), .id = q->context.id,
+                 &(struct assess_message){ .fd = fd, .bytes = spool_bytes(q->spool), .id = q->context.id,
                                            .client_address = q->context.client_text, .client_name = q->context.client_name,
                                            .helo = q->context.helo, .reverse_path = q->from, .n_rcpt = q->n_rcpt,
                                            .trusted = q->context.trusted, .strays = has_strays(spool_bytes(q->spool)) },

@@ -24,14 +24,8 @@ void session_begin_data(struct session *s)
     struct transaction *t = s->t;
     char path[FRONT_PATH_MAX];
     struct spool_limits limits = front_spool_limits(s->front, t->set, path);
-    struct errtext err;
 
-    t->spool = spool_new(&limits, &err);
-    if (t->spool == NULL) {
-        log_error("a message cannot be taken: %s", err.text);
-        session_reply(s, 452, "4.3.1", "Insufficient system storage");
-        return;
-    }
+    t->spool = spool_new(&limits);
     smtp_dot_decode_init(&t->decoder);
     buf_init(&t->decoded, 2 * DECODE_PIECE);
     s->front->busy++;
@@ -39,10 +33,11 @@ void session_begin_data(struct session *s)
     session_reply(s, 354, NULL, "End data with <CR><LF>.<CR><LF>");
 }
 
-static void spool_more(struct transaction *t)
+/* What was decoded is in the spool already, or, when that takes nothing more, in t->decoded: then it is only counted. */
+static void spool_more(struct transaction *t, bool in_place)
 {
     struct errtext err = { "" };
-    enum spool_status st = spool_write(t->spool, buf_span(&t->decoded), &err);
+    enum spool_status st = in_place ? spool_take(t->spool, &err) : spool_write(t->spool, buf_span(&t->decoded), &err);
 
     buf_reset(&t->decoded);
     if (st == SPOOL_OK || t->spooled != SPOOL_OK)
@@ -59,14 +54,15 @@ void session_take_data(struct session *s)
 
     for (;;) {
         span in = span_head(stream_in(s->stream), DECODE_PIECE);
+        struct buf *room = spool_room(t->spool);
         size_t used = 0;
         enum smtp_dot_status st;
 
         if (in.n == 0)
             return;
-        st = smtp_dot_decode(&t->decoder, in, &t->decoded, &used);
+        st = smtp_dot_decode(&t->decoder, in, room != NULL ? room : &t->decoded, &used);
         stream_consume(s->stream, used);
-        spool_more(t);
+        spool_more(t, room != NULL);
         if (st == SMTP_DOT_END) {
             message_complete(s);
             return;
@@ -319,10 +315,19 @@ static void on_assessed(const struct assess_result *r, void *arg)
     session_step(s);
 }
 
-static void assess_message(struct session *s)
+/* Whoever scans gets a descriptor; without a scan none is made. */
+static bool open_for_scan(struct transaction *t, int *fd_out, struct errtext *err)
+{
+    bool scanned = verdict_wants_virus(t->set) || verdict_wants_spam(t->set, t->context.trusted, spool_size(t->spool));
+
+    *fd_out = scanned ? spool_fd(t->spool, err) : -1;
+    return !scanned || *fd_out >= 0;
+}
+
+static void assess_message(struct session *s, int fd)
 {
     struct transaction *t = s->t;
-    struct assess_message m = { .fd = spool_fd(t->spool), .bytes = spool_bytes(t->spool), .id = t->context.id,
+    struct assess_message m = { .fd = fd, .bytes = spool_bytes(t->spool), .id = t->context.id,
                                 .client_address = t->context.client_text, .client_name = t->context.client_name, .helo = t->context.helo,
                                 .reverse_path = arena_str(t->arena, t->reverse_path), .n_rcpt = t->n_recipients,
                                 .trusted = t->context.trusted, .strays = strays(t) > 0, .counts = true };
@@ -335,6 +340,7 @@ static void message_complete(struct session *s)
     struct transaction *t = s->t;
     struct front *f = s->front;
     struct errtext err = { "" };
+    int fd = -1;
 
     session_enter(s, ST_SCAN);
     t->complete_ms = loop_now_ms(f->daemon->loop);
@@ -344,12 +350,14 @@ static void message_complete(struct session *s)
                  &s->xforward, loop_wall_ms(f->daemon->loop), &t->context);
     if (!t->context.handed_over)
         memcpy(t->context.id, t->id, sizeof(t->id));
+    if (t->spooled == SPOOL_OK && !open_for_scan(t, &fd, &err))
+        t->spooled = SPOOL_FAILED;
     if (t->spooled == SPOOL_TOO_BIG) {
         refuse(s, 552, "5.3.4", "Message size exceeds fixed limit", "larger than filter.max_message");
     } else if (t->spooled != SPOOL_OK) {
         log_error("%s: the message could not be kept: %s", t->context.id, t->spool_why[0] != '\0' ? t->spool_why : err.text);
         refuse(s, 452, "4.3.1", "Insufficient system storage", "no room for the message");
     } else {
-        assess_message(s);
+        assess_message(s, fd);
     }
 }

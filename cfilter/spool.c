@@ -4,6 +4,7 @@
  */
 #include "cfilter/spool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,33 +16,26 @@
 #include "lib/base/alloc.h"
 #include "lib/base/rand.h"
 
-enum { COPY_BYTES = 64 * 1024 };
-
 struct spool {
     struct spool_limits limits;
     char *directory;
-    int fd;                 /* memfd, or the file opened for writing */
-    int read_fd;            /* the file opened for reading; -1 for a memfd */
+    struct buf bytes;       /* the message; with a file: what is not yet written to it */
+    int fd;                 /* the file opened for writing; -1: in memory */
+    int read_fd;            /* the file opened for reading, or the memfd that was asked for */
     uint64_t size;
+    bool in_file, finished;
     enum spool_status state;
-    bool finished;
-    void *map;
+    void *map;              /* of the file */
 };
 
-struct spool *spool_new(const struct spool_limits *limits, struct errtext *err)
+struct spool *spool_new(const struct spool_limits *limits)
 {
-    int fd = memfd_create("gatepost-spool", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    struct spool *sp;
+    struct spool *sp = xcalloc(1, sizeof(*sp));
 
-    if (fd < 0) {
-        errtext_errno(err, "no memory file for the message");
-        return NULL;
-    }
-    sp = xcalloc(1, sizeof(*sp));
     sp->limits = *limits;
     sp->directory = xstrdup(limits->directory != NULL ? limits->directory : "");
-    sp->fd = fd;
-    sp->read_fd = -1;
+    sp->fd = sp->read_fd = -1;
+    buf_init(&sp->bytes, (limits->memory_bytes < limits->max_bytes ? limits->memory_bytes : limits->max_bytes) + SPOOL_PIECE);
     return sp;
 }
 
@@ -57,6 +51,7 @@ void spool_free(struct spool **sp)
         close(s->fd);
     if (s->read_fd >= 0)
         close(s->read_fd);
+    buf_free(&s->bytes);
     free(s->directory);
     free(s);
     *sp = NULL;
@@ -104,99 +99,100 @@ out:
     return fd;
 }
 
-static bool copy_file(int from, int to, uint64_t size)
-{
-    char *block = xmalloc(COPY_BYTES);
-    uint64_t at = 0;
-    bool ok = true;
-
-    while (ok && at < size) {
-        ssize_t n = pread(from, block, COPY_BYTES, (off_t)at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n == 0)
-            errno = EIO;
-        ok = n > 0 && write_all(to, span_of(block, (size_t)n));
-        at += n > 0 ? (uint64_t)n : 0;
-    }
-    free(block);
-    return ok;
-}
-
+/* From here on `bytes` is only what is on its way to the file: no more of it is needed than one piece. */
 static enum spool_status move_to_file(struct spool *sp, struct errtext *err)
 {
-    int read_fd, fd = open_unlinked(sp->directory, &read_fd, err);
-
-    if (fd < 0)
+    sp->fd = open_unlinked(sp->directory, &sp->read_fd, err);
+    if (sp->fd < 0)
         return SPOOL_FAILED;
-    if (!copy_file(sp->fd, fd, sp->size)) {
+    sp->in_file = true;
+    return SPOOL_OK;
+}
+
+static enum spool_status write_out(struct spool *sp, struct errtext *err)
+{
+    if (!write_all(sp->fd, buf_span(&sp->bytes))) {
         errtext_errno(err, "cannot write the spool file in %s", sp->directory);
-        close(fd);
-        close(read_fd);
         return SPOOL_FAILED;
     }
-    close(sp->fd);
-    sp->fd = fd;
-    sp->read_fd = read_fd;
+    buf_reset(&sp->bytes);
+    if (sp->bytes.cap > 4 * SPOOL_PIECE)
+        buf_free(&sp->bytes);
     return SPOOL_OK;
+}
+
+struct buf *spool_room(struct spool *sp)
+{
+    return sp->state == SPOOL_OK ? &sp->bytes : NULL;
+}
+
+enum spool_status spool_take(struct spool *sp, struct errtext *err)
+{
+    if (sp->state != SPOOL_OK)
+        return sp->state;
+    sp->size = sp->in_file ? sp->size + sp->bytes.len : sp->bytes.len;
+    if (sp->size > sp->limits.max_bytes) {
+        errtext_set(err, "larger than %llu bytes", (unsigned long long)sp->limits.max_bytes);
+        sp->state = SPOOL_TOO_BIG;
+    }
+    if (sp->state == SPOOL_OK && !sp->in_file && sp->size > sp->limits.memory_bytes)
+        sp->state = move_to_file(sp, err);
+    if (sp->state == SPOOL_OK && sp->in_file)
+        sp->state = write_out(sp, err);
+    if (sp->state == SPOOL_OK)
+        return SPOOL_OK;
+    /* What is there already is of no use any more: give it back while the peer goes on sending. */
+    buf_free(&sp->bytes);
+    if (sp->fd >= 0 && ftruncate(sp->fd, 0) != 0)
+        return sp->state;          /* then it goes with the descriptor */
+    return sp->state;
 }
 
 enum spool_status spool_write(struct spool *sp, span bytes, struct errtext *err)
 {
-    if (bytes.n == 0)
-        return sp->state;
-    if (sp->state == SPOOL_OK && (sp->size + bytes.n > sp->limits.max_bytes)) {
-        errtext_set(err, "larger than %llu bytes", (unsigned long long)sp->limits.max_bytes);
-        sp->state = SPOOL_TOO_BIG;
-        /* What is there already is of no use any more: give the memory back while the peer goes on sending. */
-        if (ftruncate(sp->fd, 0) != 0)
-            sp->state = SPOOL_TOO_BIG;
+    struct buf *room;
+
+    while (bytes.n > 0 && (room = spool_room(sp)) != NULL) {
+        span now = span_head(bytes, SPOOL_PIECE);
+
+        buf_append(room, now);
+        bytes = span_from(bytes, now.n);
+        spool_take(sp, err);
     }
-    if (sp->state == SPOOL_OK && sp->read_fd < 0 && sp->size + bytes.n > sp->limits.memory_bytes)
-        sp->state = move_to_file(sp, err);
-    if (sp->state == SPOOL_OK && !write_all(sp->fd, bytes)) {
-        errtext_errno(err, sp->read_fd < 0 ? "cannot write to the memory file" : "cannot write the spool file");
-        sp->state = SPOOL_FAILED;
-    }
-    sp->size += bytes.n;
+    sp->size += bytes.n;           /* what nobody takes is counted */
     return sp->state;
+}
+
+/* close(2) is where a full disk may still speak up. */
+static enum spool_status finish_file(struct spool *sp, struct errtext *err)
+{
+    struct stat st;
+    int r = close(sp->fd);
+
+    sp->fd = -1;
+    if (r != 0) {
+        errtext_errno(err, "cannot write the spool file");
+        return SPOOL_FAILED;
+    }
+    if (fstat(sp->read_fd, &st) != 0 || (uint64_t)st.st_size != sp->size) {
+        errtext_set(err, "the spool is not as long as what was written to it");
+        return SPOOL_FAILED;
+    }
+    sp->map = mmap(NULL, sp->size, PROT_READ, MAP_SHARED, sp->read_fd, 0);
+    if (sp->map == MAP_FAILED) {
+        sp->map = NULL;
+        errtext_errno(err, "cannot map the message");
+        return SPOOL_FAILED;
+    }
+    return SPOOL_OK;
 }
 
 enum spool_status spool_finish(struct spool *sp, struct errtext *err)
 {
-    struct stat st;
-
-    if (sp->state != SPOOL_OK)
-        return sp->state;
-    if (sp->read_fd < 0 && fcntl(sp->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
-        errtext_errno(err, "cannot seal the message");
-        return sp->state = SPOOL_FAILED;
-    }
-    if (sp->read_fd >= 0) {
-        /* close(2) is where a full disk may still speak up. */
-        int r = close(sp->fd);
-
-        sp->fd = -1;
-        if (r != 0) {
-            errtext_errno(err, "cannot write the spool file");
-            return sp->state = SPOOL_FAILED;
-        }
-    }
-    if (fstat(spool_fd(sp), &st) != 0 || (uint64_t)st.st_size != sp->size) {
-        errtext_set(err, "the spool is not as long as what was written to it");
-        return sp->state = SPOOL_FAILED;
-    }
-    if (sp->size > 0) {
-        sp->map = mmap(NULL, sp->size, PROT_READ, MAP_SHARED, spool_fd(sp), 0);
-        if (sp->map == MAP_FAILED) {
-            sp->map = NULL;
-            errtext_errno(err, "cannot map the message");
-            return sp->state = SPOOL_FAILED;
-        }
-    }
-    sp->finished = true;
-    return SPOOL_OK;
+    if (sp->state == SPOOL_OK && sp->in_file)
+        sp->state = finish_file(sp, err);
+    sp->finished = sp->state == SPOOL_OK;
+    return sp->state;
 }
 
 uint64_t spool_size(const struct spool *sp)
@@ -204,17 +200,36 @@ uint64_t spool_size(const struct spool *sp)
     return sp->size;
 }
 
-int spool_fd(const struct spool *sp)
+/* A copy that nobody can write to, be it the front itself. */
+static int sealed_copy(span bytes, struct errtext *err)
 {
-    return sp->read_fd >= 0 ? sp->read_fd : sp->fd;
+    int fd = memfd_create("gatepost-spool", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0 || !write_all(fd, bytes) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+        errtext_errno(err, "no memory file for the message");
+        if (fd >= 0)
+            close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+int spool_fd(struct spool *sp, struct errtext *err)
+{
+    assert(sp->finished);
+    if (sp->read_fd < 0)
+        sp->read_fd = sealed_copy(buf_span(&sp->bytes), err);
+    return sp->read_fd;
 }
 
 span spool_bytes(const struct spool *sp)
 {
-    return sp->finished ? span_of(sp->map, sp->size) : (span){ NULL, 0 };
+    if (!sp->finished)
+        return (span){ NULL, 0 };
+    return sp->in_file ? span_of(sp->map, sp->size) : buf_span(&sp->bytes);
 }
 
 bool spool_in_file(const struct spool *sp)
 {
-    return sp->read_fd >= 0;
+    return sp->in_file;
 }

@@ -1,7 +1,8 @@
 /* spool.h - one message on its way through: in memory while small, in an unlinked file when large.
  *
- * Written once, then closed for ever: a memfd is sealed (F_SEAL_WRITE and the rest), a file is reopened read-only before
- * its name goes, so that whoever is given the descriptor can read and nothing else.
+ * Written once, then closed for ever.  Whoever is given the descriptor can read and nothing else: a file is reopened read-only before its name
+ * goes; for a message in memory a sealed memfd (F_SEAL_WRITE and the rest) is made when the first asks for one, so that a message that nobody
+ * scans costs no call of the kernel.
  * Units:     bytes.
  * Ownership: the spool owns its descriptors; spool_bytes is valid until spool_free.
  * Errors:    every write is checked; after a failed one the spool takes nothing more.
@@ -10,6 +11,7 @@
 #ifndef GATEPOST_CFILTER_SPOOL_H
 #define GATEPOST_CFILTER_SPOOL_H
 
+#include "lib/base/buf.h"
 #include "lib/base/errtext.h"
 #include "lib/base/span.h"
 
@@ -27,15 +29,19 @@ enum spool_status {
     SPOOL_FAILED = -2,         /* no space, no descriptor, no directory */
 };
 
-/* NULL with err when the kernel gives no memory file. */
-struct spool *spool_new(const struct spool_limits *limits, struct errtext *err);
+struct spool *spool_new(const struct spool_limits *limits);
 void spool_free(struct spool **sp);
+/* Where the next bytes are to be appended, at most SPOOL_PIECE of them; then spool_take.  NULL once the spool takes nothing more. */
+enum { SPOOL_PIECE = 64 * 1024 };
+struct buf *spool_room(struct spool *sp);
+enum spool_status spool_take(struct spool *sp, struct errtext *err);
+/* Both in one, for any number of bytes that stand elsewhere. */
 enum spool_status spool_write(struct spool *sp, span bytes, struct errtext *err);
-/* The last write was made: seals it and maps it.  Must come before spool_fd and spool_bytes. */
+/* The last write was made.  Must come before spool_fd and spool_bytes. */
 enum spool_status spool_finish(struct spool *sp, struct errtext *err);
 uint64_t spool_size(const struct spool *sp);
-int spool_fd(const struct spool *sp);            /* read-only or sealed; the spool's */
-span spool_bytes(const struct spool *sp);        /* the whole message, mapped */
+int spool_fd(struct spool *sp, struct errtext *err);     /* read-only or sealed; the spool's.  -1 with err: the kernel gives no memory */
+span spool_bytes(const struct spool *sp);        /* the whole message */
 bool spool_in_file(const struct spool *sp);
 
 #endif
