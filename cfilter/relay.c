@@ -431,6 +431,9 @@ void relay_close(struct relay **rp)
     *rp = NULL;
     r->fn = NULL;
     if (r->stream != NULL && r->phase == PH_READY) {
+        /* The reply that is being told is no unread input: with that, the next hop would be heard out. */
+        stream_consume(r->stream, r->telling);
+        r->telling = 0;
         stream_write(r->stream, SPAN("QUIT\r\n"));
         stream_close_drained(&r->stream, QUIT_WITHIN_MS);
     } else if (r->stream != NULL) {
