@@ -50,16 +50,38 @@ static char *put_run(char *out, const char *p, size_t n, struct smtp_dot_stray *
     return out + n;
 }
 
-/* The same for the decoder, which keeps every byte. */
-static char *keep_run(char *out, const char *p, size_t n, struct smtp_dot_stray *stray)
+typedef uint8_t lanes __attribute__((vector_size(16)));
+enum { LANE_MAX = 255 };            /* so often a lane can be counted up */
+
+/* A mail is counted through for stray bytes from its first to its last one: sixteen at a time. */
+static size_t count_byte(const char *p, size_t n, char c)
+{
+    size_t found = 0;
+
+    while (n >= sizeof(lanes)) {
+        size_t rounds = n / sizeof(lanes) < LANE_MAX ? n / sizeof(lanes) : LANE_MAX;
+        lanes counts = { 0 }, bytes;
+
+        n -= rounds * sizeof(lanes);
+        for (; rounds > 0; rounds--, p += sizeof(lanes)) {
+            memcpy(&bytes, p, sizeof(bytes));
+            counts -= (lanes)(bytes == (uint8_t)c);          /* equal is -1 */
+        }
+        for (size_t i = 0; i < sizeof(lanes); i++)
+            found += counts[i];
+    }
+    for (; n > 0; n--)
+        found += *p++ == c;
+    return found;
+}
+
+/* Copies a run of the decoder, which keeps every byte; `pairs` of its LF stand behind a CR. */
+static char *keep_run(char *out, const char *p, size_t n, size_t pairs, struct smtp_dot_stray *stray)
 {
     memcpy(out, p, n);
-    if (!has_stray(p, n))
-        return out + n;
-    for (size_t i = 0; i < n; i++) {
-        stray->lf += p[i] == '\n';
-        stray->nul += p[i] == '\0';
-    }
+    stray->lf += count_byte(p, n, '\n') - pairs;
+    if (memchr(p, '\0', n) != NULL)
+        stray->nul += count_byte(p, n, '\0');
     return out + n;
 }
 
@@ -118,7 +140,30 @@ static char *decode_byte(struct smtp_dot_decoder *d, char c, char *out, bool *en
         return out;
     }
     d->state = IN_TEXT;
-    return keep_run(out, &c, 1, &d->stray);
+    return keep_run(out, &c, 1, 0, &d->stray);
+}
+
+/* From inside a line, or from the start of one that does not begin with a dot: how far bytes just stay what they are, be it over many
+ * lines.  Stops before a dot at the start of a line, or a CR that is not seen to be half of a CR LF. */
+static const char *end_of_run(struct smtp_dot_decoder *d, const char *p, const char *end, size_t *pairs_out)
+{
+    size_t pairs = 0;
+    const char *cr;
+
+    d->state = IN_TEXT;
+    while ((cr = memchr(p, '\r', (size_t)(end - p))) != NULL) {
+        p = cr;
+        if (end - p < 2 || p[1] != '\n')
+            break;
+        pairs++;
+        p += 2;
+        if (p == end || *p == '.') {
+            d->state = AT_START;
+            break;
+        }
+    }
+    *pairs_out = pairs;
+    return cr != NULL ? p : end;
 }
 
 enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct buf *to, size_t *used_out)
@@ -130,11 +175,12 @@ enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct
     if (start == NULL)
         return SMTP_DOT_E_ROOM;
     while (p < end && !ended) {
-        if (d->state == IN_TEXT) {
-            size_t n = run_before_cr(p, end);
+        if (d->state == IN_TEXT || (d->state == AT_START && *p != '.')) {
+            size_t pairs;
+            const char *stop = end_of_run(d, p, end, &pairs);
 
-            out = keep_run(out, p, n, &d->stray);
-            p += n;
+            out = keep_run(out, p, (size_t)(stop - p), pairs, &d->stray);
+            p = stop;
             if (p == end)
                 break;
         }
@@ -149,6 +195,11 @@ enum smtp_dot_status smtp_dot_decode(struct smtp_dot_decoder *d, span in, struct
 void smtp_dot_encode_init(struct smtp_dot_encoder *e)
 {
     *e = (struct smtp_dot_encoder){ .state = AT_START };
+}
+
+bool smtp_dot_encode_at_start(const struct smtp_dot_encoder *e)
+{
+    return e->state == AT_START;
 }
 
 bool smtp_dot_is_stray(span in, size_t at)

@@ -44,6 +44,8 @@ struct smtp_dot_encoder {
 };
 
 void smtp_dot_encode_init(struct smtp_dot_encoder *e);
+/* A line begins here: one without stray bytes and without a dot at its start may be sent beside the encoder, with its CR LF. */
+bool smtp_dot_encode_at_start(const struct smtp_dot_encoder *e);
 /* Room that a piece of n bytes may need. */
 static inline size_t smtp_dot_encode_room(size_t n)
 {
