@@ -293,13 +293,28 @@ static bool reply_begun(const struct relay *r)
     return smtp_reply_begun(&r->parser, span_from(stream_in(r->stream), r->telling));
 }
 
+/* Large pieces of a message that needs no encoding go to the kernel from where they lie, one at a time; the next when this one is out. */
+static bool send_raw(struct relay *r)
+{
+    span lines;
+    size_t at;
+
+    if (!deliver_raw(r->deliver, &lines, &at))
+        return false;
+    if (r->deliver->fd >= 0)
+        stream_send_file(r->stream, r->deliver->fd, (off_t)at, lines.n);
+    else
+        stream_send_lent(r->stream, lines);
+    return true;
+}
+
 static void pump(struct relay *r)
 {
     struct buf out;
     bool more = true;
 
     buf_init(&out, smtp_dot_encode_room(DELIVER_STEP) + 64);
-    while (more && r->stream != NULL && stream_out_pending(r->stream) < OUT_HIGH) {
+    while (more && r->stream != NULL && stream_out_pending(r->stream) < OUT_HIGH && !send_raw(r)) {
         more = deliver_step(r->deliver, &out);
         stream_write(r->stream, buf_span(&out));
         buf_reset(&out);

@@ -264,7 +264,7 @@ static void pass_on(struct session *s)
         wish.report = arena_str(t->arena, buf_span(&report));
     buf_free(&report);
     edits = edits_make(spool_bytes(t->spool), &wish, t->arena);
-    deliver_begin(&t->deliver, spool_bytes(t->spool), &edits);
+    deliver_begin(&t->deliver, spool_bytes(t->spool), &edits, t->decoder.dot_lines == 0 && strays(t) == 0, spool_file(t->spool));
     if (relay_lost(t->relay))
         replay(s);
     else

@@ -229,6 +229,11 @@ span spool_bytes(const struct spool *sp)
     return sp->in_file ? span_of(sp->map, sp->size) : buf_span(&sp->bytes);
 }
 
+int spool_file(const struct spool *sp)
+{
+    return sp->in_file ? sp->read_fd : -1;
+}
+
 bool spool_in_file(const struct spool *sp)
 {
     return sp->in_file;

@@ -42,6 +42,7 @@ enum spool_status spool_finish(struct spool *sp, struct errtext *err);
 uint64_t spool_size(const struct spool *sp);
 int spool_fd(struct spool *sp, struct errtext *err);     /* read-only or sealed; the spool's.  -1 with err: the kernel gives no memory */
 span spool_bytes(const struct spool *sp);        /* the whole message */
+int spool_file(const struct spool *sp);           /* the file, read-only; -1: it lies in memory */
 bool spool_in_file(const struct spool *sp);
 
 #endif

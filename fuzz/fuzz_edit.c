@@ -18,7 +18,7 @@ static struct buf send(span message, const struct edit_wish *wish)
     struct buf to;
 
     buf_init(&to, 1 << 24);
-    deliver_begin(&d, message, &e);
+    deliver_begin(&d, message, &e, false, -1);
     while (deliver_step(&d, &to))
         ;
     deliver_end(&d, &to);

@@ -70,6 +70,8 @@ void stream_flush(struct stream *s);                    /* try now instead of at
 /* Sends length bytes of fd from offset after what is queued, without copying them through the queue (sendfile on plain streams).  The fd is
  * the caller's and must stay open until on_drained.  One file at a time. */
 void stream_send_file(struct stream *s, int fd, off_t offset, size_t length);
+/* The same with bytes in memory: they are the caller's and must stay until on_drained.  Counts as the one file. */
+void stream_send_lent(struct stream *s, span bytes);
 
 /* One deadline at a time: on_end(STREAM_TIMEOUT) when it passes.  ms < 0 removes it. */
 void stream_deadline(struct stream *s, int64_t ms);

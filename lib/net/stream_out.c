@@ -94,10 +94,19 @@ static long send_file_plain(struct stream *s)
     return -1;
 }
 
+static long send_lent(struct stream *s)
+{
+    long n = write_some(s, (span){ s->file_bytes + s->file_at, s->file_left }, s->after.len > 0);
+
+    if (n > 0)
+        s->file_at += n;
+    return n;
+}
+
 static bool write_file(struct stream *s)
 {
     while (s->file_left > 0) {
-        long n = s->tls != NULL ? send_file_tls(s) : send_file_plain(s);
+        long n = s->file_fd < 0 ? send_lent(s) : s->tls != NULL ? send_file_tls(s) : send_file_plain(s);
 
         if (n <= 0)
             return false;
@@ -203,14 +212,25 @@ void stream_flush(struct stream *s)
         loop_task_cancel(&s->flush);
 }
 
-void stream_send_file(struct stream *s, int fd, off_t offset, size_t length)
+static void send_slot(struct stream *s, int fd, const char *bytes, off_t offset, size_t length)
 {
     assert(s->file_left == 0 && s->after.len == 0);   /* one file at a time */
     if (s->closed || s->out_dead)
         return;
     s->file_fd = fd;
+    s->file_bytes = bytes;
     s->file_at = offset;
     s->file_left = length;
     s->tell_drained = true;
     flush_at_end_of_turn(s);
+}
+
+void stream_send_file(struct stream *s, int fd, off_t offset, size_t length)
+{
+    send_slot(s, fd, NULL, offset, length);
+}
+
+void stream_send_lent(struct stream *s, span bytes)
+{
+    send_slot(s, -1, bytes.p, 0, bytes.n);
 }

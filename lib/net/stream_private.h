@@ -29,7 +29,8 @@ struct stream {
     int eof_errno;
 
     struct buf out, after;         /* after: what was queued behind the file */
-    int file_fd;
+    int file_fd;                   /* -1: file_bytes */
+    const char *file_bytes;        /* from file_at on */
     off_t file_at;
     size_t file_left;
     size_t out_limit;

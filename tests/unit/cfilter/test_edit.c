@@ -127,7 +127,7 @@ static void stray_bytes(void **state)
         struct buf b;
 
         buf_init(&b, 256 * 1024);
-        deliver_begin(&d, t[i].in, &e);
+        deliver_begin(&d, t[i].in, &e, false, -1);
         while (deliver_step(&d, &b))
             ;
         deliver_end(&d, &b);
@@ -196,6 +196,68 @@ static void many_fields(void **state)
     buf_free(&want);
 }
 
+/* What goes to the next hop, raw where that is allowed; how many bytes went so. */
+static struct buf sent(span message, const struct edits *e, bool plain, size_t *raw_out)
+{
+    struct deliver d;
+    struct buf b;
+    bool more = true;
+    span lines;
+    size_t at;
+
+    *raw_out = 0;
+    buf_init(&b, 4 * 1024 * 1024);
+    deliver_begin(&d, message, e, plain, -1);
+    while (more) {
+        if (deliver_raw(&d, &lines, &at)) {
+            assert_ptr_equal(lines.p, message.p + at);
+            assert_true(lines.n <= DELIVER_RAW);
+            buf_append(&b, lines);
+            *raw_out += lines.n;
+        } else {
+            more = deliver_step(&d, &b);
+        }
+    }
+    deliver_end(&d, &b);
+    return b;
+}
+
+/* Large pieces go out as they lie there: the same bytes as through the encoder, whatever is cut out and put in around them. */
+static void raw_is_the_same(void **state)
+{
+    static const struct { const char *name, *head, *line, *tail; bool raw; } t[] = {
+        { "lines", "A: 1\r\nSubject: x\r\n\r\n", "a line of text\r\n", "", true },
+        { "a field of ours", "X-Gatepost: f\r\nA: 1\r\n\r\n", "text\r\n", "", true },
+        { "no last line end", "A: 1\r\n\r\n", "text\r\n", "the end", true },
+        { "one line", "A: 1\r\n\r\n", "text", "\r\n", false },
+        { "hardly a line", "A: 1\r\n\r\n", "0123456789012345678901234567890123456789012345678901234567890123456789", "\r\n", false },
+    };
+    static const struct edit_wish wishes[] = { { .score = NULL }, { .score = "**", .report = "hits=A:1", .subject_tag = "[SPAM]" } };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(t) / sizeof(t[0]); i++) {
+        struct arena *a = arena_new(4096);
+        struct buf in, raw, encoded;
+        size_t n_raw, n_else;
+
+        buf_init(&in, 2 * 1024 * 1024);
+        buf_append_str(&in, t[i / 2].head);
+        while (in.len < 1024 * 1024)
+            buf_append_str(&in, t[i / 2].line);
+        buf_append_str(&in, t[i / 2].tail);
+        struct edits e = edits_make(buf_span(&in), &wishes[i % 2], a);
+
+        raw = sent(buf_span(&in), &e, true, &n_raw);
+        encoded = sent(buf_span(&in), &e, false, &n_else);
+        if (!span_eq(buf_span(&raw), buf_span(&encoded)) || n_else > 0 || (n_raw > in.len / 2) != t[i / 2].raw)
+            fail_msg("%s: %zu bytes raw", t[i / 2].name, n_raw);
+        buf_free(&in);
+        buf_free(&raw);
+        buf_free(&encoded);
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +266,7 @@ int main(void)
         cmocka_unit_test(long_subject_is_folded_by_the_tag),
         cmocka_unit_test(reports_are_one_safe_field),
         cmocka_unit_test(many_fields),
+        cmocka_unit_test(raw_is_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

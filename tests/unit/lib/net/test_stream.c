@@ -495,14 +495,14 @@ static void test_slow_reader(void **state)
     assert_false(loop_turn(l, 0));                   /* the interest in writing has gone again */
 }
 
-static void test_send_file(void **state)
+/* A head, two megabytes out of a file or out of memory, a tail. */
+static void check_send_large(bool from_file)
 {
     static char in[3 * 1024 * 1024], want[3 * 1024 * 1024];
     size_t size = 2 * 1024 * 1024, total = 0;
     int fd = memfd_create("t", MFD_CLOEXEC);
     ssize_t got;
 
-    (void)state;
     assert_int_equal(ftruncate(fd, (off_t)size + 10), 0);
     for (size_t i = 0; i < size; i++)
         want[5 + i] = (char)(i * 7 % 253);
@@ -510,7 +510,10 @@ static void test_send_file(void **state)
     memcpy(want, "head ", 5);
     memcpy(want + 5 + size, " tail", 5);
     stream_write(s, SPAN("head "));
-    stream_send_file(s, fd, 10, size);
+    if (from_file)
+        stream_send_file(s, fd, 10, size);
+    else
+        stream_send_lent(s, span_of(want + 5, size));
     stream_write(s, SPAN(" tail"));
     assert_int_equal(stream_out_pending(s), 10 + size);
     do {
@@ -522,10 +525,26 @@ static void test_send_file(void **state)
     assert_int_equal(total, size + 10);
     assert_memory_equal(in, want, total);
     assert_int_equal(saw.drained, 1);
-    stream_send_file(s, fd, (off_t)size, 1000);      /* shorter than said: an error, never silence */
+    close(fd);
+}
+
+static void test_send_file(void **state)
+{
+    int fd = memfd_create("t", MFD_CLOEXEC);
+
+    (void)state;
+    check_send_large(true);
+    assert_int_equal(ftruncate(fd, 500), 0);
+    stream_send_file(s, fd, 10, 1000);               /* shorter than said: an error, never silence */
     turns();
     assert_int_equal(saw.end, STREAM_ERROR);
     close(fd);
+}
+
+static void test_send_lent(void **state)
+{
+    (void)state;
+    check_send_large(false);
 }
 
 /* ---- close_drained ---- */
@@ -816,7 +835,7 @@ int main(void)
         T(test_eof), T(test_input_before_eof), T(test_end_waits_for_the_pause), T(test_answer_after_eof), T(test_reset),
         T(test_write_to_the_gone), T(test_last_words_of_the_peer), T(test_peer_gone), T(test_close_in_on_input),
         T(test_close_in_on_end), T(test_close_in_on_drained), T(test_close_calls_nobody), T(test_one_write_a_turn),
-        T(test_overflow), T(test_no_hole_after_overflow), T(test_slow_reader), T(test_send_file), T(test_close_drained),
+        T(test_overflow), T(test_no_hole_after_overflow), T(test_slow_reader), T(test_send_file), T(test_send_lent), T(test_close_drained),
         T(test_close_drained_gives_up), T(test_loop_ends_before_drained), T(test_deadline), T(test_deadline_removed),
         T(test_connect), T(test_connect_refused), T(test_connect_to_who_speaks_first), T(test_connect_nonsense), T(test_close_while_connecting),
         T(test_last_words_over_tcp), T(test_peer_uid),
