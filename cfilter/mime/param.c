@@ -181,6 +181,8 @@ static void one_piece(struct param_reader *r, span piece, size_t equals, bool fi
         return;
     }
     param_values(r, name, span_from(piece, equals + 1));
+    if ((r->reading & READ_COMMENTS) == 0 && span_find(name, '(') < name.n)        /* an open comment elsewhere does not undo those in names */
+        param_values(r, span_trim(param_without_comments(r->arena, name)), span_from(piece, equals + 1));
 }
 
 static void read_pieces(struct param_reader *r, span text)

@@ -94,7 +94,7 @@ void param_extended(struct param_reader *r, span name, span value, unsigned how)
         param_add(r, base, value, how | PARAM_LITERAL);
         return;
     }
-    if (!parse_number(span_trim(span_head(rest, rest.n - extended)), &number))
+    if (!r->plainest || !parse_number(span_trim(span_head(rest, rest.n - extended)), &number))
         return;
     if (r->n_pieces == PARAM_PIECES_MAX) {
         r->out->full = true;
@@ -107,9 +107,27 @@ void param_extended(struct param_reader *r, span name, span value, unsigned how)
 
 /* ---- pieces ---- */
 
+static void add_joined(struct param_reader *r, span name, span value, span charset, unsigned how)
+{
+    size_t n = 0;
+    char *to;
+
+    if ((how & PARAM_EXTENDED) != 0)
+        add_in_charset(r, name, value, charset, how);
+    else
+        param_add_word(r, name, value, how);
+    if (span_find(value, '"') == value.n)
+        return;
+    to = arena_alloc(r->arena, value.n);       /* quotes behind the charset, or about each piece */
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] != '"')
+            to[n++] = value.p[i];
+    param_add(r, name, (span){ to, n }, how);
+}
+
 static void join(struct param_reader *r, const struct param_piece **v, size_t n, bool all_extended)
 {
-    span charset = SPAN(""), value;
+    span charset = SPAN("");
     size_t bytes = 0, at = 0;
     unsigned how = PARAM_JOINED;
     char *to;
@@ -130,11 +148,7 @@ static void join(struct param_reader *r, const struct param_piece **v, size_t n,
             memcpy(to + at, part.p, part.n);
         at += part.n;
     }
-    value = (span){ to, at };
-    if ((how & PARAM_EXTENDED) != 0)
-        add_in_charset(r, v[0]->base, value, charset, how);
-    else
-        param_add_word(r, v[0]->base, value, how);
+    add_joined(r, v[0]->base, (span){ to, at }, charset, how);
 }
 
 static int by_number(const void *a, const void *b)
@@ -146,7 +160,7 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The pieces of one name: as they stand, by number, by number to the first gap, and of equal numbers only the first or the last. */
+/* The pieces of one name: as they stand, by number, by number to the first gap, the first alone, and of equal numbers only the first or the last. */
 static void join_name(struct param_reader *r, const struct param_piece **v, size_t n)
 {
     const struct param_piece *one[PARAM_PIECES_MAX];
@@ -164,6 +178,7 @@ static void join_name(struct param_reader *r, const struct param_piece **v, size
         to_gap++;
     if (to_gap > 0)
         join(r, one, to_gap, false);
+    join(r, one, 1, false);
     for (size_t i = 0; i < n; i++)
         if (i + 1 == n || v[i]->number != v[i + 1]->number)
             one[n_last++] = v[i];

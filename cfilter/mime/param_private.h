@@ -23,6 +23,7 @@ struct param_reader {
     struct arena *arena;
     struct param_list *out;
     unsigned reading, how;     /* `how` is added to all that is found */
+    bool plainest;             /* the first of one parameter's values: the one that pieces are joined of */
     struct param_piece *pieces;
     size_t n_pieces;
 };

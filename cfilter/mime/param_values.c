@@ -47,6 +47,7 @@ static void add(struct param_reader *r, span name, span value, unsigned how)
     if (name.n > 0 && span_find(name, '*') < name.n)
         param_extended(r, name, value, how);
     param_add_word(r, name, value, how);
+    r->plainest = false;
 }
 
 /* "a" "b": a" "b for those who take off the first and last sign only; the same for <a> and 'a'. */
@@ -81,12 +82,15 @@ static void quoted(struct param_reader *r, span name, span raw)
     span behind = span_trim(span_from(raw, end)), trimmed;
 
     add(r, name, plain, how | (escaped ? PARAM_ESCAPED : 0));
-    if (escaped)
+    if (escaped) {
         add(r, name, inner, how);
+        add(r, name, span_trim(inner), how | PARAM_CUT);
+    }
     trimmed = span_trim(plain);
     if (trimmed.n != plain.n)
         add(r, name, trimmed, how | PARAM_CUT);
     if (behind.n > 0) {        /* "a"b: ab for some */
+        add(r, name, raw, how | PARAM_LITERAL);
         add(r, name, without(r->arena, raw, is_quote), how | PARAM_LITERAL);
         add_inside(r, name, raw, how);
     }
@@ -132,8 +136,18 @@ void param_values(struct param_reader *r, span name, span raw)
         how = text.n != raw.n ? PARAM_COMMENT : 0;
     }
     text = span_trim(text);
-    if (text.n > 0 && text.p[0] == '"' && (r->reading & READ_QUOTES) != 0)
-        quoted(r, name, text);
-    else
+    r->plainest = true;
+    if (text.n == 0 || text.p[0] != '"') {
         unquoted(r, name, text, how);
+    } else if ((r->reading & READ_QUOTES) != 0) {
+        quoted(r, name, text);
+    } else {                   /* quotes that do not hide a ";" may still be quotes; alone they are nothing */
+        if (is_closed(text))
+            quoted(r, name, text);
+        unquoted(r, name, text, how);
+        if (!is_closed(text))
+            quoted(r, name, text);
+    }
+    if (how != 0)              /* comments taken for text, in a field whose names have some as well */
+        unquoted(r, name, span_trim(raw), PARAM_LITERAL);
 }

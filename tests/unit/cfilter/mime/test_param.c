@@ -66,6 +66,7 @@ static void test_readings(void **state)
         { "comment in the middle", SPAN("x/y; boundary=ab(x)c"), SPAN("boundary"), { "abc", "ab(x)c", "ab" } },
         { "comment about the name", SPAN("x/y; (a) boundary (b) = (c) abc"), SPAN("boundary"), { "abc" } },
         { "unclosed comment", SPAN("x/y; (boundary=abc"), SPAN("(boundary"), { "abc" } },
+        { "unclosed comment before closed ones", SPAN("x/y (c; (d) boundary (e) = \"a b\" (f)"), SPAN("boundary"), { "a b" } },
         { "comment that hides a semicolon", SPAN("x/y (; boundary=a); boundary=b"), SPAN("boundary"), { "b", "a)" } },
         { "a quoted comment is none", SPAN("x/y; boundary=\"a(b)c\""), SPAN("boundary"), { "a(b)c" } },
         { "comment in the type", SPAN("multi(x)part/mixed; a=b"), SPAN(""), { "multipart/mixed", "multi(x)part/mixed" } },
@@ -110,6 +111,10 @@ static void test_readings(void **state)
         { "pieces beside the plain one", SPAN("x/y; name=z; name*0=a; name*1=b"), SPAN("name"), { "z", "ab" } },
         { "pieces of ten and more", SPAN("x/y; n*0=0; n*1=1; n*2=2; n*3=3; n*4=4; n*5=5; n*6=6; n*7=7; n*8=8; n*9=9; n*10=a"), SPAN("n"), { "0123456789a" } },
         { "pieces with leading zeros", SPAN("x/y; n*00=0; n*01=1"), SPAN("n"), { "01" } },
+
+        { "pieces, the last unclosed", SPAN("x/y; name*0=\"abc\"; name*1=\"de"), SPAN("name"), { "abcde", "abc\"de" } },
+        { "pieces, quoted behind the charset", SPAN("x/y; name*0*=us-ascii'en'\"q\"; name*1=zz"), SPAN("name"), { "qzz", "q" } },
+        { "quotes that hide the separator, then a good one", SPAN("x/y\"; boundary=\"]\"=?x"), SPAN("boundary"), { "]" } },
 
         { "encoded word", SPAN("x/y; name==?us-ascii?Q?a=20b_c?="), SPAN("name"), { "a b c", "=?us-ascii?Q?a=20b_c?=" } },
         { "encoded word in quotes", SPAN("x/y; name=\"=?us-ascii?B?QUJD?=\""), SPAN("name"), { "ABC" } },
