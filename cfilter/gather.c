@@ -6,12 +6,13 @@
 
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
 
-/* Between outputs that are strung together: no signature may begin in one and end in the next. */
-static const span gap = { "\n\n\0\0\n\n", 6 };
+/* Before and between outputs that are strung together: no signature may begin in one and end in the next, and the whole is to be no file of any
+ * kind to the engine, which would read it as a mail, say, with all that was ever quoted in it. */
+static const span gap = { "\n\1\0\0\2\0\0\n", 8 };
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls)
 {
-    *g = (struct gather){ .engine = engine, .facts = f, .scanner = "mime", .max_calls = max_calls };
+    *g = (struct gather){ .engine = engine, .facts = f, .scanner = "mime", .next = "mime", .max_calls = max_calls };
     bundle_init(&g->files, BUNDLE_BYTES);
     buf_init(&g->rest, REST_BYTES);
 }
@@ -48,13 +49,13 @@ void gather_flush(struct gather *g)
     if (g->files.members > 0 && may_call(g))
         g->calls += clamav_scan_bundle(g->engine, bundle_bytes(&g->files), g->scanner, g->facts);
     bundle_reset(&g->files);
+    g->scanner = g->next;
 }
 
 void gather_from(struct gather *g, const char *scanner)
 {
-    if (g->files.members > 0 || g->rest.len > 0)
-        gather_flush(g);
-    g->scanner = scanner;
+    g->scanner = g->files.members > 0 || g->rest.len > 0 ? "mime" : scanner;
+    g->next = scanner;
 }
 
 static void add_file(struct gather *g, span bytes)
@@ -69,12 +70,14 @@ static void add_rest(struct gather *g, span bytes)
 {
     if (g->rest.len + bytes.n + gap.n > REST_BYTES)
         gather_flush(g);
-    buf_append(&g->rest, bytes);
     buf_append(&g->rest, gap);
+    buf_append(&g->rest, bytes);
 }
 
-bool gather_add(struct gather *g, span bytes, bool exact, bool text)
+bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
+    bool exact = as == GATHER_FILE;
+
     if (g->spent)
         return false;
     if (bytes.n > LARGE) {
@@ -82,7 +85,7 @@ bool gather_add(struct gather *g, span bytes, bool exact, bool text)
             return false;
         g->calls += clamav_scan_part(g->engine, bytes, text && !exact, g->scanner, g->facts);
     } else if (!clamav_knows(g->engine, bytes, text && !exact)) {
-        if (exact)
+        if (as != GATHER_REST)
             add_file(g, bytes);
         else
             add_rest(g, bytes);

@@ -1,7 +1,7 @@
 /* gather.h - outputs of the MIME readers on their way to the virus engine: what is new waits, and is looked at many at a time.
  *
  * A call of the engine costs more than most outputs are worth, so small ones travel together in a bundle.  What may be a whole file is a member of its
- * own; of the rest only patterns within can tell, so it is strung together in one member.
+ * own; of guesses only patterns within can tell, so it is strung together in one member.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_GATHER_H
@@ -13,7 +13,7 @@
 struct gather {
     struct clamav *engine;
     struct facts *facts;
-    const char *scanner;           /* whose outputs these are */
+    const char *scanner, *next;    /* whose outputs wait, and whose will come */
     size_t calls, max_calls;
     struct bundle files;
     struct buf rest;
@@ -22,10 +22,15 @@ struct gather {
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls);
 void gather_free(struct gather *g);
-/* From here on outputs are of that reader; what waits is looked at first. */
+/* From here on outputs are of that reader.  What several readers found is told as found by "mime". */
 void gather_from(struct gather *g, const char *scanner);
-/* exact: may be a whole file.  text: line ends make no difference, unless exact.  false: no more is wanted, a virus is found or the calls are spent. */
-bool gather_add(struct gather *g, span bytes, bool exact, bool text);
+enum gather_as {
+    GATHER_FILE,                   /* may be a file as somebody sent it: its very bytes count */
+    GATHER_PART,                   /* what a reader shows, where line ends make no difference if it is text */
+    GATHER_REST,                   /* a guess: patterns in it count, its kind does not */
+};
+/* false: no more is wanted, a virus is found or the calls are spent. */
+bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text);
 /* Looks at what waits. */
 void gather_flush(struct gather *g);
 bool gather_found(const struct gather *g);

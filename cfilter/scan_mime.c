@@ -34,7 +34,7 @@ static void read_gmime(struct view *v, struct gather *g, struct facts *f)
 
     gather_from(g, GMIME);
     for (size_t i = 0; i < parts->n; i++)
-        if (!gather_add(g, parts->v[i].bytes, !parts->v[i].text, parts->v[i].text))
+        if (!gather_add(g, parts->v[i].bytes, parts->v[i].text ? GATHER_PART : GATHER_FILE, parts->v[i].text))
             return;
     if (parts->limit != NULL)
         unchecked(f, GMIME, parts->limit);
@@ -42,7 +42,7 @@ static void read_gmime(struct view *v, struct gather *g, struct facts *f)
 
 static bool take_output(const struct union_output *o, void *arg)
 {
-    return gather_add(arg, o->bytes, o->exact, o->text);
+    return gather_add(arg, o->bytes, o->exact ? GATHER_FILE : o->declared ? GATHER_PART : GATHER_REST, o->text);
 }
 
 static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klass, unsigned bits, const char *(*name)(unsigned), const char *detail)

@@ -26,11 +26,16 @@ static void hand_out(struct reading *r, span bytes, unsigned flags, const char *
         r->stop = true;
 }
 
+static bool is_blank(char c)
+{
+    return c == '\f' || c == '\v' || line_blank(span_of(&c, 1));
+}
+
 static span trimmed(span s)
 {
-    while (s.n > 0 && line_blank(span_of(s.p + s.n - 1, 1)))
+    while (s.n > 0 && is_blank(s.p[s.n - 1]))
         s.n--;
-    while (s.n > 0 && line_blank(span_of(s.p, 1)))
+    while (s.n > 0 && is_blank(s.p[0]))
         s = span_from(s, 1);
     return s;
 }
@@ -76,6 +81,10 @@ void emit(struct reading *r, span bytes, unsigned flags, const char *how)
     if (bytes.n <= WHOLE_MAX || (flags & ATTACHED) != 0 || (!text && look_file(bytes)))
         flags |= EXACT;
     hand_out(r, bytes, flags, how);
-    if ((flags & EXACT) != 0 && bytes.n <= VARIANTS_MAX && text && reading_work(r, bytes.n))
+    if ((flags & EXACT) == 0 || bytes.n > VARIANTS_MAX || !reading_work(r, bytes.n))
+        return;
+    if (text && ((flags & ATTACHED) != 0 || look_text(bytes)))
         variants(r, bytes, flags, how);
+    else if (!text && (flags & VERBATIM) != 0)
+        with_lf(r, bytes, flags, how);
 }

@@ -105,7 +105,7 @@ static void take_params(struct entity *e, const struct param_list *l)
             e->attached = true;
 }
 
-static void take_type(struct entity *e, const struct param_list *l)
+static void take_type(struct entity *e, const struct param_list *l, bool plain)
 {
     unsigned types = 0;
 
@@ -116,6 +116,7 @@ static void take_type(struct entity *e, const struct param_list *l)
     if ((types & ~(unsigned)TYPE_OTHER) != 0)
         types &= ~(unsigned)TYPE_OTHER;
     e->types |= types;
+    e->plain_types |= plain ? types : 0;
     take_params(e, l);
 }
 
@@ -140,7 +141,7 @@ static void take_field(struct entity *e, const struct field *f, struct arena *a)
     param_parse(f->body, a, &l);
     e->full |= l.full;
     if (f->kind == FIELD_TYPE)
-        take_type(e, &l);
+        take_type(e, &l, (f->odd & (FIELD_AFTER_END | FIELD_INDENTED)) == 0);
     else if (f->kind == FIELD_ENCODING)
         take_encoding(e, f, &l);
     else {

@@ -23,6 +23,7 @@ enum { BOUNDARIES_MAX = 16 };
 struct entity {
     struct header header;
     unsigned types;            /* 0: no Content-Type */
+    unsigned plain_types;      /* of the fields that every reader takes for fields */
     unsigned encodings;        /* 0: no Content-Transfer-Encoding */
     unsigned charsets;         /* CHARSET_BIT (charset.h) */
     span boundary[BOUNDARIES_MAX];

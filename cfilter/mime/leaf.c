@@ -125,7 +125,7 @@ void leaf_read(struct reading *r, span body, const struct entity *e, unsigned fl
         decode_binhex(&b);
     /* Encoded text as it stands is in the message itself: no reader makes a file of it. */
     if (!container && !odd_place && !(is_base64 && (declared & ENCODED_BASE64) != 0) && (declared & ~(unsigned)(ENCODED_QP | ENCODED_BASE64)) != 0)
-        product_take(r, body, e, (declared & ENCODED_NOT) != 0 ? flags : flags & ~(unsigned)DECLARED, "as it stands");
+        product_take(r, body, e, VERBATIM | ((declared & ENCODED_NOT) != 0 ? flags : flags & ~(unsigned)DECLARED), "as it stands");
     else if ((declared & ENCODED_BASE64) != 0 && !is_base64 && !container && !odd_place)
         product_take(r, body, e, flags & ~(unsigned)DECLARED, "as it stands");
 }

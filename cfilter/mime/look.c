@@ -4,7 +4,7 @@
  */
 #include "cfilter/mime/reading.h"
 
-enum { SAMPLE = 4096, BASE64_MIN = 24, MIME_NEAR = 8 * 1024, TEXT_SAMPLE = 4096 };
+enum { SAMPLE = 4096, BASE64_MIN = 24, EQUALS_RARE = 16 /* more is quoted-printable */, MIME_NEAR = 8 * 1024, TEXT_SAMPLE = 4096 };
 
 static bool is_base64(char c)
 {
@@ -19,7 +19,7 @@ static bool is_space(char c)
 /* Prose has its letters in the alphabet too, but blanks between its words. */
 static bool sample_base64(span s)
 {
-    size_t letters = 0, others = 0, inner_blanks = 0, pure = 0;
+    size_t letters = 0, others = 0, inner_blanks = 0, pure = 0, equals = 0;
 
     for (size_t at = 0; at < s.n;) {
         struct line l = line_at(s, at, LINES_ANY);
@@ -28,6 +28,7 @@ static bool sample_base64(span s)
 
         for (size_t i = 0; i < line.n; i++) {
             good += is_base64(line.p[i]);
+            equals += line.p[i] == '=' && i + 1 < line.n && line.p[i + 1] != '=';
             blanks += is_space(line.p[i]);
         }
         letters += good;
@@ -36,7 +37,7 @@ static bool sample_base64(span s)
         pure += good == line.n ? good : 0;
         at = l.next;
     }
-    if (letters < BASE64_MIN)
+    if (letters < BASE64_MIN || equals * EQUALS_RARE > letters)
         return false;
     return pure * 2 >= letters + others || (others * 6 <= letters && inner_blanks * 16 <= letters);
 }

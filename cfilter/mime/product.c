@@ -9,6 +9,8 @@
 
 enum { CMS_GROWTH = 64, TNEF_GROWTH = 16, SLACK = 1024, CHARSET_GROWTH = 3, NEAR = 64 };
 
+static const unsigned WIDE = CHARSET_BIT(CHARSET_UTF16LE) | CHARSET_BIT(CHARSET_UTF16BE) | CHARSET_BIT(CHARSET_UTF32LE) | CHARSET_BIT(CHARSET_UTF32BE);
+
 /* DER or BER of a SEQUENCE that holds an object identifier, perhaps behind blanks. */
 static bool looks_cms(span s)
 {
@@ -50,9 +52,14 @@ void product_take(struct reading *r, span bytes, const struct entity *e, unsigne
         return;
     emit(r, bytes, flags, how);
     unsigned sets = charset_guess(bytes) | (e != NULL ? e->charsets : 0U);
+    flags &= ~(unsigned)VERBATIM;
+    span cut = line_end_off(bytes);        /* a line end of the transport, of one byte a character, whatever the charset */
     for (int c = 1; c < CHARSETS && sets != 0 && !r->stop; c++)
-        if ((sets & CHARSET_BIT(c)) != 0)
+        if ((sets & CHARSET_BIT(c)) != 0) {
             convert(r, bytes, e, (enum charset)c, flags);
+            if (cut.n < bytes.n && (CHARSET_BIT(c) & WIDE) != 0)
+                convert(r, cut, e, (enum charset)c, flags);
+        }
     bool stands_in_page = bytes.p >= r->page->bytes.p && bytes.p < r->page->bytes.p + r->page->bytes.n;
     if (!stands_in_page && (flags & GUESSED) == 0)
         read_again(r, bytes, e, flags);

@@ -30,6 +30,7 @@ enum flag {
     RUNS_ONLY = 16,            /* a page: look for encoded runs alone */
     OUTSIDE = 32,              /* a region before the first or behind the last delimiter */
     GUESSED = 128,             /* decoded on a guess that is often wrong: what came out is not read again */
+    VERBATIM = 256,            /* stood in the message without an encoding: its line ends are those of the transport */
     CONTAINER = 64,            /* a body that was split: it is no leaf itself */
 };
 

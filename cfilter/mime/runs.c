@@ -33,11 +33,31 @@ static bool in_run(span in, size_t i)
     return before != '-' && before != '_' && after != '-' && after != '_';
 }
 
+/* Padding ends a word: what goes on behind "=" is quoted-printable, or the value of a name. */
 static size_t word_end(span in, size_t at)
 {
-    while (at < in.n && in_run(in, at))
+    while (at < in.n && in_run(in, at) && in.p[at] != '=')
+        at++;
+    while (at < in.n && in.p[at] == '=')
         at++;
     return at;
+}
+
+/* Nothing but signs of quoting stands before it on its line: no reader decodes that. */
+static bool is_quoted(span in, size_t at)
+{
+    enum { BACK = 20 };
+    bool sign = false;
+
+    for (size_t i = at; i > 0 && at - i < BACK; i--) {
+        char c = in.p[i - 1];
+        if (c == '\n' || c == '\r')
+            return sign;
+        if (c != '>' && c != '|' && c != ':' && c != ' ' && c != '\t')
+            return false;
+        sign |= c == '>' || c == '|';
+    }
+    return false;
 }
 
 /* Behind blanks and one line end; 0: the line goes on. */
@@ -126,7 +146,7 @@ bool run_next(span in, size_t *at, struct run *out)
         while (line > *at && (in.p[line - 1] == ' ' || in.p[line - 1] == '\t'))
             line--;
         bool starts_line = line == 0 || in.p[line - 1] == '\n' || in.p[line - 1] == '\r';
-        if (end - i >= WORD_MIN || next_line(in, end) != 0) {
+        if ((end - i >= WORD_MIN || next_line(in, end) != 0) && !is_quoted(in, i)) {
             follow(in, i, starts_line, out);
             if (out->n > 0) {
                 *at = out->end;
@@ -142,11 +162,9 @@ bool run_next(span in, size_t *at, struct run *out)
 
 /* ---- what they hold ---- */
 
-/* Words and links decode to noise: what is short must look like something. */
-static bool is_plausible(const struct run *run, span made)
+/* Words and links decode to noise: what does not look like something must be long, and then the plainest reading will do. */
+static bool is_long(const struct run *run)
 {
-    if (look_file(made) || look_text(made))
-        return true;
     return run->lines >= 3 && run->end - run->at >= run->lines * LONG_LINE;
 }
 
@@ -155,13 +173,13 @@ static bool decode_run(struct reading *r, const struct run *run, span in, unsign
 {
     struct buf to = reading_buffer(r, in.n + SLACK);
     struct decode_result d = base64_decode(in, policy, &to);
-    bool good = is_plausible(run, buf_span(&to));
+    bool looks = look_text(buf_span(&to)) || look_file(buf_span(&to)), good = looks || (policy == 0 && is_long(run));
 
     r->report->decoded_bytes += d.made_bytes;
     if (d.full)
         reading_full(r);
     if (good)
-        product_take(r, buf_span(&to), NULL, policy == 0 || look_text(buf_span(&to)) ? flags | EXACT : flags, "base64");
+        product_take(r, buf_span(&to), NULL, flags | EXACT, "base64");
     *seen_out = d.seen;
     buf_free(&to);
     return good;
@@ -171,8 +189,7 @@ static void decode_candidate(struct reading *r, const struct run *run, span in, 
 {
     unsigned policy[BASE64_POLICIES_MAX], seen, ignored;
 
-    if (!decode_run(r, run, in, 0, flags, &seen) && (seen & BASE64_SAW_URL) == 0)
-        return;
+    decode_run(r, run, in, 0, flags, &seen);
     size_t n = seen != 0 ? base64_policies(seen, policy) : 0;
     for (size_t i = 0; i < n && !r->stop; i++)
         decode_run(r, run, in, policy[i], flags, &ignored);

@@ -80,10 +80,10 @@ void shapes_entity(struct reading *r, const struct entity *e, unsigned flags)
     for (size_t i = 0; i < e->header.n; i++) {
         const struct field *f = &e->header.v[i];
         r->report->shapes |= field_shapes(f);
-        if (f->kind == FIELD_TYPE && (f->odd & FIELD_INDENTED) == 0 && boundary_twice_in(r->arena, f->body))
+        if (f->kind == FIELD_TYPE && (f->odd & (FIELD_INDENTED | FIELD_AFTER_END)) == 0 && boundary_twice_in(r->arena, f->body))
             r->report->shapes |= SHAPE_BOUNDARY_TWICE;
     }
-    if ((e->types & TYPE_PARTIAL) != 0)
+    if ((e->plain_types & TYPE_PARTIAL) != 0)
         r->report->shapes |= SHAPE_PARTIAL;
     if (encoding_twice(e))
         r->report->shapes |= SHAPE_ENCODING_TWICE;
