@@ -36,6 +36,8 @@ struct assess {
     char failure_text[LOOKUPS_MAX][160];
     struct unscannable *unscannable;
     bool scanned, starting;
+    bool known;                          /* a worker has died of it before */
+    bool untried;                        /* it must wait for its next try */
     enum scan_outcome outcome;
     char why[200];
     struct facts *facts, *lookups;       /* apart: they are large, and mostly empty */
@@ -110,8 +112,8 @@ static void go_on(struct assess *a)
 
     if (still_waits(a))
         return;
-    if (a->scanned && a->msg.counts && f->store != NULL && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? a->facts : NULL)) {
-        struct unscannable *count = unscannable_count(f->store, a->msg.bytes, loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
+    if (a->scanned && a->msg.counts && !a->untried && (f->store != NULL || f->poison != NULL) && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? a->facts : NULL)) {
+        struct unscannable *count = unscannable_count(f->store, f->poison, a->msg.bytes, a->outcome, loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
                                                       on_counted, a);
 
         if (count != NULL)
@@ -143,6 +145,8 @@ static void on_scanned(enum scan_outcome outcome, const struct facts *facts, con
         a->facts = xmalloc(sizeof(*a->facts));
         memcpy(a->facts, facts, offsetof(struct facts, v) + facts->n * sizeof(facts->v[0]));
     }
+    if (a->known && a->msg.counts && outcome == SCAN_DONE && facts->complete)
+        unscannable_forget(a->front->store, a->front->poison, a->msg.bytes);
     if (is_decided(a))
         cancel_lookups(a);
     go_on(a);
@@ -221,6 +225,35 @@ static void on_later(void *arg)
     go_on(a);
 }
 
+/* As if it had been tried and the outcome were that of the last time. */
+static void answer_as_before(struct assess *a, const struct poison_record *r, bool enough)
+{
+    a->outcome = r->outcome;
+    snprintf(a->why, sizeof(a->why), "a worker has ended on it before (%s, try %lld)", scan_outcome_name(r->outcome), (long long)r->tries);
+    a->untried = !enough;
+    a->tries = r->tries;
+    a->since_first_ms = r->last_ms > r->first_ms ? r->last_ms - r->first_ms : 0;
+    if (a->front->not_tried != NULL)
+        ++*a->front->not_tried;
+}
+
+/* A message that a worker has died of is not given to the next one just so.  Who only looks (`gatepostctl scan`) may see it tried. */
+static void scan(struct assess *a)
+{
+    const struct poison_record *r = poison_find(a->front->poison, a->msg.bytes);
+    int64_t now_ms = loop_wall_ms(a->front->daemon->loop);
+    enum poison_advice advice = r != NULL ? poison_advice(r, &a->set->filter.unscannable, now_ms) : POISON_NONE;
+
+    if (advice != POISON_NONE && !a->msg.counts)
+        advice = POISON_APART;
+    a->known = advice != POISON_NONE;
+    a->scan_message.apart = advice == POISON_APART;
+    if (advice == POISON_WAIT || advice == POISON_ENOUGH)
+        answer_as_before(a, r, advice == POISON_ENOUGH);
+    else
+        a->job = scan_submit(a->front->scan, &a->scan_message, a->set->filter.scan_timeout_ms, on_scanned, a);
+}
+
 struct assess *assess_start(struct front *f, const struct settings *set, const struct assess_message *m, assess_fn *fn, void *arg)
 {
     struct assess *a = xcalloc(1, sizeof(*a));
@@ -241,8 +274,9 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     make_received(a);
     a->scanned = a->scan_message.want_virus || a->scan_message.want_spam;
     if (a->scanned)
-        a->job = scan_submit(f->scan, &a->scan_message, set->filter.scan_timeout_ms, on_scanned, a);
-    start_lookups(a);
+        scan(a);
+    if (!a->untried)
+        start_lookups(a);
     loop_timer_start(f->daemon->loop, &a->later, 0, on_later, a);
     return a;
 }

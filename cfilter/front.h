@@ -11,18 +11,20 @@
 #include "lib/store/store.h"
 
 struct session;
+struct poison;
 
 struct front {                        /* the daemon's state */
     struct daemon *daemon;
     struct scan *scan;
     struct store *store;              /* NULL under --ctl-fd */
+    struct poison *poison;            /* poison.h */
     struct handover_key key;
     bool have_key;
     struct session *sessions;
     size_t n_sessions, busy;
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;
     uint64_t *classes[FACT_CLASSES];  /* messages in which such a thing was found */
-    uint64_t *forged, *bad_lines, *gone;
+    uint64_t *forged, *bad_lines, *gone, *not_tried;
 };
 
 enum { FRONT_PATH_MAX = 4096 };

@@ -289,7 +289,7 @@ static _Noreturn void become_worker(const struct holder *h, const struct forked 
     worker_run(&w);
 }
 
-static int hand_over_worker(uint32_t serial, pid_t pid, int sock)
+static int hand_over_worker(uint8_t lane, uint32_t serial, pid_t pid, int sock)
 {
     struct buf b;
     int fds[2] = { sock, pidfd_open(pid, 0) };
@@ -298,6 +298,7 @@ static int hand_over_worker(uint32_t serial, pid_t pid, int sock)
         return -1;
     buf_init(&b, 64);
     wire_put_u8(&b, HOLDER_WORKER);
+    wire_put_u8(&b, lane);
     wire_put_u32(&b, serial);
     tell(&b, fds, 2);
     buf_free(&b);
@@ -305,7 +306,7 @@ static int hand_over_worker(uint32_t serial, pid_t pid, int sock)
     return 0;
 }
 
-static int fork_worker(struct holder *h, struct errtext *err)
+static int fork_worker(struct holder *h, uint8_t lane, struct errtext *err)
 {
     struct forked *place = free_place(h);
     char name[32];
@@ -329,7 +330,7 @@ static int fork_worker(struct holder *h, struct errtext *err)
     int r = -1;
     if (pid < 0)
         errtext_errno(err, "fork");
-    else if ((r = hand_over_worker(h->forks, pid, pair[0])) < 0)
+    else if ((r = hand_over_worker(lane, h->forks, pid, pair[0])) < 0)
         errtext_errno(err, "pidfd_open");
     if (pid > 0)
         place->pid = pid;
@@ -366,6 +367,18 @@ static void reap(struct holder *h)
 
 /* ---- the loop ---- */
 
+static void tell_no_worker(uint8_t lane, const char *why)
+{
+    struct buf b;
+
+    buf_init(&b, CHILD_MESSAGE_MAX);
+    wire_put_u8(&b, HOLDER_NO_WORKER);
+    wire_put_u8(&b, lane);
+    wire_put_str(&b, span_str(why));
+    tell(&b, NULL, 0);
+    buf_free(&b);
+}
+
 static bool on_front(struct holder *h)
 {
     char msg[64];
@@ -374,12 +387,14 @@ static bool on_front(struct holder *h)
 
     if (n <= 0)
         return false;
-    if (msg[0] != HOLDER_WANT_WORKER)
+    struct wire_in in = { .rest = span_of(msg, (size_t)n) };
+    if (wire_get_u8(&in) != HOLDER_WANT_WORKER)
         return true;
+    uint8_t lane = wire_get_u8(&in);
     if (!h->ready)
         errtext_set(&err, "no engine");
-    if (!h->ready || fork_worker(h, &err) < 0)
-        tell_text(HOLDER_NO_WORKER, err.text);
+    if (!h->ready || fork_worker(h, lane, &err) < 0)
+        tell_no_worker(lane, err.text);
     return true;
 }
 

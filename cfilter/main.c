@@ -6,6 +6,7 @@
 #include "cfilter/ctl_scan.h"
 #include "cfilter/front.h"
 #include "cfilter/session.h"
+#include "cfilter/unscannable.h"
 #include "lib/base/alloc.h"
 
 static const struct conf_strings *addresses(const struct settings *s)
@@ -36,6 +37,7 @@ static void make_counters(struct front *f, struct stats *st)
                                       fact_class_name((enum fact_class)i));
     f->forged = stats_counter(st, "handover_forged", "hand-over fields that policyd did not write", NULL, NULL);
     f->bad_lines = stats_counter(st, "bad_commands", "command lines that are none, or out of turn", NULL, NULL);
+    f->not_tried = stats_counter(st, "messages_not_tried", "messages answered without a scan because a worker has died of them before", NULL, NULL);
     f->gone = stats_counter(st, "fronts_gone", "connections that ended inside a message", NULL, NULL);
 }
 
@@ -63,6 +65,9 @@ static int start(struct daemon *d, struct errtext *err)
         return -1;
     if (d->serving && err->text[0] != '\0')
         log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
+    f->poison = poison_new();
+    if (f->store != NULL)
+        unscannable_load(f->store, f->poison);
     f->scan = scan_new(d->loop, d->settings, d->stats, err);
     return f->scan != NULL ? 0 : -1;
 }
@@ -104,6 +109,7 @@ static void stop(struct daemon *d)
     scan_free(&f->scan);
     if (f->store != NULL)
         store_close(&f->store);
+    poison_free(&f->poison);
     explicit_bzero(&f->key, sizeof(f->key));
     free(f);
     d->state = NULL;

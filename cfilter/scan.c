@@ -37,6 +37,8 @@ struct generation {
     uint32_t number;               /* of this holder */
     uint64_t signatures;
     size_t owed;                   /* workers that the pool asked for and has not got */
+    struct child_pool *apart;      /* of one worker, for one message that has killed another; NULL: none is tried now */
+    bool apart_owed;
     unsigned backoff;
     int64_t ready_since_ms;
     struct loop_timer restart;
@@ -47,6 +49,7 @@ struct scan_job {
     struct scan *scan;
     struct generation *gen;        /* NULL: answered in this turn (late), or scanned here */
     struct scan_job *prev, *next;  /* of its generation */
+    struct child_pool *pool;       /* of its generation: the common one or the one apart */
     struct child_job *child;
     struct loop_task late;
     enum scan_outcome late_outcome;
@@ -168,19 +171,28 @@ static void on_answer(struct scan_job *j, span reply)
     struct errtext err = { "" };
 
     if (!facts_decode(reply, f, &err) || f->generation == 0 || f->generation > j->scan->numbers) {
-        child_pool_distrust(j->gen->pool);
+        child_pool_distrust(j->pool);
         job_done(j, SCAN_GARBAGE, NULL, err.text[0] != '\0' ? err.text : "worker's answer: unknown generation");
     } else {
-        cache_learn(j->scan, f, child_pool_worker(j->gen->pool));
+        if (j->pool == j->gen->pool)   /* who read something that kills is believed nothing */
+            cache_learn(j->scan, f, child_pool_worker(j->pool));
         job_done(j, SCAN_DONE, f, NULL);
     }
     free(f);
+}
+
+/* The worker that had it goes with it, whatever it answered. */
+static void apart_end(struct generation *g)
+{
+    child_pool_free(&g->apart);
+    g->apart_owed = false;
 }
 
 static void on_job(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg)
 {
     struct scan_job *j = arg;
     struct generation *g = j->gen;
+    bool apart = j->pool == g->apart;
 
     (void)fds;                     /* a worker has nothing to give; the pool closes them */
     (void)nfds;
@@ -191,7 +203,7 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
         break;
     case CHILD_TIMED_OUT:
         /* Who waited for most of its time has not been shown to be endless. */
-        if (child_pool_ran_ms(g->pool) * 2 < j->given_ms)
+        if (child_pool_ran_ms(j->pool) * 2 < j->given_ms)
             job_done(j, SCAN_BUSY, NULL, "too much was waiting for the workers");
         else
             job_done(j, SCAN_TIMED_OUT, NULL, "the worker was killed at its deadline");
@@ -206,16 +218,18 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
             job_done(j, SCAN_NO_ENGINE, NULL, no_engine_why(j->scan));
         break;
     }
+    if (apart)
+        apart_end(g);
 }
 
 /* ---- a generation ---- */
 
-static void send_word(struct generation *g, enum holder_word word)
+static void want_worker(struct generation *g, enum holder_lane lane)
 {
-    char c = (char)word;
+    const char words[] = { HOLDER_WANT_WORKER, (char)lane };
 
     if (g->holder != NULL)
-        (void)child_send(g->holder, span_of(&c, 1), NULL, 0);   /* a holder that does not take it ends, and is replaced */
+        (void)child_send(g->holder, span_of(words, sizeof words), NULL, 0);   /* a holder that does not take it ends, and is replaced */
 }
 
 static void supply(struct child_pool *p, void *arg)
@@ -225,7 +239,17 @@ static void supply(struct child_pool *p, void *arg)
     (void)p;
     g->owed++;
     if (g->ready)
-        send_word(g, HOLDER_WANT_WORKER);
+        want_worker(g, LANE_POOL);
+}
+
+static void supply_apart(struct child_pool *p, void *arg)
+{
+    struct generation *g = arg;
+
+    (void)p;
+    g->apart_owed = true;
+    if (g->ready)
+        want_worker(g, LANE_APART);
 }
 
 static void on_note(struct child_pool *p, const char *what, void *arg)
@@ -252,6 +276,7 @@ static void generation_free(struct generation *g)
 {
     long holder = g->holder != NULL ? child_pid(g->holder) : -1;
 
+    child_pool_free(&g->apart);
     child_pool_free(&g->pool);
     child_free(&g->holder);
     if (holder > 0)
@@ -309,7 +334,9 @@ static void on_ready(struct generation *g, uint64_t signatures)
     g->ready_since_ms = loop_now_ms(s->loop);
     log_info("scan: virus engine ready, generation %u, %llu signatures, %zu workers", g->number, (unsigned long long)signatures, s->workers);
     for (size_t i = 0; i < g->owed; i++)
-        send_word(g, HOLDER_WANT_WORKER);
+        want_worker(g, LANE_POOL);
+    if (g->apart_owed)
+        want_worker(g, LANE_APART);
     if (g == s->coming)
         take_over(g);
 }
@@ -331,6 +358,8 @@ static void on_refused(struct generation *g, span why)
     for (struct scan_job *j = g->jobs, *next; j != NULL; j = next) {
         next = j->next;
         child_pool_cancel(&j->child);
+        if (j->pool == g->apart)
+            apart_end(g);
         job_unlink(j);
         j->gen = NULL;
         job_link(&s->late_jobs, j);
@@ -353,10 +382,25 @@ static void on_holder_log(struct wire_in *in)
         log_info("scan: %.*s", SPAN_ARG(text));
 }
 
+/* Who gets what the holder has made; NULL: nobody waits for it any more. */
+static struct child_pool *lane_served(struct generation *g, uint8_t lane)
+{
+    if (lane == LANE_APART && g->apart_owed) {
+        g->apart_owed = false;
+        return g->apart;
+    }
+    if (lane == LANE_POOL && g->owed > 0) {
+        g->owed--;
+        return g->pool;
+    }
+    return NULL;
+}
+
 static void on_holder_message(struct child *c, span msg, const int *fds, size_t nfds, void *arg)
 {
     struct generation *g = arg;
     struct wire_in in = { .rest = msg };
+    struct child_pool *p;
     char why[600];
 
     (void)c;
@@ -368,16 +412,16 @@ static void on_holder_message(struct child *c, span msg, const int *fds, size_t 
         on_refused(g, wire_get_str(&in, 600));
         break;
     case HOLDER_WORKER:
-        if (nfds == 2 && g->owed > 0) {
-            g->owed--;
-            child_pool_add(g->pool, fds[0], fds[1], clean_worker(g->number, wire_get_u32(&in)));
+        if ((p = lane_served(g, wire_get_u8(&in))) != NULL && nfds == 2) {
+            child_pool_add(p, fds[0], fds[1], clean_worker(g->number, wire_get_u32(&in)));
             return;                /* the descriptors are the pool's */
         }
         break;
     case HOLDER_NO_WORKER:
+        p = lane_served(g, wire_get_u8(&in));
         snprintf(why, sizeof why, "no worker: %.*s", SPAN_ARG(wire_get_str(&in, 300)));
-        if (g->owed > 0 && g->owed--)
-            child_pool_supply_failed(g->pool, why);
+        if (p != NULL)
+            child_pool_supply_failed(p, why);
         break;
     case HOLDER_DATABASE_CHANGED:
         on_database_changed(g);
@@ -702,6 +746,13 @@ bool scan_ready(const struct scan *s)
     return s->single != NULL ? single_ready(s) : s->current->ready;
 }
 
+static struct child_pool *apart_begin(struct generation *g)
+{
+    struct child_pool_spec spec = { .workers = 1, .restart_delay_ms = WORKER_RESTART_MS, .supply = supply_apart, .supply_arg = g, .on_note = on_note };
+
+    return g->apart = child_pool_new(g->scan->loop, &spec);
+}
+
 struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64_t deadline_ms, scan_fn *fn, void *arg)
 {
     struct scan_job *j = xcalloc(1, sizeof *j);
@@ -720,10 +771,14 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
             submit_here(j, buf_span(&record), m->fd);
         else
             job_later(j, SCAN_NO_ENGINE);
+    } else if (m->apart && g->apart != NULL) {
+        job_link(&s->late_jobs, j);
+        job_later(j, SCAN_BUSY);
     } else {
         j->gen = g;
+        j->pool = m->apart ? apart_begin(g) : g->pool;
         job_link(&g->jobs, j);
-        j->child = child_pool_submit(g->pool, buf_span(&record), &m->fd, 1, deadline_ms, on_job, j);
+        j->child = child_pool_submit(j->pool, buf_span(&record), &m->fd, 1, deadline_ms, on_job, j);
     }
     buf_free(&record);
     return j;
@@ -737,6 +792,8 @@ void scan_cancel(struct scan_job **jp)
     if (j == NULL)
         return;
     child_pool_cancel(&j->child);
+    if (j->gen != NULL && j->pool == j->gen->apart)
+        apart_end(j->gen);
     job_free(j);
 }
 

@@ -12,14 +12,16 @@
 /* First byte of a message on the holder's channel. */
 enum holder_word {
     HOLDER_CONFIG = 'C',      /* front -> holder, once, first: generation and settings, with the verdict cache if there is one */
-    HOLDER_WANT_WORKER = 'W', /* front -> holder */
+    HOLDER_WANT_WORKER = 'W', /* front -> holder: u8 enum holder_lane, which comes back with the worker */
     HOLDER_READY = 'E',       /* holder -> front: an engine is loaded and has found its marker: u64 signatures */
     HOLDER_NO_ENGINE = 'N',   /* holder -> front: text why; it tries again by itself */
     HOLDER_DATABASE_CHANGED = 'D', /* holder -> front, once: the folder is not what was loaded any more */
-    HOLDER_WORKER = 'w',      /* holder -> front: u32 its number among the forks, with its socket and pidfd */
-    HOLDER_NO_WORKER = 'f',   /* holder -> front: text why */
+    HOLDER_WORKER = 'w',      /* holder -> front: u8 lane, u32 its number among the forks, with its socket and pidfd */
+    HOLDER_NO_WORKER = 'f',   /* holder -> front: u8 lane, text why */
     HOLDER_LOG = 'L',         /* holder -> front: u8 enum log_level, text */
 };
+
+enum holder_lane { LANE_POOL, LANE_APART };
 
 void scan_wire_put_config(const struct settings *set, uint32_t generation, struct buf *to);
 /* The part of the settings that a holder knows; everything else is zero or "".  NULL: not such a record.  settings_unref has no

@@ -1,4 +1,4 @@
-/* unscannable.c - counts how often a message could not be scanned, by its SHA-256, in the store.
+/* unscannable.c - counts how often a message could not be scanned.
  *
  * Two front processes that count the same message at the same moment may count it once: that costs the sender one more
  * try, never a refusal.
@@ -6,91 +6,109 @@
  */
 #include "cfilter/unscannable.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "lib/proto/header.h"
+
+#define TABLE "unscannable"
+enum { KEY_TEXT = 2 * sizeof(struct digest) + 1 };
 
 struct unscannable {
     struct store *store;
+    struct poison *memory;
     struct store_call *call;
     unscannable_fn *fn;
     void *arg;
-    int64_t wall_ms, keep_ms;
+    struct poison_record record;         /* as it will be */
+    int64_t keep_ms;
     bool in_call, done;
-    char key[2 * SHA256_DIGEST_LENGTH + 1];
+    char key[KEY_TEXT];
 };
 
-/* What follows the fields that the front writes anew for each try. */
-static span behind_trace(span message)
+static void key_text(const struct digest *d, char out[KEY_TEXT])
 {
-    struct header_field f;
-    size_t at = 0, begin = 0;
-
-    while (header_next(message, &at, &f) && f.name.n > 0) {
-        if (!header_is(&f, SPAN("Received")) && !header_is(&f, SPAN("X-Gatepost")))
-            break;
-        begin = at;
-        if (header_is(&f, SPAN("Received")))
-            break;
-    }
-    return span_from(message, begin);
+    for (size_t i = 0; i < sizeof d->b; i++)
+        snprintf(out + 2 * i, 3, "%02x", d->b[i]);
 }
 
-/* The header grows with each try by other Received lines, and may be signed anew, so the body is what is recognised again; a
- * message without one by its header. */
-static void digest_of(span message, char key[2 * SHA256_DIGEST_LENGTH + 1])
-{
-    span body = span_from(message, header_section_end(message));
-    unsigned char d[SHA256_DIGEST_LENGTH];
+/* ---- a value in the store: "TRIES FIRST_MS LAST_MS OUTCOME BYTES" ---- */
 
-    if (body.n == 0)
-        body = behind_trace(message);
-    SHA256((const unsigned char *)body.p, body.n, d);
-    for (size_t i = 0; i < sizeof(d); i++)
-        snprintf(key + 2 * i, 3, "%02x", d[i]);
+static void put_value(const struct poison_record *r, char *to, size_t size)
+{
+    snprintf(to, size, "%lld %lld %lld %d %llu", (long long)r->tries, (long long)r->first_ms, (long long)r->last_ms, (int)r->outcome,
+             (unsigned long long)r->key.size_bytes);
 }
 
-/* "TRIES FIRST_WALL_MS" */
-static bool read_count(span value, uint64_t *tries, uint64_t *first_ms)
+static bool get_value(span value, struct poison_record *out)
 {
+    uint64_t v[5];
     span word;
 
-    return span_next(&value, ' ', &word) && span_to_u64(word, tries) && span_to_u64(value, first_ms);
+    for (size_t i = 0; i < 5; i++) {
+        if (!span_next(&value, ' ', &word) || !span_to_u64(word, &v[i]) || v[i] > INT64_MAX)
+            return false;
+    }
+    if (value.p != NULL || v[0] == 0 || v[3] > SCAN_BUSY)
+        return false;
+    *out = (struct poison_record){ .tries = (int64_t)v[0], .first_ms = (int64_t)v[1], .last_ms = (int64_t)v[2], .outcome = (enum scan_outcome)v[3],
+                                   .key = { .size_bytes = v[4] } };
+    return true;
+}
+
+/* ---- counting ---- */
+
+static void add_earlier(struct poison_record *r, const struct poison_record *earlier)
+{
+    if (earlier->tries > r->tries)
+        r->tries = earlier->tries;
+    if (earlier->first_ms < r->first_ms)
+        r->first_ms = earlier->first_ms;
+}
+
+static void finish(struct unscannable *u, const struct poison_record *stored)
+{
+    const struct poison_record *known = poison_find_key(u->memory, &u->record.key);
+    struct poison_record *r = &u->record;
+    char value[120];
+
+    if (known != NULL)
+        add_earlier(r, known);
+    if (stored != NULL)
+        add_earlier(r, stored);
+    r->tries++;
+    poison_put(u->memory, r);
+    put_value(r, value, sizeof value);
+    if (u->store != NULL)
+        store_remember(u->store, TABLE, span_str(u->key), span_str(value), u->keep_ms, 0, NULL, NULL);
+    u->done = true;
+    u->fn(r->tries, r->last_ms > r->first_ms ? r->last_ms - r->first_ms : 0, u->arg);
 }
 
 static void on_recalled(const struct store_value_result *r, void *arg)
 {
     struct unscannable *u = arg;
-    uint64_t tries = 0, first_ms = (uint64_t)u->wall_ms;
-    char value[64];
-    int n;
+    struct poison_record stored;
 
     u->call = NULL;
-    u->done = true;
-    if (r->outcome == STORE_DOWN) {
-        u->fn(0, 0, u->arg);
-    } else {
-        if (r->outcome == STORE_HIT && !read_count(r->value, &tries, &first_ms))
-            tries = 0;
-        tries++;
-        n = snprintf(value, sizeof(value), "%llu %llu", (unsigned long long)tries, (unsigned long long)first_ms);
-        store_remember(u->store, "unscannable", span_str(u->key), span_of(value, (size_t)n), u->keep_ms, 0, NULL, NULL);
-        u->fn((int64_t)tries, u->wall_ms > (int64_t)first_ms ? u->wall_ms - (int64_t)first_ms : 0, u->arg);
-    }
+    finish(u, r->outcome == STORE_HIT && get_value(r->value, &stored) ? &stored : NULL);
     if (!u->in_call)
         free(u);
 }
 
-struct unscannable *unscannable_count(struct store *s, span message, int64_t wall_ms, int64_t keep_ms, unscannable_fn *fn, void *arg)
+struct unscannable *unscannable_count(struct store *s, struct poison *memory, span message, enum scan_outcome outcome, int64_t wall_ms, int64_t keep_ms,
+                                      unscannable_fn *fn, void *arg)
 {
     struct unscannable *u = xcalloc(1, sizeof(*u));
 
-    *u = (struct unscannable){ .store = s, .fn = fn, .arg = arg, .wall_ms = wall_ms, .keep_ms = keep_ms, .in_call = true };
-    digest_of(message, u->key);
-    store_recall(s, "unscannable", span_str(u->key), 0, on_recalled, u, &u->call);
+    *u = (struct unscannable){ .store = s, .memory = memory, .fn = fn, .arg = arg, .keep_ms = keep_ms, .in_call = true,
+                               .record = { .outcome = outcome, .first_ms = wall_ms, .last_ms = wall_ms } };
+    poison_key_of(message, &u->record.key);
+    key_text(&u->record.key.digest, u->key);
+    if (s != NULL)
+        store_recall(s, TABLE, span_str(u->key), 0, on_recalled, u, &u->call);
+    else
+        finish(u, NULL);
     u->in_call = false;
     if (!u->done)
         return u;
@@ -105,4 +123,50 @@ void unscannable_cancel(struct unscannable **u)
     store_cancel(&(*u)->call);
     free(*u);
     *u = NULL;
+}
+
+void unscannable_forget(struct store *s, struct poison *memory, span message)
+{
+    struct poison_key key;
+    char text[KEY_TEXT];
+
+    poison_key_of(message, &key);
+    poison_forget(memory, &key);
+    key_text(&key.digest, text);
+    if (s != NULL)
+        store_forget(s, TABLE, span_str(text), NULL, NULL);
+}
+
+/* ---- at start ---- */
+
+static bool digest_from(span hex, struct digest *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (hex.n != 2 * sizeof out->b)
+        return false;
+    for (size_t i = 0; i < hex.n; i++) {
+        const char *d = hex.p[i] != '\0' ? strchr(digits, hex.p[i]) : NULL;
+        if (d == NULL)
+            return false;
+        out->b[i / 2] = (uint8_t)(out->b[i / 2] << 4 | (d - digits));
+    }
+    return true;
+}
+
+static void on_item(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
+{
+    struct poison_record r;
+
+    (void)outcome;                 /* what does not come is learned anew */
+    (void)done;
+    if (item == NULL || !get_value(item->value, &r) || !digest_from(item->key, &r.key.digest))
+        return;
+    if (poison_find_key(arg, &r.key) == NULL)
+        poison_put(arg, &r);
+}
+
+void unscannable_load(struct store *s, struct poison *memory)
+{
+    store_scan(s, TABLE, SPAN(""), POISON_MAX, on_item, memory);
 }

@@ -161,7 +161,7 @@ struct set_spam {
     struct set_spamd spamd;          /* off while server is not given */
 };
 enum unscannable_action { UNSCANNABLE_REJECT, UNSCANNABLE_DEFER, UNSCANNABLE_TAG, UNSCANNABLE_PASS };
-struct set_unscannable { int action; int64_t after_tries, after_ms; };   /* reject, 3, 4 h */
+struct set_unscannable { int action; int64_t after_tries, after_ms, pause_ms; };   /* reject, 3, 4 h, 1 min */
 struct set_filter {
     int mode;
     const char *reinject;            /* address; must be given for cfilter */

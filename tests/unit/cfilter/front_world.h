@@ -41,7 +41,8 @@ struct scan_job {
 static struct loop *fw_loop;
 static struct scan_job *fw_held;            /* a message with HOLD waits here for fw_release */
 static unsigned fw_scans, fw_cancelled;
-static bool fw_want_virus, fw_want_spam;
+static bool fw_want_virus, fw_want_spam, fw_apart;
+static bool fw_survives;                    /* CRASH does not */
 
 const char *scan_outcome_name(enum scan_outcome o)
 {
@@ -78,6 +79,7 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
     fw_scans++;
     fw_want_virus = m->want_virus;
     fw_want_spam = m->want_spam;
+    fw_apart = m->apart;
     j->fn = fn;
     j->arg = arg;
     j->outcome = SCAN_DONE;
@@ -91,7 +93,7 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
         facts_add(&j->facts, "gtube", FACT_SPAM, FACT_CLASS_NONE, 1000, "GTUBE", "");
     if (HAS("SPAM-6") && m->want_spam)
         facts_add(&j->facts, "rules", FACT_SPAM, FACT_CLASS_NONE, 6.5, "SIX", "");
-    if (HAS("CRASH"))
+    if (HAS("CRASH") && !fw_survives)
         j->outcome = SCAN_CRASHED;
     if (HAS("NO-ENGINE"))
         j->outcome = SCAN_NO_ENGINE;
@@ -269,6 +271,7 @@ static void fw_start(void)
     fw_client.fd = fw_next.fd = -1;
     fw_scans = fw_cancelled = fw_lookups = fw_lookups_cancelled = fw_next_connections = 0;
     fw_held = NULL;
+    fw_survives = fw_apart = false;
     fw_listen();
     fw_peer_open(&fw_client, fw_connect());
 }

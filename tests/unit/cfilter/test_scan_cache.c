@@ -216,7 +216,8 @@ static void test_reload(void **state)
     expect(LETTER, 0, NULL);
     expect(LETTER, 1, NULL);
     put_signature("today.ndb", "Test.Letter", LETTER);
-    struct settings changed = set;
+    static struct settings changed;    /* outlives this function: the scan keeps it */
+    changed = set;
     changed.filter.virus.max_files = set.filter.virus.max_files + 1;
     assert_int_equal(scan_reconfigure(scan, &changed, NULL), 0);
     UNTIL(number_of("scan current: generation=") == 2);

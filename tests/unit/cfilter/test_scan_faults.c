@@ -204,10 +204,19 @@ static void do_fill(struct view *v, struct facts *f)
     note(f, "tmpfs-is-limited", written < 20);
 }
 
+static void do_who(struct view *v, struct facts *f)
+{
+    char pid[20];
+
+    (void)v;
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    facts_add(f, "fault", FACT_NOTE, FACT_CLASS_NONE, 0, "who", pid);
+}
+
 static const struct { const char *word; void (*run)(struct view *v, struct facts *f); } faults[] = {
     { "crash", do_crash }, { "hang", do_hang }, { "memory", do_memory }, { "garbage", do_garbage }, { "exit", do_exit },
     { "exec", do_exec }, { "fork", do_fork }, { "kill", do_kill }, { "ptrace", do_ptrace }, { "look-around", do_look_around },
-    { "fill", do_fill },
+    { "fill", do_fill }, { "who", do_who },
 };
 
 static void misbehave(struct view *v, struct facts *f)
@@ -323,6 +332,58 @@ static void test_scratch_is_limited_and_emptied(void **state)
     }
 }
 
+static struct result *submit_apart(const char *text, int64_t deadline_ms)
+{
+    struct result *r = xcalloc(1, sizeof *r);
+    struct scan_message m = { .fd = message_fd(text, strlen(text)), .size = strlen(text), .id = "x", .want_virus = true, .apart = true };
+
+    r->job = scan_submit(scan, &m, deadline_ms, on_result, r);
+    close(m.fd);
+    return r;
+}
+
+static long who(bool apart)
+{
+    struct result *r = apart ? submit_apart("X-Fault: who\r\n\r\n", 20000) : submit(scan, "X-Fault: who\r\n\r\n", 20000);
+
+    UNTIL(r->calls == 1);
+    assert_int_equal(r->outcome, SCAN_DONE);
+    long pid = fact_of(r, FACT_NOTE) != NULL ? strtol(fact_of(r, FACT_NOTE)->detail, NULL, 10) : 0;
+    free(r);
+    return pid;
+}
+
+/* What has killed a worker before gets one that nobody used and nobody will; the others go on as they are. */
+static void test_apart(void **state)
+{
+    long usual = who(false), fresh = who(true), again = who(true);
+
+    (void)state;
+    assert_int_equal(who(false), usual);
+    assert_true(fresh > 0 && fresh != usual && again != fresh && again != usual);
+    UNTIL(kill((pid_t)fresh, 0) < 0 && errno == ESRCH);
+
+    struct result *crash = submit_apart("X-Fault: crash\r\n\r\n", 20000), *second = submit_apart("X-Fault: who\r\n\r\n", 20000);
+    UNTIL(crash->calls == 1 && second->calls == 1);
+    assert_int_equal(crash->outcome, SCAN_CRASHED);
+    assert_int_equal(second->outcome, SCAN_BUSY);         /* one such at a time */
+    free(crash);
+    free(second);
+
+    struct result *hang = submit_apart("X-Fault: hang\r\n\r\n", 300);
+    assert_int_equal(who(false), usual);                  /* nobody waits for it */
+    UNTIL(hang->calls == 1);
+    assert_true(hang->outcome == SCAN_TIMED_OUT || hang->outcome == SCAN_BUSY);   /* BUSY: this machine was too slow to fork */
+    free(hang);
+
+    struct result *gone = submit_apart("X-Fault: hang\r\n\r\n", 20000);
+    loop_turn(loop, 10);
+    scan_cancel(&gone->job);
+    free(gone);
+    assert_true(who(true) > 0);                           /* what is cancelled is out of the way at once */
+    assert_int_equal(who(false), usual);
+}
+
 static void test_cancelled(void **state)
 {
     struct result *hang = submit(scan, "X-Fault: hang\r\n\r\n", 200), *waiting[4], *after;
@@ -423,7 +484,8 @@ int main(int argc, char **argv)
 
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_ones_cost_themselves_alone), cmocka_unit_test(test_cage),
-        cmocka_unit_test(test_scratch_is_limited_and_emptied), cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_scratch_is_limited_and_emptied), cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_waiting_is_not_hanging),         cmocka_unit_test(test_holder_killed),
     };
     return cmocka_run_group_tests(tests, start, stop);
