@@ -32,12 +32,12 @@ void clamav_end_message(struct clamav *c, struct facts *f);
 /* The whole message, always read as mail, whatever its first bytes look like. */
 void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scanner, struct facts *f);
 /* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message, or if it is
- * known to be clean; returns whether the engine had to look at it. `text`: line ends and blank lines at the end do not make a difference. */
+ * known to be clean; returns whether the engine was called. `text`: line ends and blank lines at the end do not make a difference. */
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f);
-/* Whether the engine has seen these bytes in this message; if not, they count as seen from now on: the caller has them looked at. */
+/* Whether the engine has seen these bytes in this message, or they are known to be clean; if not, they count as seen from now on: the caller has them looked at. */
 bool clamav_knows(struct clamav *c, span bytes, bool text);
-/* Several parts as the members of one archive; returns whether the engine was called. */
-bool clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f);
+/* Several parts as the members of one archive. */
+void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f);
 
 /* A stamp of the database folder that changes when a file in it does; 0: not there. */
 uint64_t clamav_database_stamp(const char *dir);

@@ -46,8 +46,10 @@ void gather_flush(struct gather *g)
             g->calls += clamav_scan_part(g->engine, buf_span(&g->rest), false, g->scanner, g->facts);
     }
     buf_reset(&g->rest);
-    if (g->files.members > 0 && may_call(g))
-        g->calls += clamav_scan_bundle(g->engine, bundle_bytes(&g->files), g->scanner, g->facts);
+    if (g->files.members > 0 && may_call(g)) {
+        g->calls++;
+        clamav_scan_bundle(g->engine, bundle_bytes(&g->files), g->scanner, g->facts);
+    }
     bundle_reset(&g->files);
     g->scanner = g->next;
 }

@@ -27,7 +27,7 @@ struct layers {
     struct digest root_digest;
     size_t depth;
     struct open_layer open[LAYERS_DEPTH_MAX];
-    bool unbalanced, root_known;
+    bool unbalanced;
 
     bool alerted;                  /* of the message */
     size_t hits, n;
@@ -68,6 +68,47 @@ void layers_begin_message(struct layers *l)
     l->n = 0;
 }
 
+/* ---- keys ---- */
+
+static bool make_key(const struct layers *l, enum layers_root root, const char *type, uint32_t attributes, size_t size, const struct digest *digest,
+                     struct digest *out)
+{
+    char text[KEY_BYTES_MAX];
+    uint64_t head[4] = { l->generation, root, attributes, size };
+    size_t n = strlen(type);
+
+    if (sizeof head + sizeof digest->b + n > sizeof text)
+        return false;
+    memcpy(text, head, sizeof head);
+    memcpy(text + sizeof head, digest->b, sizeof digest->b);
+    memcpy(text + sizeof head + sizeof digest->b, type, n);
+    return seen_digest(l->seen, span_of(text, sizeof head + sizeof digest->b + n), out);
+}
+
+/* A part's type follows from its bytes: it needs none in its key, and can be asked for before the engine has told it. */
+static bool part_key(const struct layers *l, size_t size, const struct digest *digest, struct digest *out)
+{
+    return make_key(l, LAYERS_PART, "", 0, size, digest, out);
+}
+
+static bool vouched(const struct layers *l, const struct digest *key)
+{
+    return clean_view_has(l->known, key, clean_worker(l->generation, l->serial));
+}
+
+static bool part_is_known(struct layers *l, span part, const struct digest *digest)
+{
+    struct digest key;
+
+    if (l->known == NULL || l->alerted || !part_key(l, part.n, digest, &key) || !vouched(l, &key))
+        return false;
+    l->hits++;
+    seen_add(l->seen, part, digest, true);
+    return true;
+}
+
+/* ---- parts ---- */
+
 bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_out)
 {
     if (!seen_digest(l->seen, part, digest_out)) {
@@ -75,7 +116,7 @@ bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_o
         l->alerted = true;         /* nothing may be known by this */
         return false;
     }
-    return seen_has(l->seen, digest_out) || (text && seen_has_text(l->seen, part));
+    return seen_has(l->seen, digest_out) || (text && seen_has_text(l->seen, part)) || part_is_known(l, part, digest_out);
 }
 
 void layers_remember(struct layers *l, span part, const struct digest *digest)
@@ -89,7 +130,7 @@ void layers_begin_call(struct layers *l, enum layers_root root, span bytes, cons
 {
     l->root = root;
     l->depth = 0;
-    l->unbalanced = l->root_known = false;
+    l->unbalanced = false;
     if (root == LAYERS_PART) {
         l->root_digest = *digest;
         seen_add(l->seen, bytes, digest, true);
@@ -103,20 +144,6 @@ static bool may_be_known(const struct layers *l, uint32_t level, const char *typ
         return false;
     size_t at = l->root == LAYERS_PART ? 0 : 1;
     return level == at && l->depth == at;
-}
-
-static bool make_key(const struct layers *l, const char *type, uint32_t attributes, span bytes, const struct digest *digest, struct digest *out)
-{
-    char text[KEY_BYTES_MAX];
-    uint64_t head[4] = { l->generation, l->root, attributes, bytes.n };
-    size_t n = strlen(type);
-
-    if (sizeof head + sizeof digest->b + n > sizeof text)
-        return false;
-    memcpy(text, head, sizeof head);
-    memcpy(text + sizeof head, digest->b, sizeof digest->b);
-    memcpy(text + sizeof head + sizeof digest->b, type, n);
-    return seen_digest(l->seen, span_of(text, sizeof head + sizeof digest->b + n), out);
 }
 
 static bool reads_mail(const char *type)
@@ -148,10 +175,10 @@ bool layers_enter(struct layers *l, uint32_t level, const char *type, uint32_t a
         return false;
     }
     if (bytes.p != NULL && digest_of(l, level, bytes, &digest) && may_be_known(l, level, type))
-        here.has_key = make_key(l, type, attributes, bytes, &digest, &here.key);
-    here.known = here.has_key && clean_view_has(l->known, &here.key, clean_worker(l->generation, l->serial));
+        here.has_key = l->root == LAYERS_MESSAGE ? make_key(l, LAYERS_MESSAGE, type, attributes, bytes.n, &digest, &here.key)
+                                                 : part_key(l, bytes.n, &digest, &here.key);
+    here.known = here.has_key && l->root == LAYERS_MESSAGE && vouched(l, &here.key);     /* a part was asked for before */
     l->hits += here.known;
-    l->root_known |= here.known && level == 0;
     l->open[l->depth++] = here;
     return here.known;
 }
@@ -176,13 +203,12 @@ void layers_leave(struct layers *l, bool clean)
         note_clean(l, &here->key);
 }
 
-bool layers_end_call(struct layers *l, bool *root_known_out)
+bool layers_end_call(struct layers *l)
 {
     bool ok = !l->unbalanced && l->depth == 0;
 
     if (!ok)
         l->alerted = true;
-    *root_known_out = l->root_known;
     return ok;
 }
 

@@ -1,9 +1,11 @@
 /* layers.h - the layers that libclamav takes out of one message: what was looked at already, and what may be passed over because it is known clean.
  *
- * A layer can be known clean only where nothing but its own bytes decides: the decoded parts that we give to the engine ourselves, alone or as the
- * members of a bundle, and what libclamav's mail parser finds directly in the message.  Its key is the SHA-256 over the generation (so database and settings: a generation is loaded
- * once and never changed), where it lies (a part, in a bundle, or in a message: signatures may name the container), its type and attributes, its length and the
- * SHA-256 of its bytes.  Not known clean are
+ * A layer can be known clean only where nothing but its own bytes decides:
+ * - a decoded part that we give to the engine ourselves, alone or as a member of a bundle.  Its key is the SHA-256 over the generation (so database and
+ *   settings: a generation is loaded once and never changed) and the length and SHA-256 of its bytes;
+ * - what libclamav's mail parser finds directly in the message.  Its key holds type and attributes as well, and is another one than that of the
+ *   part: signatures may name the mail as container.
+ * Not known clean are
  * - the message itself and any other mail: the checks of headers, links and parts against each other belong to it, not to what is attached;
  * - what lies deeper, in archives and documents: a false-positive entry for the outer file silences hits in the inner one, which elsewhere counts; how
  *   deep it lies decides over limits; and the outer one is what comes again;
@@ -29,7 +31,7 @@ void layers_free(struct layers **l);
 void layers_use_cache(struct layers *l, const struct clean_view *known, uint32_t generation, uint32_t serial);
 void layers_begin_message(struct layers *l);
 
-/* Was that part taken out of this message before, by whatever parser?  *digest_out: of its bytes, for layers_begin_call. */
+/* Was that part taken out of this message before, by whatever parser, or is it known clean?  *digest_out: of its bytes, for layers_begin_call. */
 bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_out);
 
 /* It will be looked at as a member of a bundle: from now on it counts as seen. */
@@ -41,7 +43,7 @@ void layers_begin_call(struct layers *l, enum layers_root root, span bytes, cons
 bool layers_enter(struct layers *l, uint32_t level, const char *type, uint32_t attributes, span bytes);
 void layers_leave(struct layers *l, bool clean);
 /* false: not every layer that was left had been entered, so something was passed over unseen. */
-bool layers_end_call(struct layers *l, bool *root_known_out);   /* the root itself was passed over */
+bool layers_end_call(struct layers *l);
 
 void layers_alert(struct layers *l);                    /* nothing of this message is to be called clean any more */
 size_t layers_hits(const struct layers *l);             /* passed over in this message */

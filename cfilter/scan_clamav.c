@@ -180,8 +180,8 @@ static cl_error_t on_layer_done(int fd, int result, const char *name, void *cont
     return CL_CLEAN;               /* its own result stands */
 }
 
-/* After layers_begin_call.  false: it was known to be clean, so the engine had nothing to do. */
-static bool scan_map(struct call *call, span bytes)
+/* After layers_begin_call. */
+static void scan_map(struct call *call, span bytes)
 {
     struct facts *f = call->facts;
     cl_fmap_t *map = cl_fmap_open_memory(bytes.p, bytes.n);
@@ -189,19 +189,15 @@ static bool scan_map(struct call *call, span bytes)
     unsigned long scanned = 0;
     char why[120];
 
-    bool known;
-
+    f->engine_calls++;
+    f->scanned_bytes += bytes.n;
     if (map == NULL) {
         facts_incomplete(f, "libclamav: cannot map the message");
-        return true;
+        return;
     }
     cl_error_t r = cl_scanmap_callback(map, NULL, &name, &scanned, call->c->engine, &call->c->options, call);
     cl_fmap_close(map);
-    bool whole = layers_end_call(call->c->layers, &known);
-    if (known)
-        return false;
-    f->engine_calls++;
-    f->scanned_bytes += bytes.n;
+    bool whole = layers_end_call(call->c->layers);
     if (r != CL_CLEAN)
         layers_alert(call->c->layers);
     if (r == CL_VIRUS && !call->named)
@@ -216,7 +212,6 @@ static bool scan_map(struct call *call, span bytes)
     } else if (r == CL_CLEAN && !whole) {
         facts_incomplete(f, "libclamav: no memory for one of the layers");
     }
-    return true;
 }
 
 /* ---- scanning ---- */
@@ -273,13 +268,13 @@ void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scan
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f)
 {
     struct call call = { .c = c, .facts = f, .scanner = scanner };
-
     struct digest digest;
 
     if (bytes.n == 0 || layers_seen(c->layers, bytes, text, &digest))
         return false;
     layers_begin_call(c->layers, LAYERS_PART, bytes, &digest);
-    return scan_map(&call, bytes);
+    scan_map(&call, bytes);
+    return true;
 }
 
 bool clamav_knows(struct clamav *c, span bytes, bool text)
@@ -292,12 +287,12 @@ bool clamav_knows(struct clamav *c, span bytes, bool text)
     return false;
 }
 
-bool clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f)
+void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f)
 {
     struct call call = { .c = c, .facts = f, .scanner = scanner };
 
     layers_begin_call(c->layers, LAYERS_BUNDLE, SPAN(""), NULL);
-    return scan_map(&call, archive);
+    scan_map(&call, archive);
 }
 
 /* ---- loading ---- */
