@@ -5,6 +5,7 @@
 #include "cfilter/mime/charset.h"
 
 #include "cfilter/mime/charset_ebcdic.h"
+#include "cfilter/mime/charset_escapes.h"
 
 enum { BAD = 0xfffd, OUT_BYTES = 1024, HEAD_BYTES = 512 };
 
@@ -235,6 +236,8 @@ static unsigned guess_bom(span in)
         return CHARSET_BIT(CHARSET_UTF16LE);
     if (span_starts(in, SPAN("\xfe\xff")))
         return CHARSET_BIT(CHARSET_UTF16BE);
+    if (span_starts(in, SPAN("\xef\xbb\xbf")))
+        return CHARSET_BIT(CHARSET_UTF8);
     return 0;
 }
 
@@ -298,6 +301,12 @@ struct decode_result charset_to_utf8(enum charset c, span in, struct buf *to)
     if (in.n == 0)
         return r;
     switch (c) {
+    case CHARSET_UTF8:
+        return utf8_strip(in, to);
+    case CHARSET_ISO2022:
+        return iso2022_strip(in, to);
+    case CHARSET_HZ:
+        return hz_strip(in, to);
     case CHARSET_UTF7:
         clean = from_utf7(in, &o);
         break;

@@ -13,6 +13,8 @@
 enum charset {
     CHARSET_NONE,              /* everything that shows ASCII as ASCII */
     CHARSET_UTF7, CHARSET_UTF16LE, CHARSET_UTF16BE, CHARSET_UTF32LE, CHARSET_UTF32BE,
+    CHARSET_UTF8,              /* with a BOM */
+    CHARSET_ISO2022, CHARSET_HZ,       /* see charset_escapes.h: may append nothing */
     CHARSET_IBM037, CHARSET_IBM500, CHARSET_IBM1047,
     /* the same with letters of a country in the place of some signs */
     CHARSET_IBM273, CHARSET_IBM277, CHARSET_IBM278, CHARSET_IBM280, CHARSET_IBM284, CHARSET_IBM285, CHARSET_IBM297, CHARSET_IBM871, CHARSET_IBM1026,
@@ -26,7 +28,7 @@ unsigned charset_by_name(span name);
 /* A set of CHARSET_BIT: what these bytes may be, by their BOM, their NULs or the letters that EBCDIC would make of them.  0 for ordinary text
  * and binaries.  Costs a look at the head, and for 7-bit text one search for "+". */
 unsigned charset_guess(span bytes);
-/* A BOM goes.  seen is 1 when something could not be decoded; for UTF-7 it is 0 when nothing was there to be decoded. */
+/* A BOM goes; one of UTF-8 is all that charset_guess looks for there.  seen is 1 when something could not be decoded; for UTF-7 it is 0 when nothing was there to be decoded. */
 struct decode_result charset_to_utf8(enum charset c, span in, struct buf *to);
 
 #endif

@@ -12,7 +12,7 @@
 /* Without "-", "_", ":", blanks and quotes, and without "cs" or "x" in front. */
 static const struct { const char *name; unsigned set; } names[] = {
     { "utf7", CHARSET_BIT(CHARSET_UTF7) }, { "unicode11utf7", CHARSET_BIT(CHARSET_UTF7) }, { "unicode20utf7", CHARSET_BIT(CHARSET_UTF7) },
-    { "cp65000", CHARSET_BIT(CHARSET_UTF7) },
+    { "cp65000", CHARSET_BIT(CHARSET_UTF7) }, { "hz", CHARSET_BIT(CHARSET_HZ) }, { "hzgb2312", CHARSET_BIT(CHARSET_HZ) },
     { "utf16", LE16 | BE16 }, { "utf16le", LE16 }, { "utf16be", BE16 }, { "unicode", LE16 | BE16 }, { "iso10646", LE16 | BE16 },
     { "iso10646ucs2", LE16 | BE16 }, { "ucs2", LE16 | BE16 }, { "ucs2le", LE16 }, { "ucs2be", BE16 }, { "unicodelittle", LE16 },
     { "unicodebig", BE16 }, { "unicodefffe", BE16 }, { "unicodefeff", LE16 }, { "cp1200", LE16 }, { "cp1201", BE16 },
@@ -26,7 +26,7 @@ static const struct { const char *name; unsigned set; } names[] = {
     { "ebcdiccpis", CHARSET_BIT(CHARSET_IBM871) },
 };
 
-/* Numbers of code pages; those with the euro sign, or with other letters than Latin ones, have the ASCII of an older page. */
+/* Numbers of code pages; EBCDIC ones with the euro sign, or with other letters than Latin ones, have the ASCII of an older page. */
 static const struct { unsigned number; enum charset c; } pages[] = {
     { 37, CHARSET_IBM037 }, { 1140, CHARSET_IBM037 }, { 424, CHARSET_IBM037 }, { 1070, CHARSET_IBM037 }, { 500, CHARSET_IBM500 },
     { 1148, CHARSET_IBM500 }, { 870, CHARSET_IBM500 }, { 1025, CHARSET_IBM500 }, { 1112, CHARSET_IBM037 }, { 875, CHARSET_IBM500 },
@@ -35,7 +35,8 @@ static const struct { unsigned number; enum charset c; } pages[] = {
     { 284, CHARSET_IBM284 }, { 1145, CHARSET_IBM284 }, { 285, CHARSET_IBM285 }, { 1146, CHARSET_IBM285 }, { 297, CHARSET_IBM297 },
     { 1147, CHARSET_IBM297 }, { 871, CHARSET_IBM871 }, { 1149, CHARSET_IBM871 }, { 1026, CHARSET_IBM1026 }, { 1155, CHARSET_IBM1026 },
     { 905, CHARSET_IBM1026 }, { 880, CHARSET_IBM500 }, { 1123, CHARSET_IBM500 }, { 1130, CHARSET_IBM500 }, { 1122, CHARSET_IBM278 },
-    { 1137, CHARSET_IBM1047 },
+    { 1137, CHARSET_IBM1047 }, { 50220, CHARSET_ISO2022 }, { 50221, CHARSET_ISO2022 }, { 50222, CHARSET_ISO2022 }, { 50225, CHARSET_ISO2022 },
+    { 50227, CHARSET_ISO2022 }, { 50229, CHARSET_ISO2022 }, { 52936, CHARSET_HZ },
 };
 
 static unsigned page_by_number(span name)
@@ -77,5 +78,7 @@ unsigned charset_by_name(span name)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (span_eq(plain, span_str(names[i].name)))
             return names[i].set;
+    if (span_starts(plain, SPAN("iso2022")))
+        return CHARSET_BIT(CHARSET_ISO2022);
     return page_by_number(plain);
 }

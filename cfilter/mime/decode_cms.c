@@ -260,20 +260,34 @@ static span skip_white(span in)
     return in;
 }
 
+/* ContentInfo: its type, which stands in *type_out at the head of outer_out->content. */
+static enum cms_kind content_info(span in, struct tlv *outer_out, struct tlv *type_out)
+{
+    if (!tlv_read(skip_white(in), outer_out) || outer_out->tag != T_SEQUENCE)
+        return CMS_NONE;
+    if (!tlv_read(outer_out->content, type_out) || type_out->tag != T_OID)
+        return CMS_NONE;
+    return kind_of(type_out->content);
+}
+
+bool cms_is(span in)
+{
+    struct tlv outer, type;
+
+    return content_info(in, &outer, &type) != CMS_NONE;
+}
+
 enum cms_kind cms_open(span in, struct buf *to, struct decode_result *r_out)
 {
     struct decode_result r = { .used_bytes = in.n };
     struct tlv outer, t, content;
+    enum cms_kind kind = content_info(in, &outer, &t);
     size_t from = to->len;
-    enum cms_kind kind;
     span rest;
 
-    in = skip_white(in);
-    if (!tlv_read(in, &outer) || outer.tag != T_SEQUENCE)
+    if (kind == CMS_NONE)
         return CMS_NONE;
     rest = outer.content;
-    if (!tlv_read(rest, &t) || t.tag != T_OID || (kind = kind_of(t.content)) == CMS_NONE)
-        return CMS_NONE;
     if (outer.cut)
         r.seen |= CMS_SAW_CUT;
     if (kind != CMS_ENCRYPTED) {

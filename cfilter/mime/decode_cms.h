@@ -18,6 +18,8 @@ enum cms_kind {
 
 enum cms_seen { CMS_SAW_CUT = 1, CMS_SAW_BAD = 2 };            /* the stream ends early; the structure or the compression is broken */
 
+/* Begins as one of these does; cheap. */
+bool cms_is(span in);
 /* DER or BER; leading line ends and blanks are skipped. */
 enum cms_kind cms_open(span in, struct buf *to, struct decode_result *r_out);
 /* The first that opens behind a PEM armour ("-----BEGIN PKCS7-----", CMS, SMIME) or the whole as bare base64; `scratch` gets the binary

@@ -16,8 +16,7 @@ static bool looks_cms(span s)
 {
     for (int i = 0; i < 4 && s.n > 0 && line_blank(span_head(s, 1)); i++)
         s = span_from(s, 1);
-    span oid = span_of("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01", 9);
-    return s.n > 16 && s.p[0] == 0x30 && span_find_span(span_head(s, 32), oid) < 32 - oid.n;
+    return s.n > 16 && cms_is(s);
 }
 
 static void read_again(struct reading *r, span bytes, const struct entity *e, unsigned flags)

@@ -45,6 +45,17 @@ static void test_rows(void **state)
         { "utf-32be", CHARSET_UTF32BE, SPAN("\0\0\0C\0\0\0a"), SPAN("Ca"), 0 },
         { "utf-32be, out of range", CHARSET_UTF32BE, SPAN("\0\x11\0\0\0\0\xd8\0\0\0\0a"), SPAN(REPLACED REPLACED "a"), 1 },
 
+        { "utf-8 with BOM", CHARSET_UTF8, SPAN("\xef\xbb\xbf" "Cat"), SPAN("Cat"), 0 },
+        { "iso-2022-jp, honest", CHARSET_ISO2022, SPAN("a \x1b$B$3$s\x1b(B b\r\n\x1b$B$3\x1b(J\r\n"), SPAN(""), 0 },
+        { "iso-2022-kr, honest", CHARSET_ISO2022, SPAN("\x1b$)C\r\na \x0e!!\x0f b\r\n"), SPAN(""), 0 },
+        { "iso-2022-jp, idle", CHARSET_ISO2022, SPAN("\x1b(BX5O\x1b(B!P%\x1b(J@\r\n"), SPAN("X5O!P%@\r\n"), 1 },
+        { "iso-2022-jp, idle beside other text", CHARSET_ISO2022, SPAN("\x1b$B$3\x1b(BX\x1b(B5"), SPAN("$3X5"), 1 },
+        { "iso-2022-jp, a line ends in another alphabet", CHARSET_ISO2022, SPAN("\x1b$B$3\nX\x1b(B5"), SPAN("$3\nX5"), 1 },
+        { "iso-2022-kr, a designation in a line", CHARSET_ISO2022, SPAN("X\x1b$)C5\x0fO"), SPAN("X5O"), 1 },
+        { "iso-2022, no sequence", CHARSET_ISO2022, SPAN("X\x1b\x1b[5\x1b"), SPAN(""), 0 },
+        { "hz", CHARSET_HZ, SPAN("X5~\nO~~!~\r\nP~{VP~}%~"), SPAN("X5O~!PVP%~"), 1 },
+        { "hz, nothing in it", CHARSET_HZ, SPAN("X5O"), SPAN(""), 0 },
+
         { "037", CHARSET_IBM037, SPAN("\xc8\x85\x93\x93\x96\x6b\x40\xe6\x96\x99\x93\x84\x5a\x4a"), SPAN("Hello, World!\xc2\xa2"), 0 },
         { "037, brackets", CHARSET_IBM037, SPAN("\xba\xbb\xb0"), SPAN("[]^"), 0 },
         { "500, brackets", CHARSET_IBM500, SPAN("\x4a\x5a\x5f\x4f"), SPAN("[]^!"), 0 },
@@ -117,6 +128,7 @@ static void test_guess(void **state)
         { "a short one with BOM", SPAN("\xfe\xff\0H"), CHARSET_UTF16BE },
         { "utf-32le", SPAN("H\0\0\0e\0\0\0l\0\0\0l\0\0\0o\0\0\0"), CHARSET_UTF32LE },
         { "utf-32be", SPAN("\0\0\0H\0\0\0e\0\0\0l\0\0\0l\0\0\0o"), CHARSET_UTF32BE },
+        { "utf-8 with BOM", SPAN("\xef\xbb\xbf" "Cat"), CHARSET_UTF8 },
         { "NULs", SPAN("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), CHARSET_NONE },
         { "ebcdic", SPAN(EICAR_037), CHARSET_IBM037 },
     };
@@ -140,6 +152,8 @@ static void test_names(void **state)
         { SPAN(" \"utf_16be\" "), CHARSET_BIT(CHARSET_UTF16BE) },
         { SPAN("IBM037"), CHARSET_BIT(CHARSET_IBM037) }, { SPAN("cp500"), CHARSET_BIT(CHARSET_IBM500) }, { SPAN("cp1047"), CHARSET_BIT(CHARSET_IBM1047) },
         { SPAN("ebcdic-cp-us"), CHARSET_BIT(CHARSET_IBM037) }, { SPAN("cp01140"), CHARSET_BIT(CHARSET_IBM037) },
+        { SPAN("ISO-2022-JP"), CHARSET_BIT(CHARSET_ISO2022) }, { SPAN("csISO2022KR"), CHARSET_BIT(CHARSET_ISO2022) },
+        { SPAN("HZ-GB-2312"), CHARSET_BIT(CHARSET_HZ) }, { SPAN("cp50220"), CHARSET_BIT(CHARSET_ISO2022) },
         { SPAN("utf-8"), 0 }, { SPAN("us-ascii"), 0 }, { SPAN(""), 0 }, { SPAN("iso-8859-1"), 0 },
         { SPAN("utf-16utf-16utf-16utf-16utf-16utf-16utf-16"), 0 },
     };
@@ -158,6 +172,14 @@ static void test_limit(void **state)
 
     (void)state;
     memset(in, 0xc1, sizeof in);
+    for (unsigned c = CHARSET_UTF8; c <= CHARSET_HZ; c++) {
+        buf_init(&b, 3);
+        r = charset_to_utf8((enum charset)c, SPAN("\xef\xbb\xbf" "a\x1b(Bbc~~d"), &b);
+        assert_true(r.full);
+        assert_true(b.overflow);
+        assert_int_equal(r.made_bytes, 3);
+        buf_free(&b);
+    }
     buf_init(&b, 3000);
     r = charset_to_utf8(CHARSET_IBM037, (span){ in, sizeof in }, &b);
     assert_true(r.full);

@@ -99,6 +99,7 @@ static void expect(const char *row, span in, enum cms_kind kind, span content, u
 
     buf_init(&to, ROWS_LIMIT);
     got = cms_open(in, &to, &r);
+    assert_int_equal(cms_is(in), kind != CMS_NONE);
     assert_bytes(row, buf_span(&to), content);
     if (got != kind || r.seen != seen || r.full || r.made_bytes != content.n)
         fail_msg("%s: kind %d, want %d; seen %u, want %u", row, got, kind, r.seen, seen);
@@ -275,6 +276,8 @@ static void test_none(void **state)
     buf_init(&to, ROWS_LIMIT);
     for (size_t i = 0; i < ROWS(rows); i++)
         assert_int_equal(cms_open(rows[i], &to, &r), CMS_NONE);
+    for (size_t i = 0; i < ROWS(rows); i++)
+        assert_false(cms_is(rows[i]));
     assert_int_equal(to.len, 0);
     buf_free(&to);
 }
