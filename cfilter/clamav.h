@@ -1,4 +1,4 @@
-/* clamav.h - libclamav behind our own words; scan_clamav.c is the only file that knows clamav.h.
+/* clamav.h - libclamav behind our own words; scan_clamav.c and clamav_*.c are the only files that know libclamav's clamav.h.
  *
  * An engine is loaded, tried (a marker must be found, a harmless message must be clean) and never changed after; workers share it by fork.
  * Every way of not having looked is a fact or makes the facts incomplete: libclamav itself calls a scan that ran out of time "clean".
@@ -38,8 +38,5 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
 bool clamav_knows(struct clamav *c, span bytes, bool text);
 /* Several parts as the members of one archive. */
 void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f);
-
-/* A stamp of the database folder that changes when a file in it does; 0: not there. */
-uint64_t clamav_database_stamp(const char *dir);
 
 #endif

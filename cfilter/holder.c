@@ -24,6 +24,7 @@
 
 #include "cfilter/cage.h"
 #include "cfilter/clamav.h"
+#include "cfilter/clamav_database.h"
 #include "cfilter/clean_cache.h"
 #include "cfilter/scan.h"
 #include "cfilter/scan_wire.h"
@@ -211,7 +212,7 @@ static bool load_engine(struct holder *h, struct errtext *err)
 {
     struct errtext warning = { "" };
 
-    h->stamp_tried = h->stamp_seen = clamav_database_stamp(h->set->filter.virus.database);
+    h->stamp_tried = h->stamp_seen = clamav_database_stamp(&h->set->filter.virus);
     if (h->set->filter.virus.mode == MODE_OFF)
         return true;
     if ((h->engine = clamav_load(h->set, h->scratch.root, &warning, err)) == NULL)
@@ -245,7 +246,7 @@ static void try_engine(struct holder *h)
 /* freshclam writes beside and renames, an administrator copies: only what has not changed since the last look is tried. */
 static void look_at_database(struct holder *h)
 {
-    uint64_t stamp = clamav_database_stamp(h->set->filter.virus.database);
+    uint64_t stamp = clamav_database_stamp(&h->set->filter.virus);
     bool at_rest = stamp == h->stamp_seen, changed = stamp != h->stamp_tried;
 
     h->stamp_seen = stamp;

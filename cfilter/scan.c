@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
+#include "cfilter/clamav_database.h"
 #include "cfilter/clean_cache.h"
 #include "cfilter/scan_wire.h"
 #include "cfilter/scratch.h"
@@ -531,7 +532,7 @@ static void single_load(struct scan *s)
     struct single *one = s->single;
     struct errtext err = { "" }, warning = { "" };
 
-    one->stamp = clamav_database_stamp(s->set->filter.virus.database);
+    one->stamp = clamav_database_stamp(&s->set->filter.virus);
     clamav_free(&one->engine);
     if (s->set->filter.virus.mode == MODE_OFF)
         return;
@@ -576,7 +577,7 @@ static void submit_here(struct scan_job *j, span record, int fd)
 {
     struct scan *s = j->scan;
 
-    if (!single_ready(s) && clamav_database_stamp(s->set->filter.virus.database) != s->single->stamp)
+    if (!single_ready(s) && clamav_database_stamp(&s->set->filter.virus) != s->single->stamp)
         single_load(s);
     j->here = xcalloc(1, sizeof *j->here);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);

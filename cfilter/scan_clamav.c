@@ -1,4 +1,4 @@
-/* scan_clamav.c - the virus engine: loading it, trying it, asking it.  The only file that knows clamav.h.
+/* scan_clamav.c - the virus engine: loading it, trying it, asking it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
+#include "cfilter/clamav_database.h"
+#include "cfilter/clamav_options.h"
 #include "cfilter/layers.h"
 #include "cfilter/scanner.h"
 #include "cfilter/virus_name.h"
@@ -22,14 +24,14 @@
 #include "lib/base/rand.h"
 
 #define SELFTEST_NAME "Gatepost.SelfTest"
-enum { SELFTEST_BYTES = 32, ALERTS_MAX = 32, HEADER_ROOM = 64 };
+enum { SELFTEST_BYTES = 32, ALERTS_MAX = 32 };
 
 struct clamav {
     struct cl_engine *engine;
     struct cl_scan_options options;
     uint64_t signatures;
     struct map *trusted;            /* names of signatures out of databases that count as ours */
-    bool alert_limits;
+    bool alert_limits, mail;
     char marker[SELFTEST_BYTES];
     struct layers *layers;
 };
@@ -43,75 +45,6 @@ struct call {
     bool named;                     /* a name came with the alert */
     bool selftest_found;
 };
-
-/* ---- libclamav's own words: the last error explains a failed load ---- */
-
-static char last_words[200];
-
-static void on_clamav_message(enum cl_msg severity, const char *full, const char *msg, void *context)
-{
-    (void)full;
-    (void)context;
-    if (severity < CL_MSG_ERROR)
-        return;
-    snprintf(last_words, sizeof last_words, "%s", msg);
-    last_words[strcspn(last_words, "\r\n")] = '\0';
-}
-
-static bool clamav_start(struct errtext *err)
-{
-    static bool started;
-
-    if (started)
-        return true;
-    cl_set_clcb_msg(on_clamav_message);
-    cl_error_t r = cl_init(CL_INIT_DEFAULT);
-    if (r != CL_SUCCESS) {
-        errtext_set(err, "libclamav does not start: %s", cl_strerror(r));
-        return false;
-    }
-    return started = true;
-}
-
-/* ---- which local databases are trusted ---- */
-
-/* Called for each signature of a trusted file: its name is noted, the signature itself is left out of this engine. */
-static int note_name(const char *type, const char *name, unsigned custom, void *context)
-{
-    struct map *names = context;
-
-    (void)type;
-    (void)custom;
-    map_put(names, span_str(name), names);
-    return 1;
-}
-
-/* libclamav does not tell which file a hit is from, so it reads each trusted file once by itself and tells the names in it. */
-static struct map *trusted_names(const struct set_virus *set, struct errtext *warning)
-{
-    struct map *names = map_new();
-
-    for (size_t i = 0; i < set->trusted_databases.n; i++) {
-        const char *file = set->trusted_databases.v[i];
-        char path[4096];
-        struct cl_engine *e;
-        unsigned n = 0;
-
-        snprintf(path, sizeof path, "%s/%s", set->database, file);
-        if (strchr(file, '/') != NULL || access(path, R_OK) != 0) {
-            errtext_set(warning, "trusted database %s is not in %s", file, set->database);
-            continue;
-        }
-        if ((e = cl_engine_new()) == NULL)
-            continue;
-        cl_engine_set_clcb_sigload(e, note_name, names);
-        cl_error_t r = cl_load(path, e, &n, CL_DB_STDOPT);
-        if (r != CL_SUCCESS)
-            errtext_set(warning, "trusted database %s: %s", file, cl_strerror(r));
-        cl_engine_free(e);
-    }
-    return names;
-}
 
 /* ---- what an alert means ---- */
 
@@ -236,6 +169,7 @@ void clamav_use_cache(struct clamav *c, const struct clean_view *known, uint32_t
 }
 
 static const char mail_mark[] = "Received: from localhost by localhost; Thu, 1 Jan 1970 00:00:00 +0000\r\n";
+_Static_assert(sizeof mail_mark <= CLAMAV_HEADER_ROOM, "a message of the largest size, and this, are read whole");
 
 /* libclamav decides by the first bytes whether something is mail: a message that begins with PK or MZ would be read as an archive or a
  * program, and what is attached to it not at all.  So a header field goes before it: into the end of a page, the message mapped behind it. */
@@ -297,53 +231,6 @@ void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, str
 
 /* ---- loading ---- */
 
-static int64_t at_least(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static bool set_limits(struct cl_engine *e, const struct settings *set, const char *scratch)
-{
-    const struct set_virus *v = &set->filter.virus;
-    /* The message itself must always be read: libclamav passes over a file that is larger than the limit. */
-    int64_t file = at_least(v->max_file_bytes, set->filter.max_message_bytes + HEADER_ROOM + (int64_t)sizeof mail_mark);
-    const struct { enum cl_engine_field field; int64_t value; } limits[] = {
-        { CL_ENGINE_DISABLE_CACHE, 1 },      /* its clean cache is keyed by MD5: a twin could be made (must be set before cl_load) */
-        { CL_ENGINE_MAX_FILESIZE, file },
-        { CL_ENGINE_MAX_SCANSIZE, at_least(v->max_scan_bytes, file) },
-        { CL_ENGINE_MAX_FILES, v->max_files },
-        { CL_ENGINE_MAX_RECURSION, v->max_recursion },
-        { CL_ENGINE_PCRE_MAX_FILESIZE, file },
-    };
-
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-        if (limits[i].value > 0 && cl_engine_set_num(e, limits[i].field, limits[i].value) != CL_SUCCESS)
-            return false;
-    return cl_engine_set_str(e, CL_ENGINE_TMPDIR, scratch) == CL_SUCCESS;
-}
-
-/* What passes whatever is found of it is not looked for. */
-static struct cl_scan_options scan_options(const struct settings *set)
-{
-    const struct set_virus *v = &set->filter.virus;
-    const struct set_unchecked *u = &set->filter.unchecked;
-    struct cl_scan_options o = {
-        /* All alerts, not the first: a suspicion must not hide that a limit was hit. */
-        .general = CL_SCAN_GENERAL_HEURISTICS | CL_SCAN_GENERAL_ALLMATCHES,
-        .parse = ~0U,
-        /* Without this one, a scan that hit a limit, even that of time, is called clean. */
-        .heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX,
-    };
-
-    if (v->alert_macros && v->heuristics.macro.action != CLASS_PASS)
-        o.heuristic |= CL_SCAN_HEURISTIC_MACROS;
-    if (v->alert_encrypted && u->encrypted_archive.action != CLASS_PASS)
-        o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE;
-    if (v->alert_encrypted && u->encrypted_document.action != CLASS_PASS)
-        o.heuristic |= CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
-    return o;
-}
-
 /* A signature of our own for random bytes, so that an engine can be tried whatever its database holds. */
 static bool load_marker(struct clamav *c, const char *scratch, struct errtext *err)
 {
@@ -369,33 +256,6 @@ static bool load_marker(struct clamav *c, const char *scratch, struct errtext *e
     return r == CL_SUCCESS && n == 1;
 }
 
-static bool load_database(struct clamav *c, const struct settings *set, struct errtext *err)
-{
-    const struct set_virus *v = &set->filter.virus;
-    unsigned n = 0;
-    bool phishing = v->alert_phishing && v->heuristics.phishing.action != CLASS_PASS;
-    unsigned options = CL_DB_PHISHING | CL_DB_BYTECODE | (phishing ? CL_DB_PHISHING_URLS : 0U);
-    struct stat st;
-
-    if (stat(v->database, &st) < 0) {
-        errtext_errno(err, "database %s", v->database);
-        return false;
-    }
-    last_words[0] = '\0';
-    cl_error_t r = cl_load(v->database, c->engine, &n, options);
-    if (r != CL_SUCCESS) {
-        errtext_set(err, "database %s does not load: %s%s%s", v->database, cl_strerror(r), last_words[0] != '\0' ? ": " : "", last_words);
-        return false;
-    }
-    c->signatures = n;
-    if ((int64_t)n < at_least(v->min_signatures, 1)) {
-        errtext_set(err, "database %s has %u signatures, fewer than filter.virus.min_signatures (%lld)", v->database, n,
-                    (long long)v->min_signatures);
-        return false;
-    }
-    return true;
-}
-
 /* ---- trying ---- */
 
 static int memory_file(span bytes)
@@ -416,6 +276,8 @@ static bool try_one(struct clamav *c, span marker, struct facts *f, bool *found_
 
     buf_init(&message, 64 * 1024);
     warmup_message(marker, &message);
+    if (!c->mail)                   /* then nothing takes it out of the message */
+        buf_append(&message, marker);
     int fd = memory_file(buf_span(&message));
     facts_init(f);
     if (fd >= 0)
@@ -465,16 +327,18 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     if (!clamav_start(err))
         return NULL;
     c = xcalloc(1, sizeof *c);
-    c->options = scan_options(set);
+    c->options = clamav_scan_options(set);
+    c->mail = set->filter.virus.parse.mail;
     c->alert_limits = set->filter.virus.alert_exceeds_max;
-    c->trusted = trusted_names(&set->filter.virus, warning);
+    c->trusted = clamav_trusted_names(&set->filter.virus, warning);
     c->layers = layers_new();
     c->engine = cl_engine_new();
-    if (c->engine == NULL || c->layers == NULL || !set_limits(c->engine, set, scratch)) {
-        errtext_set(err, "libclamav does not take its limits");
+    if (c->engine == NULL || c->layers == NULL || cl_engine_set_str(c->engine, CL_ENGINE_TMPDIR, scratch) != CL_SUCCESS) {
+        errtext_set(err, "libclamav does not make an engine");
         goto fail;
     }
-    if (!load_database(c, set, err) || !load_marker(c, scratch, err))
+    if (!clamav_set_limits(c->engine, set, err) || !clamav_load_databases(c->engine, &set->filter.virus, &c->signatures, err) ||
+        !load_marker(c, scratch, err))
         goto fail;
     if ((r = cl_engine_compile(c->engine)) != CL_SUCCESS) {
         errtext_set(err, "database %s: %s", set->filter.virus.database, cl_strerror(r));
@@ -485,8 +349,10 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     cl_engine_set_clcb_post_scan(c->engine, on_layer_done);
     if (!try_engine(c, err))
         goto fail;
-    /* Its own limit first, the kill after; and not for the self-test, which a busy machine at start must not fail. */
-    cl_engine_set_num(c->engine, CL_ENGINE_MAX_SCANTIME, at_least(set->filter.scan_timeout_ms * 8 / 10, 1));
+    if (!clamav_set_scan_time(c->engine, set)) {
+        errtext_set(err, "libclamav does not take the time of a scan");
+        goto fail;
+    }
     return c;
 fail:
     clamav_free(&c);
@@ -515,26 +381,6 @@ uint64_t clamav_signatures(const struct clamav *c)
 void clamav_use_scratch(struct clamav *c, const char *dir)
 {
     cl_engine_set_str(c->engine, CL_ENGINE_TMPDIR, dir);
-}
-
-uint64_t clamav_database_stamp(const char *dir)
-{
-    DIR *d = opendir(dir);
-    uint64_t stamp = d != NULL ? 1 : 0;
-    const struct hash_key *key = rand_process_key();
-
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-        struct stat st;
-        char text[400];
-        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) < 0)
-            continue;
-        int n = snprintf(text, sizeof text, "%s %lld %lld.%09ld", e->d_name, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                         st.st_mtim.tv_nsec);
-        stamp += siphash(span_of(text, (size_t)n), key) | 1;    /* a sum: readdir has no order */
-    }
-    if (d != NULL)
-        closedir(d);
-    return stamp;
 }
 
 static void extract(struct view *v, struct facts *f)

@@ -18,19 +18,31 @@ static const size_t numbers[] = {
     AT(filter.max_message_bytes), AT(filter.scan_timeout_ms), AT(filter.worker_memory_bytes), AT(filter.worker_tmpfs_bytes),
     AT(filter.virus.min_signatures), AT(filter.virus.max_scan_bytes), AT(filter.virus.max_file_bytes),
     AT(filter.virus.max_files), AT(filter.virus.max_recursion), AT(filter.spam.max_bytes),
+    AT(filter.virus.limits.max_embedded_pe), AT(filter.virus.limits.max_html_normalize), AT(filter.virus.limits.max_html_no_tags),
+    AT(filter.virus.limits.max_script_normalize), AT(filter.virus.limits.max_zip_type_rcg), AT(filter.virus.limits.max_partitions),
+    AT(filter.virus.limits.max_icons_pe), AT(filter.virus.limits.max_rec_hwp3), AT(filter.virus.limits.pcre_match),
+    AT(filter.virus.limits.pcre_rec_match), AT(filter.virus.limits.pcre_max_file_bytes), AT(filter.virus.limits.scan_time_ms),
+    AT(filter.virus.limits.bytecode_timeout_ms), AT(filter.virus.structured_cards), AT(filter.virus.structured_ssn),
 };
 static const size_t words[] = {
-    AT(process.sandbox), AT(filter.virus.mode), AT(filter.spam.mode), AT(filter.virus.heuristics.macro.action),
+    AT(process.sandbox), AT(filter.virus.mode), AT(filter.virus.bytecode), AT(filter.spam.mode), AT(filter.virus.heuristics.macro.action),
     AT(filter.virus.heuristics.phishing.action), AT(filter.unchecked.encrypted_archive.action), AT(filter.unchecked.encrypted_document.action),
 };
 static const size_t flags[] = {
+    AT(filter.virus.official_only), AT(filter.virus.detect_pua), AT(filter.virus.alert_broken), AT(filter.virus.alert_broken_media),
+    AT(filter.virus.alert_phishing_ssl), AT(filter.virus.alert_phishing_cloak), AT(filter.virus.alert_partition_intersection),
+    AT(filter.virus.parse.archive), AT(filter.virus.parse.elf), AT(filter.virus.parse.pdf), AT(filter.virus.parse.swf),
+    AT(filter.virus.parse.hwp3), AT(filter.virus.parse.xmldocs), AT(filter.virus.parse.mail), AT(filter.virus.parse.ole2),
+    AT(filter.virus.parse.html), AT(filter.virus.parse.pe), AT(filter.virus.parse.onenote), AT(filter.virus.parse.image),
+    AT(filter.virus.parse.image_fuzzy_hash),
     AT(filter.virus.alert_macros), AT(filter.virus.alert_encrypted), AT(filter.virus.alert_phishing),
     AT(filter.virus.alert_exceeds_max), AT(filter.spam.gtube),
 };
 static const size_t strings[] = {
     AT(process.user), AT(process.group), AT(process.run_directory), AT(process.state_directory), AT(filter.virus.database),
 };
-static const size_t lists[] = { AT(filter.virus.trusted_databases), AT(filter.parsers) };
+static const size_t lists[] = { AT(filter.virus.trusted_databases), AT(filter.virus.databases_extra), AT(filter.virus.ignored_signatures),
+                                AT(filter.virus.include_pua), AT(filter.virus.exclude_pua), AT(filter.parsers) };
 
 #define EACH(i, table) (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)
 #define FIELD(type, set, offset) (*(type *)(void *)((char *)(uintptr_t)(set) + (offset)))

@@ -141,14 +141,35 @@ struct set_unchecked {
 struct set_shapes { struct set_class partial, transfer_encoding_twice, boundary_twice, nul_in_field, cr_in_field, lone_cr; };
 struct set_heuristics { struct set_class macro, phishing, pua, other; };
 struct set_mime { struct set_shapes shapes; };
+struct set_virus_parse { bool archive, elf, pdf, swf, hwp3, xmldocs, mail, ole2, html, pe, onenote, image, image_fuzzy_hash; };
+struct set_virus_limits {            /* libclamav's finer ones; defaults are its own */
+    int64_t max_embedded_pe, max_html_normalize, max_html_no_tags, max_script_normalize, max_zip_type_rcg;   /* bytes */
+    int64_t max_partitions, max_icons_pe, max_rec_hwp3;
+    int64_t pcre_match, pcre_rec_match, pcre_max_file_bytes;
+    int64_t scan_time_ms;            /* 0: four fifths of scan_timeout */
+    int64_t bytecode_timeout_ms;
+};
+enum virus_bytecode { VIRUS_BYTECODE_AUTO, VIRUS_BYTECODE_INTERPRETER, VIRUS_BYTECODE_OFF };
 struct set_virus {
     int mode;
     const char *database;            /* folder, default /var/lib/clamav */
+    struct conf_strings databases_extra;    /* more folders and files */
+    bool official_only;
+    struct conf_strings ignored_signatures; /* names that are not loaded */
+    bool detect_pua;
+    struct conf_strings include_pua, exclude_pua;   /* categories; not both */
+    int bytecode;                    /* enum virus_bytecode; signed ones only, whatever is set */
+    struct set_virus_parse parse;
+    struct set_virus_limits limits;
+    int64_t max_shrink_percent;      /* a generation that has lost more of the signatures of the one before is not taken; 100: any */
+    bool low_memory;                 /* one engine at a time */
     struct conf_strings trusted_databases;  /* file names whose hits lose ".UNOFFICIAL" */
     int64_t min_signatures;          /* fewer: the database is not taken, default 1 */
     int64_t max_scan_bytes, max_file_bytes, max_files, max_recursion;
     int64_t cache_rows;              /* of the verdict cache; 0: none */
     bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max;
+    bool alert_broken, alert_broken_media, alert_phishing_ssl, alert_phishing_cloak, alert_partition_intersection;
+    int64_t structured_cards, structured_ssn;       /* so many in a file are told; 0: not looked for */
     struct set_heuristics heuristics;
 };
 struct set_spamd { const char *server; const char *user; int64_t timeout_ms; double weight; };

@@ -239,6 +239,8 @@ void settings_check_filter(struct settings *s, struct conf_errors *errors)
         settings_error(s, errors, "filter.reinject", "systemd: is for listening only");
     if (f->spam.tag > f->spam.reject)
         settings_error(s, errors, "filter.spam.tag", "is above filter.spam.reject: nothing would ever be marked");
+    if (f->virus.include_pua.n > 0 && f->virus.exclude_pua.n > 0)
+        settings_error(s, errors, "filter.virus.exclude_pua", "goes not with filter.virus.include_pua: give one of them");
     if (f->virus.max_file_bytes < f->max_message_bytes)
         settings_error(s, errors, "filter.virus.max_file", "is below filter.max_message: large messages could not be scanned whole");
 }

@@ -25,6 +25,7 @@
 #include "cfilter/scanner.h"
 #include "cfilter/scratch.h"
 #include "lib/base/alloc.h"
+#include "tests/unit/cfilter/default_settings.h"
 
 /* In pieces: the whole strings would make this file itself unwelcome. */
 #define EICAR "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" "EICAR-STANDARD-" "ANTIVIRUS-TEST-FILE!$H+H*"
@@ -52,6 +53,10 @@ __attribute__((unused)) static struct settings settings_for_test(const char *wor
         },
     };
 
+    default_of(&s, "filter.virus.parse");
+    default_of(&s, "filter.virus.limits");
+    s.filter.virus.max_shrink_percent = 100;
+    default_end();
     return s;
 }
 
