@@ -11,12 +11,13 @@ flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no
 lib=build/fuzz/libgatepost.a
 mkdir -p build/fuzz/obj
 objects=()
+newest_header=$(find lib cfilter -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
 for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
     cfilter/edit.c cfilter/deliver.c \
     $(find cfilter/mime -name '*.c' ! -name 'gmime*'); do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")
-    [ "$obj" -nt "$src" ] || clang "${flags[@]}" -c -o "$obj" "$src"
+    { [ "$obj" -nt "$src" ] && [ "$obj" -nt "$newest_header" ]; } || clang "${flags[@]}" -c -o "$obj" "$src"
 done
 rm -f $lib && ar rcs $lib "${objects[@]}"
 failed=0
