@@ -30,6 +30,12 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* between "=" and the line end that it makes soft */
+static bool is_soft_blank(char c)
+{
+    return is_blank(c) || c == '\f' || c == '\v';
+}
+
 static int digit(struct run *r, char c)
 {
     if (c >= '0' && c <= '9')
@@ -57,7 +63,7 @@ static const char *soft_break(struct run *r, const char *p)
 {
     const char *q = p, *behind;
 
-    while (q < r->end && is_blank(*q))
+    while (q < r->end && is_soft_blank(*q))
         q++;
     behind = line_end(q, r->end);
     if (behind == q && q < r->end)
@@ -93,7 +99,7 @@ static const char *skip_breaks(const struct run *r, const char *p, bool plain_to
         if (plain_too && (r->policy & QP_SPLIT) != 0)
             q = line_end(p, r->end);
         if (q == p && (r->policy & QP_SOFT_FIRST) != 0 && p < r->end && *p == '=') {
-            for (q = p + 1; q < r->end && is_blank(*q);)
+            for (q = p + 1; q < r->end && is_soft_blank(*q);)
                 q++;
             q = line_end(q, r->end) > q ? line_end(q, r->end) : p;
         }

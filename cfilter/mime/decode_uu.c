@@ -87,7 +87,7 @@ static bool decode_line(span line, size_t bytes, struct buf *to)
 
 static bool is_end(span line)
 {
-    return span_eq(strip(line), SPAN("end"));
+    return span_eq_nocase(strip(line), SPAN("end"));
 }
 
 static span skip_blanks(span s)
@@ -102,9 +102,11 @@ static bool parse_begin(span line, struct uu_file *f)
     size_t digits = 0;
     span rest;
 
-    f->base64 = span_starts(line, SPAN("begin-base64"));
-    if (!f->base64 && !span_starts(line, SPAN("begin")))
+    f->base64 = span_starts_nocase(line, SPAN("begin-base64"));
+    if (!f->base64 && !span_starts_nocase(line, SPAN("begin")))
         return false;
+    if (!span_starts(line, SPAN("begin")))
+        f->r.seen |= UU_SAW_ODD_BEGIN;
     rest = span_from(line, f->base64 ? 12 : 5);
     if (rest.n == 0 || (rest.p[0] != ' ' && rest.p[0] != '\t'))
         f->r.seen |= UU_SAW_ODD_BEGIN;
@@ -124,7 +126,7 @@ static bool is_sound_begin(span line)
 {
     struct uu_file f = { .at = 0 };
 
-    return line.n > 5 && line.p[0] == 'b' && parse_begin(line, &f) && (f.r.seen & UU_SAW_ODD_BEGIN) == 0;
+    return line.n > 5 && parse_begin(line, &f) && (f.r.seen & UU_SAW_ODD_BEGIN) == 0;
 }
 
 /* Lines from `at` on, to behind "end". */
@@ -192,7 +194,7 @@ bool uu_next(span in, size_t *at, unsigned policy, struct uu_file *out, struct b
         struct uu_file f = { .at = pos };
         span line = line_at(in, pos, &behind);
 
-        if (line.n < 5 || line.p[0] != 'b' || !parse_begin(line, &f))
+        if (line.n < 5 || (line.p[0] | 0x20) != 'b' || !parse_begin(line, &f))
             continue;
         if ((f.r.seen & UU_SAW_ODD_BEGIN) != 0 && !f.base64 && !begins_well(in, behind))
             continue;

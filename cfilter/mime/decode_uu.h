@@ -17,7 +17,7 @@ enum uu_policy {
 enum uu_seen {
     UU_SAW_JUNK = 1,           /* lines that do not fit */
     UU_SAW_NO_END = 2,         /* no "end" */
-    UU_SAW_ODD_BEGIN = 4,      /* a begin line without a blank, or a mode of digits: counts when the next line fits */
+    UU_SAW_ODD_BEGIN = 4,      /* a begin line in capitals, or without a blank or a mode: counts when the next line fits */
 };
 
 struct uu_file {

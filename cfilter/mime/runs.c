@@ -291,14 +291,15 @@ static bool holds(span in, span word)
     return in.n >= word.n && memmem(in.p, in.n, word.p, word.n) != NULL;
 }
 
-static const span armour = { "-----BEGIN ", 11 }, binhex = { "with BinHex", 11 }, yenc = { "=ybegin", 7 }, uu = { "begin", 5 };
+static const span armour = { "-----BEGIN ", 11 }, binhex = { "with BinHex", 11 }, yenc = { "=ybegin", 7 }, uu = { "begin", 5 },
+                  uu_capitals = { "\nBEGIN", 6 };
 
 void runs_read(struct reading *r, span in, unsigned flags)
 {
     if (r->stop || in.n < RUN_MIN / 2)
         return;
     read_base64(r, in, flags);
-    if (holds(in, uu))
+    if (holds(in, uu) || holds(in, uu_capitals))
         read_uu(r, in, flags);
     if (holds(in, yenc))
         read_yenc(r, in, flags);

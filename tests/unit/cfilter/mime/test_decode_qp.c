@@ -31,6 +31,7 @@ static void test_rows(void **state)
         { "soft CR, to the LF that never comes", QP_CR_TO_LF, SPAN("ab=\rcd"), SPAN("ab"), QP_SAW_CR },
         { "CR is kept", QP_CR_KEPT, SPAN("ab=\rcd"), SPAN("ab=\rcd"), QP_SAW_CR | QP_SAW_BAD },
         { "soft with blanks", 0, SPAN("ab= \t\r\ncd"), SPAN("abcd"), QP_SAW_SOFT_BLANKS },
+        { "soft with a form feed", 0, SPAN("ab=\f\v\r\ncd"), SPAN("abcd"), QP_SAW_SOFT_BLANKS },
         { "soft with blanks is none", QP_BLANKS_NOT_SOFT, SPAN("ab= \ncd"), SPAN("ab= \ncd"), QP_SAW_SOFT_BLANKS | QP_SAW_BAD | QP_SAW_BLANKS },
         { "a sign at the end", 0, SPAN("ab="), SPAN("ab"), 0 },
         { "a sign and blanks at the end", 0, SPAN("ab= "), SPAN("ab"), QP_SAW_SOFT_BLANKS },

@@ -31,6 +31,7 @@ static void test_one(void **state)
         { "no name", 0, SPAN("begin 644\n" CAT "end"), SPAN(""), SPAN("Cat"), 0, true },
         { "no mode", 0, SPAN("begin  a.exe\n" CAT "end\n"), SPAN("a.exe"), SPAN("Cat"), UU_SAW_ODD_BEGIN, true },
         { "nothing but the word", 0, SPAN("begin\n" CAT "end\n"), SPAN(""), SPAN("Cat"), UU_SAW_ODD_BEGIN, true },
+        { "capitals", 0, SPAN("BEGIN 644 a\n" CAT "END\n"), SPAN("a"), SPAN("Cat"), UU_SAW_ODD_BEGIN, true },
         { "checksum characters", 0, SPAN("begin 644 a\n#0V%TX\nend\n"), SPAN("a"), SPAN("Cat"), 0, true },
         { "zeros as blanks, stripped", 0, SPAN("begin 644 a\n&0V%T\nend\n"), SPAN("a"), SPAN("Cat\0\0\0"), 0, true },
         { "blanks behind", 0, SPAN("begin 644 a\n#0V%T   \nend  \n"), SPAN("a"), SPAN("Cat"), 0, true },
@@ -103,7 +104,7 @@ static void test_no_end_between(void **state)
 static void test_none(void **state)
 {
     static const span rows[] = { SPAN(""), SPAN("begin"), SPAN("begin 644 a\n"), SPAN("begin the day with a song.\nAnd end it\nso.\n"),
-                                 SPAN("we begin 644 a\n" CAT "end\n"), SPAN("beginning of the list\nsecond line\n") };
+                                 SPAN("we begin 644 a\n" CAT "end\n"), SPAN("beginning of the list\nsecond line\n"), SPAN("Begin 644 a\nhello there\n") };
     struct uu_file f;
     struct buf b;
 
