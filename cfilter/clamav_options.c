@@ -31,17 +31,27 @@ static bool set_categories(struct cl_engine *e, const struct set_virus *v)
     return ok;
 }
 
+/* The message itself must always be read: libclamav passes over a file that is larger than the limit. */
+static int64_t file_bytes(const struct settings *set)
+{
+    return at_least(set->filter.virus.max_file_bytes, set->filter.max_message_bytes + CLAMAV_HEADER_ROOM);
+}
+
+int64_t clamav_scan_bytes(const struct settings *set)
+{
+    return at_least(set->filter.virus.max_scan_bytes, file_bytes(set));
+}
+
 bool clamav_set_limits(struct cl_engine *e, const struct settings *set, struct errtext *err)
 {
     const struct set_virus *v = &set->filter.virus;
     const struct set_virus_limits *l = &v->limits;
-    /* The message itself must always be read: libclamav passes over a file that is larger than the limit. */
-    int64_t file = at_least(v->max_file_bytes, set->filter.max_message_bytes + CLAMAV_HEADER_ROOM);
+    int64_t file = file_bytes(set);
     const struct { const char *name; enum cl_engine_field field; int64_t value; } limits[] = {
         /* Its clean cache is keyed by MD5, so that a twin could be made; must be said before anything is loaded. */
         { "cache", CL_ENGINE_DISABLE_CACHE, 1 },
         { "max_file", CL_ENGINE_MAX_FILESIZE, file },
-        { "max_scan", CL_ENGINE_MAX_SCANSIZE, at_least(v->max_scan_bytes, file) },
+        { "max_scan", CL_ENGINE_MAX_SCANSIZE, clamav_scan_bytes(set) + file },   /* overrun.h counts, and is there first */
         { "max_files", CL_ENGINE_MAX_FILES, v->max_files },
         { "max_recursion", CL_ENGINE_MAX_RECURSION, v->max_recursion },
         { "max_embedded_pe", CL_ENGINE_MAX_EMBEDDEDPE, l->max_embedded_pe },
@@ -74,11 +84,16 @@ bool clamav_set_limits(struct cl_engine *e, const struct settings *set, struct e
     return true;
 }
 
-bool clamav_set_scan_time(struct cl_engine *e, const struct settings *set)
+int64_t clamav_scan_time_ms(const struct settings *set)
 {
     int64_t ms = set->filter.virus.limits.scan_time_ms, most = at_least(set->filter.scan_timeout_ms * 8 / 10, 1);
 
-    return cl_engine_set_num(e, CL_ENGINE_MAX_SCANTIME, ms > 0 && ms < most ? ms : most) == CL_SUCCESS;
+    return ms > 0 && ms < most ? ms : most;
+}
+
+bool clamav_set_scan_time(struct cl_engine *e, const struct settings *set)
+{
+    return cl_engine_set_num(e, CL_ENGINE_MAX_SCANTIME, clamav_scan_time_ms(set)) == CL_SUCCESS;
 }
 
 /* ---- options ---- */

@@ -17,6 +17,8 @@ enum { CLAMAV_HEADER_ROOM = 256 };   /* what goes before a message so that it is
 bool clamav_set_limits(struct cl_engine *e, const struct settings *set, struct errtext *err);
 /* After the self-test, which a busy machine at start must not fail: its own limit first, the kill after. */
 bool clamav_set_scan_time(struct cl_engine *e, const struct settings *set);
+int64_t clamav_scan_time_ms(const struct settings *set);      /* of one call of the engine */
+int64_t clamav_scan_bytes(const struct settings *set);        /* of all layers of one call */
 unsigned clamav_load_options(const struct set_virus *v);      /* of cl_load */
 /* What passes whatever is found of it is not looked for. */
 struct cl_scan_options clamav_scan_options(const struct settings *set);

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
 #include "cfilter/clamav_database.h"
 #include "cfilter/clamav_options.h"
 #include "cfilter/layers.h"
+#include "cfilter/overrun.h"
 #include "cfilter/scanner.h"
 #include "cfilter/virus_name.h"
 #include "cfilter/warmup.h"
@@ -34,6 +36,8 @@ struct clamav {
     bool alert_limits, mail;
     char marker[SELFTEST_BYTES];
     struct layers *layers;
+    struct overrun overrun;
+    int64_t scantime_us;
 };
 
 /* One call of the engine. */
@@ -70,6 +74,14 @@ static bool known(const struct facts *f, enum fact_kind kind, const char *name, 
     return false;
 }
 
+static int64_t time_us(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void on_alert(int fd, const char *raw_name, void *context)
 {
     struct call *call = context;
@@ -80,6 +92,7 @@ static void on_alert(int fd, const char *raw_name, void *context)
         return;
     call->named = true;
     layers_alert(call->c->layers);
+    overrun_alert(&call->c->overrun, span_str(raw_name), time_us(CLOCK_PROCESS_CPUTIME_ID));
     span s = span_head(plain_name(call->c, raw_name), sizeof name - 1);
     memcpy(name, s.p, s.n);
     name[s.n] = '\0';
@@ -100,7 +113,14 @@ static cl_error_t on_layer(int fd, const char *type, const char **ancestors, siz
     struct call *call = context;
 
     (void)fd, (void)ancestors, (void)parent_size, (void)name;
-    return call != NULL && layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)) ? CL_BREAK : CL_CLEAN;
+    if (call == NULL)
+        return CL_CLEAN;
+    if (layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)))
+        return CL_BREAK;
+    if (!overrun_leaves_out(&call->c->overrun, size, time_us(CLOCK_PROCESS_CPUTIME_ID)))
+        return CL_CLEAN;
+    layers_alert(call->c->layers);           /* left out is not clean */
+    return CL_BREAK;
 }
 
 static cl_error_t on_layer_done(int fd, int result, const char *name, void *context)
@@ -128,16 +148,20 @@ static void scan_map(struct call *call, span bytes)
         facts_incomplete(f, "libclamav: cannot map the message");
         return;
     }
+    overrun_begin_call(&call->c->overrun, time_us(CLOCK_PROCESS_CPUTIME_ID));
+    int64_t begun_us = time_us(CLOCK_MONOTONIC);
     cl_error_t r = cl_scanmap_callback(map, NULL, &name, &scanned, call->c->engine, &call->c->options, call);
     cl_fmap_close(map);
+    /* After another limit it does not tell that its time has run out as well. */
+    bool timed_out = r == CL_ETIMEOUT || call->c->overrun.timed_out || time_us(CLOCK_MONOTONIC) - begun_us >= call->c->scantime_us;
     bool whole = layers_end_call(call->c->layers);
-    if (r != CL_CLEAN)
+    if (r != CL_CLEAN || timed_out)
         layers_alert(call->c->layers);
     if (r == CL_VIRUS && !call->named)
         on_alert(-1, name, call);
     if (r == CL_VIRUS && !call->named) {
         facts_incomplete(f, "libclamav: alert without a name");
-    } else if (r == CL_ETIMEOUT) {
+    } else if (timed_out) {
         facts_add(f, call->scanner, FACT_UNCHECKED, FACT_CLASS_TIMEOUT, 0, "timeout", "libclamav");
     } else if (r != CL_CLEAN && r != CL_VIRUS) {
         snprintf(why, sizeof why, "libclamav: %s", cl_strerror(r));
@@ -145,6 +169,8 @@ static void scan_map(struct call *call, span bytes)
     } else if (r == CL_CLEAN && !whole) {
         facts_incomplete(f, "libclamav: no memory for one of the layers");
     }
+    if (call->c->overrun.used_up)
+        on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
 }
 
 /* ---- scanning ---- */
@@ -152,6 +178,7 @@ static void scan_map(struct call *call, span bytes)
 void clamav_begin_message(struct clamav *c)
 {
     layers_begin_message(c->layers);
+    overrun_begin_message(&c->overrun);
 }
 
 void clamav_end_message(struct clamav *c, struct facts *f)
@@ -331,6 +358,8 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     c->mail = set->filter.virus.parse.mail;
     c->alert_limits = set->filter.virus.alert_exceeds_max;
     c->trusted = clamav_trusted_names(&set->filter.virus, warning);
+    c->scantime_us = clamav_scan_time_ms(set) * 1000;
+    c->overrun = (struct overrun){ .max_bytes = (uint64_t)clamav_scan_bytes(set), .grace_us = set->filter.scan_timeout_ms * 1000 / 10 };
     c->layers = layers_new();
     c->engine = cl_engine_new();
     if (c->engine == NULL || c->layers == NULL || cl_engine_set_str(c->engine, CL_ENGINE_TMPDIR, scratch) != CL_SUCCESS) {
