@@ -89,7 +89,7 @@ bool look_qp(span body)
         if (high < 0 || low < 0)
             continue;
         int c = high * 16 + low;
-        if (((c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r') && !is_assignment(body, at))
+        if (((c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\0') && !is_assignment(body, at))
             return true;
     }
     return false;
