@@ -67,8 +67,8 @@ static const struct { const char *name; span in; int want; unsigned shapes; } ro
     { "UTF-16", SPAN(TOP "Content-Type: text/plain; charset=utf-16le\r\n" B64 "\r\n"
       "dABoAGUAIABzAGUAYwByAGUAdAAgAGYAaQBsAGUALAAgAGYAbwByAHQAeQAtAGYAbwB1AHIAIABi\r\nAHkAdABlAHMAIABpAG4AIABhAGwAbAAgADoALQApAA==\r\n"), YES, 0 },
     { "UTF-16 in quoted-printable undeclared", SPAN(MIXED "--b\r\nContent-Type: text/plain; charset=utf-16be\r\n\r\n"
-      "=00t=00h=00e=00=20=00s=00e=00c=00r=00e=00t=00=20=00f=00i=00l=00e=00,=00=20=00f=00o=00r=00t=00y=00-=0"
-      "0f=00o=00u=00r=00=20=00b=00y=00t=00e=00s=00=20=00i=00n=00=20=00a=00l=00l=00=20=00:=00-=00)" END), YES, 0 },
+      "=00t=00h=00e=00 =00s=00e=00c=00r=00e=00t=00 =00f=00i=00l=00e=00,=00 =00f=00o=00r=00t=00y=00-=0"
+      "0f=00o=00u=00r=00 =00b=00y=00t=00e=00s=00 =00i=00n=00 =00a=00l=00l=00 =00:=00-=00)" END), YES, 0 },
     { "compressed S/MIME", SPAN(TOP "Content-Type: application/pkcs7-mime; smime-type=compressed-data\r\n" B64 "\r\n"
       "MIIAigYLKoZIhvcNAQkQAQmgezB5AgEAMA0GCyqGSIb3DQEJEAMIMGUGCSqGSIb3DQEHAaBYBFZ4\r\n"
       "2gXBQQqAIBAF0L3gHWYbJO3ddoUuYPKlAXNEfwtv33unNaIxXKsjSuq9ak5Ua4dlgmFyIL3eeccH\r\n"
