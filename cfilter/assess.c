@@ -24,6 +24,8 @@ struct assess {
     struct front *front;
     struct settings *set;
     struct assess_message msg;
+    struct mixed_class *classes;
+    size_t n_classes;
     struct scan_message scan_message, lookup_message;
     int washed_fd;                       /* of lookup_message, when it is not the message's own; or -1 */
     assess_fn *fn;
@@ -57,6 +59,7 @@ static void release(struct assess *a)
     if (a->washed_fd >= 0)
         close(a->washed_fd);
     settings_unref(&a->set);
+    free(a->classes);
     free(a->facts);
     free(a->lookups);
     free(a);
@@ -78,10 +81,12 @@ static void finish(struct assess *a)
                                 .failures = a->failures, .n_failures = a->n_failures, .tries = a->tries,
                                 .since_first_ms = a->since_first_ms };
     struct verdict v;
+    size_t by = mixed_verdict(&in, a->classes, a->n_classes, &v);
+    struct assess_result r = { .verdict = &v, .set = settings_of_rcpt_class(a->set, a->classes[by].share.klass), .classes = a->classes,
+                               .n_classes = a->n_classes, .decided_by = by, .outcome = a->outcome, .why = a->why, .facts = in.facts,
+                               .lookups = a->lookups, .took_us = loop_now_us(a->front->daemon->loop) - a->begun_us };
 
-    verdict_make(&in, &v);
-    a->fn(&(struct assess_result){ &v, a->outcome, a->why, in.facts, a->lookups, loop_now_us(a->front->daemon->loop) - a->begun_us },
-          a->arg);
+    a->fn(&r, a->arg);
     release(a);
 }
 
@@ -130,7 +135,7 @@ static bool is_decided(const struct assess *a)
                                 .outcome = a->outcome, .why = a->why, .facts = a->facts };
     struct verdict v;
 
-    verdict_make(&in, &v);
+    (void)mixed_verdict(&in, a->classes, a->n_classes, &v);
     return (v.action == VERDICT_REJECT && v.cause != CAUSE_SPAM) || (v.action == VERDICT_DEFER && v.cause == CAUSE_NOT_SCANNED);
 }
 
@@ -254,6 +259,18 @@ static void scan(struct assess *a)
         a->job = scan_submit(a->front->scan, &a->scan_message, a->set->filter.scan_timeout_ms, on_scanned, a);
 }
 
+static void take_classes(struct assess *a)
+{
+    const struct assess_message *m = &a->msg;
+
+    a->n_classes = m->n_classes > 0 ? m->n_classes : 1;
+    a->classes = xcalloc(a->n_classes, sizeof(*a->classes));
+    for (size_t i = 0; i < m->n_classes; i++)
+        a->classes[i].share = m->classes[i];
+    if (m->n_classes == 0)
+        a->classes[0].share.recipients = m->n_rcpt;
+}
+
 struct assess *assess_start(struct front *f, const struct settings *set, const struct assess_message *m, assess_fn *fn, void *arg)
 {
     struct assess *a = xcalloc(1, sizeof(*a));
@@ -267,10 +284,11 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     a->starting = true;
     a->washed_fd = -1;
     a->lookups = facts_new();
+    take_classes(a);
     a->scan_message = (struct scan_message){ .fd = m->fd, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
                                              .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,
-                                             .want_virus = verdict_wants_virus(set),
-                                             .want_spam = verdict_wants_spam(set, m->trusted, m->bytes.n) };
+                                             .want_virus = mixed_wants_virus(set, m->classes, m->n_classes),
+                                             .want_spam = mixed_wants_spam(set, m->classes, m->n_classes, m->trusted, m->bytes.n) };
     make_received(a);
     a->scanned = a->scan_message.want_virus || a->scan_message.want_spam;
     if (a->scanned)

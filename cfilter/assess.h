@@ -9,12 +9,15 @@
 #define GATEPOST_CFILTER_ASSESS_H
 
 #include "cfilter/front.h"
-#include "cfilter/verdict.h"
+#include "cfilter/mixed.h"
 
 struct assess;
 
 struct assess_result {
     const struct verdict *verdict;
+    const struct settings *set;       /* of the class that has decided */
+    const struct mixed_class *classes;    /* what each class would have got; as many as were given, at least one */
+    size_t n_classes, decided_by;
     enum scan_outcome outcome;
     const char *why;                  /* of an outcome other than SCAN_DONE */
     const struct facts *facts;        /* of the worker; NULL unless SCAN_DONE */
@@ -29,6 +32,8 @@ struct assess_message {
     const char *id;
     const char *client_address, *client_name, *helo, *reverse_path;
     size_t n_rcpt;
+    const struct class_share *classes;    /* of the recipients, each once; copied */
+    size_t n_classes;                 /* MIXED_CLASSES_MAX at most; 0: the default one alone */
     bool trusted;
     bool strays;                      /* there are CR, LF or NUL bytes that will be washed: lookups get a washed copy */
     bool counts;                      /* a try of a real message: unscannable ones are counted */

@@ -13,6 +13,7 @@
 
 #include "cfilter/assess.h"
 #include "cfilter/context.h"
+#include "cfilter/record.h"
 #include "cfilter/reply.h"
 #include "cfilter/spool.h"
 #include "lib/base/alloc.h"
@@ -31,7 +32,8 @@ struct scan_request {
     int status;                       /* 1 beats 2 beats 0 */
     struct xforward client;
     char from[512];
-    size_t n_rcpt;
+    size_t n_rcpt, n_classes;
+    struct class_share classes[MIXED_CLASSES_MAX];
     struct context context;
     struct spool *spool;
     struct loop_task next;
@@ -183,6 +185,13 @@ static void tell_json(struct scan_request *q, const struct assess_result *r, spa
     for (size_t i = 0; i < v->n_failures; i++)
         json_cstr(&j, NULL, v->failures[i].scanner);
     json_array_end(&j);
+    if (record_has_classes(r)) {
+        json_cstr(&j, "rcpt_class", settings_rcpt_class_name(r->classes[r->decided_by].share.klass));
+        json_array_begin(&j, "rcpt_classes");
+        for (size_t i = 0; i < r->n_classes; i++)
+            record_class(&j, &r->classes[i]);
+        json_array_end(&j);
+    }
     json_end(&j);
     ctl_write(q->ctl, buf_span(&out));
     ctl_write(q->ctl, SPAN("\n"));
@@ -201,6 +210,21 @@ static void tell_reason(struct scan_request *q, const struct verdict_reason *r)
     ctl_print(q->ctl, "\n");
 }
 
+/* With recipients of several classes: what each alone would have got; the first line is what all get. */
+static void tell_classes(struct scan_request *q, const struct assess_result *r)
+{
+    if (!record_has_classes(r))
+        return;
+    ctl_print(q->ctl, "  by class %s\n", settings_rcpt_class_name(r->classes[r->decided_by].share.klass));
+    for (size_t i = 0; i < r->n_classes && r->n_classes > 1; i++) {
+        const struct verdict *v = &r->classes[i].verdict;
+
+        ctl_print(q->ctl, "  class %s (%zu recipient%s): %s%s%s%s\n", settings_rcpt_class_name(r->classes[i].share.klass), r->classes[i].share.recipients,
+                  r->classes[i].share.recipients == 1 ? "" : "s", verdict_action_name(v->action), v->cause != CAUSE_NONE ? " (" : "",
+                  v->cause != CAUSE_NONE ? verdict_cause_name(v->cause) : "", v->cause != CAUSE_NONE ? ")" : "");
+    }
+}
+
 static void tell_text(struct scan_request *q, const struct assess_result *r, span reply)
 {
     const struct verdict *v = r->verdict;
@@ -212,6 +236,7 @@ static void tell_text(struct scan_request *q, const struct assess_result *r, spa
     ctl_print(q->ctl, "\n");
     if (v->would != v->action)
         ctl_print(q->ctl, "  enforcing it would be: %s (%s)\n", verdict_action_name(v->would), verdict_cause_name(v->would_cause));
+    tell_classes(q, r);
     if (v->scored)
         ctl_print(q->ctl, "  score %.1f\n", v->score);
     for (size_t i = 0; i < v->n; i++)
@@ -281,7 +306,7 @@ static void scan_one(struct scan_request *q)
     assess_start(q->front, q->set,
                  &(struct assess_message){ .fd = fd, .bytes = spool_bytes(q->spool), .id = q->context.id,
                                            .client_address = q->context.client_text, .client_name = q->context.client_name,
-                                           .helo = q->context.helo, .reverse_path = q->from, .n_rcpt = q->n_rcpt,
+                                           .helo = q->context.helo, .reverse_path = q->from, .n_rcpt = q->n_rcpt, .classes = q->classes, .n_classes = q->n_classes,
                                            .trusted = q->context.trusted, .strays = has_strays(spool_bytes(q->spool)) },
                  on_assessed, q);
 }
@@ -315,7 +340,12 @@ static bool take_options(struct scan_request *q)
     }
     if (ctl_option(q->ctl, "--from", &v))
         snprintf(q->from, sizeof(q->from), "%.*s", SPAN_ARG(v));
-    q->n_rcpt = ctl_option(q->ctl, "--rcpt", &v) ? 1 : 0;
+    for (size_t i = 0; i < ctl_argc(q->ctl); i++) {
+        if (!span_starts(ctl_arg(q->ctl, i), SPAN("--rcpt=")))
+            continue;
+        class_share_add(q->classes, &q->n_classes, settings_rcpt_class(q->set, span_from(ctl_arg(q->ctl, i), strlen("--rcpt="))));
+        q->n_rcpt++;
+    }
     return true;
 }
 
@@ -340,6 +370,6 @@ static void run_scan(struct ctl_request *r, void *arg)
 }
 
 const struct ctl_command cfilter_commands[] = {
-    { "scan", "[--json] [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR] LABEL...", "what would be done with messages, and why", run_scan },
+    { "scan", "[--json] [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR]... LABEL...", "what would be done with messages, and why", run_scan },
     { NULL, NULL, NULL, NULL },
 };

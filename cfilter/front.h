@@ -12,6 +12,7 @@
 
 struct session;
 struct poison;
+struct split_memory;
 
 struct front {                        /* the daemon's state */
     struct daemon *daemon;
@@ -20,11 +21,12 @@ struct front {                        /* the daemon's state */
     struct poison *poison;            /* poison.h */
     struct handover_key key;
     bool have_key;
+    struct split_memory *split;       /* split.h */
     struct session *sessions;
     size_t n_sessions, busy;
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;
     uint64_t *classes[FACT_CLASSES];  /* messages in which such a thing was found */
-    uint64_t *forged, *bad_lines, *gone, *not_tried;
+    uint64_t *forged, *bad_lines, *gone, *not_tried, *put_off;
 };
 
 enum { FRONT_PATH_MAX = 4096 };

@@ -6,6 +6,7 @@
 #include "cfilter/ctl_scan.h"
 #include "cfilter/front.h"
 #include "cfilter/session.h"
+#include "cfilter/split.h"
 #include "cfilter/unscannable.h"
 #include "lib/base/alloc.h"
 
@@ -38,6 +39,7 @@ static void make_counters(struct front *f, struct stats *st)
     f->forged = stats_counter(st, "handover_forged", "hand-over fields that policyd did not write", NULL, NULL);
     f->bad_lines = stats_counter(st, "bad_commands", "command lines that are none, or out of turn", NULL, NULL);
     f->not_tried = stats_counter(st, "messages_not_tried", "messages answered without a scan because a worker has died of them before", NULL, NULL);
+    f->put_off = stats_counter(st, "recipients_put_off", "recipients of another class, told to come again apart (filter.mixed: split)", NULL, NULL);
     f->gone = stats_counter(st, "fronts_gone", "connections that ended inside a message", NULL, NULL);
 }
 
@@ -57,6 +59,7 @@ static int start(struct daemon *d, struct errtext *err)
 
     d->state = f;
     f->daemon = d;
+    f->split = split_memory_new();
     make_counters(f, d->stats);
     load_key(f, d->settings, d->serving);
     if (front_make_spool(f, d->settings, err) != 0)
@@ -110,6 +113,7 @@ static void stop(struct daemon *d)
     if (f->store != NULL)
         store_close(&f->store);
     poison_free(&f->poison);
+    split_memory_free(&f->split);
     explicit_bzero(&f->key, sizeof(f->key));
     free(f);
     d->state = NULL;

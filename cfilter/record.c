@@ -9,6 +9,24 @@
 
 enum { RECIPIENTS_TOLD_MAX = 20 };
 
+void record_class(struct json_out *j, const struct mixed_class *c)
+{
+    const struct verdict *v = &c->verdict;
+
+    json_object_begin(j, NULL);
+    json_cstr(j, "name", settings_rcpt_class_name(c->share.klass));
+    json_int(j, "recipients", (int64_t)c->share.recipients);
+    json_cstr(j, "action", verdict_action_name(v->action));
+    if (v->would != v->action)
+        json_cstr(j, "would", verdict_action_name(v->would));
+    json_cstr(j, "cause", verdict_cause_name(v->cause != CAUSE_NONE ? v->cause : v->would_cause));
+    if (v->name[0] != '\0')
+        json_cstr(j, "reason", v->name);
+    if (v->scored)
+        json_num(j, "score", v->score);
+    json_object_end(j);
+}
+
 static void count(struct front *f, const struct record *r)
 {
     const struct verdict *v = r->result != NULL ? r->result->verdict : NULL;
@@ -50,6 +68,38 @@ static void log_verdict(struct logline *l, const struct assess_result *a, struct
         logline_str(l, "scan", span_str(scan_outcome_name(a->outcome)));
 }
 
+bool record_has_classes(const struct assess_result *a)
+{
+    return a->n_classes > 1 || a->classes[0].share.klass != NULL;
+}
+
+static const char *class_name(const struct assess_result *a, size_t i)
+{
+    return settings_rcpt_class_name(a->classes[i].share.klass);
+}
+
+/* rcpt_class: whose verdict it is; of several classes rcpt_classes="strict:reject:virus,default:accept", what each alone would have got. */
+static void log_classes(struct logline *l, const struct assess_result *a)
+{
+    struct buf all;
+
+    if (!record_has_classes(a))
+        return;
+    logline_str(l, "rcpt_class", span_str(class_name(a, a->decided_by)));
+    if (a->n_classes == 1)
+        return;
+    buf_init(&all, 2048);
+    for (size_t i = 0; i < a->n_classes; i++) {
+        const struct verdict *v = &a->classes[i].verdict;
+
+        buf_printf(&all, "%s%s:%s", i > 0 ? "," : "", class_name(a, i), verdict_action_name(v->action));
+        if (v->cause != CAUSE_NONE)
+            buf_printf(&all, ":%s", verdict_cause_name(v->cause));
+    }
+    logline_str(l, "rcpt_classes", buf_span(&all));
+    buf_free(&all);
+}
+
 static void log_message(const struct record *r)
 {
     struct logline l;
@@ -62,8 +112,10 @@ static void log_message(const struct record *r)
     for (size_t i = 0; i < r->n_recipients && i < RECIPIENTS_TOLD_MAX; i++)
         logline_addr(&l, "rcpt", r->recipients[i]);
     logline_int(&l, "size", (int64_t)r->size);
-    if (r->result != NULL)
+    if (r->result != NULL) {
+        log_classes(&l, r->result);
         log_verdict(&l, r->result, &hits);
+    }
     if (r->context->trusted)
         logline_int(&l, "trusted", 1);
     if (r->context->forged)
@@ -120,6 +172,33 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
     }
 }
 
+static void event_classes(struct json_out *j, const struct assess_result *a)
+{
+    if (!record_has_classes(a))
+        return;
+    json_cstr(j, "rcpt_class", class_name(a, a->decided_by));
+    if (a->n_classes == 1)
+        return;
+    json_array_begin(j, "rcpt_classes");
+    for (size_t i = 0; i < a->n_classes; i++)
+        record_class(j, &a->classes[i]);
+    json_array_end(j);
+}
+
+/* One as it is, several as an array: a key that stands twice would make the record unreadable. */
+static void event_recipients(struct events *e, struct json_out *j, const struct record *r)
+{
+    if (r->n_recipients == 1) {
+        events_address(e, "rcpt", r->recipients[0]);
+        return;
+    }
+    json_int(j, "recipients", (int64_t)r->n_recipients);
+    json_array_begin(j, "rcpt");
+    for (size_t i = 0; i < r->n_recipients && i < RECIPIENTS_TOLD_MAX; i++)
+        events_address(e, NULL, r->recipients[i]);
+    json_array_end(j);
+}
+
 static void event_message(struct front *f, const struct record *r)
 {
     struct events *e = f->daemon->events;
@@ -130,10 +209,11 @@ static void event_message(struct front *f, const struct record *r)
     json_str(j, "reply", span_trim(r->reply));
     json_cstr(j, "client", r->context->client_text);
     events_address(e, "from", r->reverse_path);
-    for (size_t i = 0; i < r->n_recipients && i < RECIPIENTS_TOLD_MAX; i++)
-        events_address(e, "rcpt", r->recipients[i]);
+    event_recipients(e, j, r);
     json_int(j, "size", (int64_t)r->size);
     json_int(j, "took_ms", r->took_ms);
+    if (r->result != NULL)
+        event_classes(j, r->result);
     if (strcmp(r->outcome, "pass") != 0 || (r->result != NULL && r->result->verdict->n > 0)) {
         json_cstr(j, "client_name", r->context->client_name);
         json_cstr(j, "helo", r->context->helo);
@@ -178,8 +258,7 @@ void record_early(struct front *f, const struct record *r, const char *stage)
     json_str(j, "reply", span_trim(r->reply));
     json_cstr(j, "client", r->context->client_text);
     events_address(f->daemon->events, "from", r->reverse_path);
-    for (size_t i = 0; i < r->n_recipients; i++)
-        events_address(f->daemon->events, "rcpt", r->recipients[i]);
+    event_recipients(f->daemon->events, j, r);
     json_cstr(j, "note", r->note);
     events_emit(f->daemon->events);
 }

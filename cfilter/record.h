@@ -6,6 +6,7 @@
 
 #include "cfilter/assess.h"
 #include "cfilter/context.h"
+#include "lib/base/json_out.h"
 
 struct record {
     const struct context *context;
@@ -21,6 +22,10 @@ struct record {
     int64_t took_ms;
 };
 
+/* There is more to tell of classes than that all recipients are of the default one. */
+bool record_has_classes(const struct assess_result *a);
+/* One object of "rcpt_classes": what the class alone would have got. */
+void record_class(struct json_out *j, const struct mixed_class *c);
 void record_message(struct front *f, const struct record *r);
 /* What was refused before there was a message: stage is the command ("MAIL", "RCPT", "DATA"). */
 void record_early(struct front *f, const struct record *r, const char *stage);

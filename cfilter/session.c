@@ -9,6 +9,7 @@
 
 #include "cfilter/record.h"
 #include "cfilter/session_private.h"
+#include "cfilter/split.h"
 #include "lib/base/alloc.h"
 
 enum {
@@ -105,6 +106,8 @@ void session_end_transaction(struct session *s)
     s->t = NULL;
     if (t == NULL)
         return;
+    if (t->put_off > 0 && !t->data_begun && t->n_accepted > 0)
+        split_cut_short(s->front->split, t->reverse_path, t->recipients[0], loop_now_ms(s->front->daemon->loop));
     assess_cancel(&t->assess);
     if (t->relay != NULL)
         relay_close(&t->relay);
@@ -114,6 +117,7 @@ void session_end_transaction(struct session *s)
     settings_unref(&t->set);
     free(t->recipients);
     free(t->rcpt_lines);
+    free(t->rcpt_classes);
     arena_free(&t->arena);
     free(t);
 }
@@ -288,6 +292,54 @@ static void on_rcpt_reply(const struct smtp_reply *reply, const char *why, void 
     session_step(s);
 }
 
+/* ---- recipients of several classes ---- */
+
+static bool client_is_trusted(const struct session *s)
+{
+    struct ipaddr client;
+
+    return xforward_client(&s->xforward, &client) && settings_trusts(s->t->set, &client);
+}
+
+/* Somebody whose message is taken in one piece is asked for nothing: own networks (an MUA shows a 452 to its user), and who ended the last
+ * try at it. */
+static bool is_put_off(const struct session *s, const struct set_rcpt_class *c)
+{
+    const struct transaction *t = s->t;
+
+    return t->set->filter.mixed == MIXED_SPLIT && t->n_accepted > 0 && c != t->rcpt_classes[0] && t->put_off < SPLIT_MAX &&
+           !client_is_trusted(s) &&
+           !split_was_cut_short(s->front->split, t->reverse_path, t->recipients[0], loop_now_ms(s->front->daemon->loop));
+}
+
+static void put_off(struct session *s)
+{
+    struct transaction *t = s->t;
+    char line[160], note[120];
+    int n = snprintf(line, sizeof(line), "452 4.5.3 Recipients of another policy: send again separately (id %s)", t->id);
+
+    t->put_off++;
+    ++*s->front->put_off;
+    snprintf(note, sizeof(note), "of class %s, while the message is of class %s (filter.mixed: split)",
+             settings_rcpt_class_name(t->rcpt_classes[t->n_accepted]), settings_rcpt_class_name(t->rcpt_classes[0]));
+    session_record_early(s, "RCPT", span_of(line, (size_t)n), note);
+    session_reply(s, 452, "4.5.3", line + 10);
+    t->n_recipients = t->n_accepted;
+}
+
+static void add_recipient(struct transaction *t, const struct smtp_cmd *c, const struct smtp_path *path)
+{
+    if (t->n_recipients == t->cap_recipients) {
+        t->cap_recipients = t->cap_recipients * 2 + 8;
+        t->recipients = xreallocarray(t->recipients, t->cap_recipients, sizeof(*t->recipients));
+        t->rcpt_lines = xreallocarray(t->rcpt_lines, t->cap_recipients, sizeof(*t->rcpt_lines));
+        t->rcpt_classes = xreallocarray(t->rcpt_classes, t->cap_recipients, sizeof(*t->rcpt_classes));
+    }
+    t->recipients[t->n_recipients] = arena_span(t->arena, path->mailbox);
+    t->rcpt_classes[t->n_recipients] = settings_rcpt_class(t->set, path->mailbox);
+    t->rcpt_lines[t->n_recipients++] = arena_span(t->arena, c->line);
+}
+
 static void take_rcpt(struct session *s, const struct smtp_cmd *c)
 {
     struct transaction *t = s->t;
@@ -301,13 +353,11 @@ static void take_rcpt(struct session *s, const struct smtp_cmd *c)
         session_reply(s, 452, "4.5.3", "Too many recipients");
         return;
     }
-    if (t->n_recipients == t->cap_recipients) {
-        t->cap_recipients = t->cap_recipients * 2 + 8;
-        t->recipients = xreallocarray(t->recipients, t->cap_recipients, sizeof(*t->recipients));
-        t->rcpt_lines = xreallocarray(t->rcpt_lines, t->cap_recipients, sizeof(*t->rcpt_lines));
+    add_recipient(t, c, &path);
+    if (is_put_off(s, t->rcpt_classes[t->n_accepted])) {
+        put_off(s);
+        return;
     }
-    t->recipients[t->n_recipients] = arena_span(t->arena, path.mailbox);
-    t->rcpt_lines[t->n_recipients++] = arena_span(t->arena, c->line);
     s->waiting = true;
     s->front->busy++;
     relay_command(t->relay, c->line, on_rcpt_reply, s);

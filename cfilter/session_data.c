@@ -26,6 +26,7 @@ void session_begin_data(struct session *s)
     struct spool_limits limits = front_spool_limits(s->front, t->set, path);
 
     t->spool = spool_new(&limits);
+    t->data_begun = true;
     smtp_dot_decode_init(&t->decoder);
     buf_init(&t->decoded, 2 * DECODE_PIECE);
     s->front->busy++;
@@ -258,7 +259,7 @@ static void pass_on(struct session *s)
     if (v->action == VERDICT_TAG && v->mark_subject) {
         verdict_stars(v->score, stars);
         wish.score = arena_str(t->arena, span_str(stars));
-        wish.subject_tag = t->set->filter.spam.subject_tag;
+        wish.subject_tag = t->result.set->filter.spam.subject_tag;
     }
     if (edits_all && verdict_report(v, &report))        /* also of a scanner that could not be asked */
         wish.report = arena_str(t->arena, buf_span(&report));
@@ -271,12 +272,23 @@ static void pass_on(struct session *s)
         relay_data(t->relay, time_left(s), on_data_reply, s);
 }
 
+/* What each class would have got, without the reasons: those are the one verdict's. */
+static const struct mixed_class *keep_classes(struct transaction *t, const struct assess_result *r)
+{
+    struct mixed_class *classes = arena_dup(t->arena, r->classes, r->n_classes * sizeof(*classes));
+
+    for (size_t i = 0; i < r->n_classes; i++)
+        classes[i].verdict.n = classes[i].verdict.n_failures = 0;
+    return classes;
+}
+
 /* The verdict points into facts that end with the assessment: they are kept for the record. */
 static void keep_result(struct transaction *t, const struct assess_result *r)
 {
     t->verdict = *r->verdict;
     t->result = *r;
     t->result.verdict = &t->verdict;
+    t->result.classes = keep_classes(t, r);
     t->result.why = arena_str(t->arena, span_str(r->why));
     t->result.facts = t->result.lookups = NULL;
     for (size_t i = 0; i < t->verdict.n; i++) {
@@ -315,10 +327,21 @@ static void on_assessed(const struct assess_result *r, void *arg)
     session_step(s);
 }
 
+/* The class that policyd has handed over, if there is one of that name, is that of all recipients. */
+static void take_classes(struct transaction *t)
+{
+    const struct set_rcpt_class *given =
+        t->context.handed_over ? settings_rcpt_class_named(t->set, t->context.handover.msg_class) : NULL;
+
+    for (size_t i = 0; i < t->n_recipients; i++)
+        class_share_add(t->classes, &t->n_classes, given != NULL ? given : t->rcpt_classes[i]);
+}
+
 /* Whoever scans gets a descriptor; without a scan none is made. */
 static bool open_for_scan(struct transaction *t, int *fd_out, struct errtext *err)
 {
-    bool scanned = verdict_wants_virus(t->set) || verdict_wants_spam(t->set, t->context.trusted, spool_size(t->spool));
+    bool scanned = mixed_wants_virus(t->set, t->classes, t->n_classes) ||
+                   mixed_wants_spam(t->set, t->classes, t->n_classes, t->context.trusted, spool_size(t->spool));
 
     *fd_out = scanned ? spool_fd(t->spool, err) : -1;
     return !scanned || *fd_out >= 0;
@@ -330,6 +353,7 @@ static void assess_message(struct session *s, int fd)
     struct assess_message m = { .fd = fd, .bytes = spool_bytes(t->spool), .id = t->context.id,
                                 .client_address = t->context.client_text, .client_name = t->context.client_name, .helo = t->context.helo,
                                 .reverse_path = arena_str(t->arena, t->reverse_path), .n_rcpt = t->n_recipients,
+                                .classes = t->classes, .n_classes = t->n_classes,
                                 .trusted = t->context.trusted, .strays = strays(t) > 0, .counts = true };
 
     t->assess = assess_start(s->front, t->set, &m, on_assessed, s);
@@ -350,6 +374,7 @@ static void message_complete(struct session *s)
                  &s->xforward, loop_wall_ms(f->daemon->loop), &t->context);
     if (!t->context.handed_over)
         memcpy(t->context.id, t->id, sizeof(t->id));
+    take_classes(t);
     if (t->spooled == SPOOL_OK && !open_for_scan(t, &fd, &err))
         t->spooled = SPOOL_FAILED;
     if (t->spooled == SPOOL_TOO_BIG) {

@@ -32,7 +32,12 @@ struct transaction {             /* goes with RSET, the reply to the final dot, 
     struct settings *set;        /* one set for the whole message */
     span reverse_path, mail_line;
     span *recipients, *rcpt_lines;
+    const struct set_rcpt_class **rcpt_classes;        /* NULL: default */
     size_t n_recipients, n_accepted, cap_recipients;   /* the last one may wait for its reply */
+    unsigned put_off;            /* recipients of another class (split.h) */
+    bool data_begun;
+    struct class_share classes[MIXED_CLASSES_MAX];     /* of the recipients, once there is a message */
+    size_t n_classes;
     struct relay *relay;
     size_t replay_at;            /* rcpt_lines told to it */
     struct spool *spool;

@@ -246,7 +246,7 @@ static void by_spam_rules(const struct verdict_input *in, double score, struct v
     struct proposal p = { VERDICT_REJECT, CAUSE_SPAM, "", "spam", "" };
 
     if (s->reject > 0 && score >= s->reject)
-        p.action = VERDICT_REJECT;
+        p.action = in->spam_tags ? VERDICT_TAG : VERDICT_REJECT;
     else if (s->tag > 0 && score >= s->tag)
         p.action = VERDICT_TAG;
     else

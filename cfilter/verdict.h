@@ -46,6 +46,7 @@ struct verdict_input {
     const struct facts *lookups;        /* of the lookup scanners; may be NULL */
     const struct verdict_lookup_failure *failures;
     size_t n_failures;
+    bool spam_tags;                     /* spam is marked where it would be refused: other recipients take it (mixed.h) */
     int64_t tries, since_first_ms;      /* of an unscannable message, this time included; 0: not known */
 };
 

@@ -24,7 +24,7 @@ static int config_show(struct env *env, bool all)
     if (set == NULL)
         return CTL_NO;
     buf_init(&text, SHOW_MOST);
-    conf_show(settings_rows, set, all, &text);
+    conf_show(settings_rows, set, set->marks, all, &text);
     fwrite(buf_cstr(&text), 1, text.len, stdout);
     buf_free(&text);
     return CTL_OK;

@@ -1,7 +1,7 @@
 /* cmd_scan.c - what cfilter would do with messages, and why.
  *
  * The messages travel as descriptors, so that the daemon needs no right to the files.  Its command is
- *   scan [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR] [--json] LABEL...
+ *   scan [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR]... [--json] LABEL...
  * with one descriptor a label, in order; labels never begin with "--".  Exit status 0 accept, 1 reject, 2 undecided.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -16,7 +16,7 @@
 #include "lib/app/ctl_server.h"
 #include "lib/base/alloc.h"
 
-enum { OPTIONS_MAX = 8 };
+enum { RECIPIENTS_MAX = 100, OPTIONS_MAX = 4 + RECIPIENTS_MAX };
 
 struct scan {
     char *options[OPTIONS_MAX];
@@ -154,9 +154,17 @@ static enum reach_result reach_scanner(struct env *env, struct reach *r, struct 
 
 static int take_options(struct scan *s, int *argc, char **argv)
 {
-    static const char *const names[] = { "--client", "--helo", "--from", "--rcpt" };
+    static const char *const names[] = { "--client", "--helo", "--from" };
+    const char *rcpt;
     bool missing = false;
 
+    for (size_t n = 0; args_value(argc, argv, "--rcpt", &rcpt, &missing); n++) {
+        if (n == RECIPIENTS_MAX)
+            return usage_error(&cmd_scan, "--rcpt is given more than %d times", RECIPIENTS_MAX);
+        s->options[s->n_options++] = xasprintf("--rcpt=%s", rcpt);
+    }
+    if (missing)
+        return usage_error(&cmd_scan, "--rcpt wants a value");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value, *again;
 
@@ -198,7 +206,7 @@ static int run_scan(struct env *env, int argc, char **argv)
 
 const struct subcommand cmd_scan = {
     .name = "scan",
-    .args = "[--client IP] [--helo NAME] [--from ADDR] [--rcpt ADDR] [--json] FILE...|-",
+    .args = "[--client IP] [--helo NAME] [--from ADDR] [--rcpt ADDR]... [--json] FILE...|-",
     .summary = "what cfilter would do with a message, and why",
     .help = "Nothing is delivered, counted or learned.  Works with the running gatepost-cfilter when\n"
             "that has this very configuration in force, else with one of its own.\n"

@@ -202,6 +202,17 @@ static long seconds_of(const char *value)
     return *end == 'm' ? n * 60 : *end == 'h' ? n * 3600 : n;
 }
 
+/* What comes of smtpd_proxy_options=speed_adjust: the client has its 250 for every recipient before cfilter sees the first. */
+static void examine_speed_adjust(const struct examination *x, const struct postfix_service *s)
+{
+    if (!has(postfix_value(x->p, s, "smtpd_proxy_options", ""), "speed_adjust"))
+        return;
+    if (x->set->filter.mixed == MIXED_SPLIT && x->set->filter.classes.n > 0)
+        say(x, FINDING_BAD, "%s has speed_adjust, with which filter.mixed: split puts off whole messages instead of single recipients: take one of them away", s->name);
+    else
+        say(x, FINDING_WARNING, "%s has speed_adjust: single recipients can no longer be refused while the client is connected", s->name);
+}
+
 static void examine_front(struct examination *x, const struct postfix_service *s)
 {
     const char *filter = postfix_value(x->p, s, "smtpd_proxy_filter", "");
@@ -212,8 +223,7 @@ static void examine_front(struct examination *x, const struct postfix_service *s
     x->fronts++;
     if (!ours)
         say(x, FINDING_BAD, "%s hands messages to %s, where cfilter does not listen (listen.filter)", s->name, filter);
-    if (has(postfix_value(x->p, s, "smtpd_proxy_options", ""), "speed_adjust"))
-        say(x, FINDING_WARNING, "%s has speed_adjust: single recipients can no longer be refused while the client is connected", s->name);
+    examine_speed_adjust(x, s);
     if (seconds_of(postfix_value(x->p, s, "smtpd_proxy_timeout", "100s")) < need_s)
         say(x, FINDING_WARNING, "%s waits %s for cfilter, which may take %ld s (filter.scan_timeout + reinject_timeout): -o smtpd_proxy_timeout=180s",
             s->name, postfix_value(x->p, s, "smtpd_proxy_timeout", "100s"), need_s);

@@ -39,7 +39,7 @@ static bool parse_and_show(span text, const struct conf_key *rows, size_t size, 
         abort();
     check_messages(errors);
     if (good)
-        conf_show(rows, values, all, shown);
+        conf_show(rows, values, NULL, all, shown);
     free(values);
     conf_errors_free(&errors);
     arena_free(&arena);

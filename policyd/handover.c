@@ -132,10 +132,25 @@ void message_add(struct message *msg, struct finding *const *findings, size_t n,
     }
 }
 
-void message_field(const struct message *msg, const struct request *r, int64_t wall_ms, const struct handover_key *key, struct buf *to)
+/* The class of filter.classes that is named like the service; cfilter knows the recipients itself. */
+static const char *class_of(const struct request *r, const struct settings *set, char name[sizeof(((struct handover *)0)->msg_class)])
 {
-    struct handover h = { .time_s = wall_ms / 1000, .score = msg->score, .trusted = r->exempt, .msg_class = "default" };
+    span context = request_attr(r, POLICY_CONTEXT);
 
+    if (context.n == 0 || context.n >= sizeof(((struct handover *)0)->msg_class))
+        return "default";
+    memcpy(name, context.p, context.n);
+    name[context.n] = '\0';
+    return settings_rcpt_class_named(set, name) != NULL ? name : "default";
+}
+
+void message_field(const struct message *msg, const struct request *r, const struct settings *set, int64_t wall_ms,
+                   const struct handover_key *key, struct buf *to)
+{
+    struct handover h = { .time_s = wall_ms / 1000, .score = msg->score, .trusted = r->exempt };
+    char name[sizeof(h.msg_class)];
+
+    snprintf(h.msg_class, sizeof(h.msg_class), "%s", class_of(r, set, name));
     memcpy(h.id, msg->id, sizeof(h.id));
     snprintf(h.client, sizeof(h.client), "%s", r->client_text);
     snprintf(h.hits, sizeof(h.hits), "%s", msg->hits != NULL ? msg->hits : "");

@@ -40,6 +40,7 @@ void message_unref(struct message **msg);
 /* Adds what one decision found. */
 void message_add(struct message *msg, struct finding *const *findings, size_t n, double score);
 /* "X-Gatepost: ..." for a request at DATA. */
-void message_field(const struct message *msg, const struct request *r, int64_t wall_ms, const struct handover_key *key, struct buf *to);
+void message_field(const struct message *msg, const struct request *r, const struct settings *set, int64_t wall_ms,
+                   const struct handover_key *key, struct buf *to);
 
 #endif

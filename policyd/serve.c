@@ -85,7 +85,7 @@ static void hand_over(struct serving *s, struct rules *rules)
     }
     msg->handed_over = true;
     buf_reset(&sv->field);
-    message_field(msg, &e->req, wall_ms, &rules->key, &sv->field);
+    message_field(msg, &e->req, rules->set, wall_ms, &rules->key, &sv->field);
     record_handover(sv, &e->req, msg);
     message_unref(&msg);
     ++*sv->count.handed_over;

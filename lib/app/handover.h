@@ -27,7 +27,7 @@ struct handover {
     char hits[512];              /* "zen:5,helo:2.5" */
     char login[256];
     bool trusted;                /* own network, login or submission */
-    char msg_class[32];          /* recipients' class, "default" */
+    char msg_class[32];          /* of filter.classes: that of the smtpd service (its policy_context), or "default" */
 };
 
 /* Reads the key file; with `create` makes it (0640, random, atomically) when it is not there: the first daemon wins, all read the same. */

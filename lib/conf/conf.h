@@ -60,6 +60,10 @@ struct conf_key {
     int (*check)(const void *value, struct errtext *err);
     /* May be NULL: true when the value holds a secret, so that show prints stars. */
     bool (*secret)(const void *value);
+    /* CONF_LIST: an entry says only what differs from a whole that stands elsewhere; what it does not say has no value (conf_overlay). */
+    bool overlay;
+    /* CONF_OBJECT: its rows stand elsewhere too; manual and example leave it at the help. */
+    bool brief;
 };
 
 enum { CONF_MAX_BYTES = 1 << 20, CONF_MAX_DEPTH = 16, CONF_MAX_NODES = 200000 };   /* of one file */
@@ -89,11 +93,15 @@ void conf_errors_add_at(struct conf_errors *e, const struct conf_marks *marks, c
 /* The known word nearest to `word`, or NULL when none is near: for "did you mean". */
 const char *conf_nearest(span word, const char *const *words);
 
+/* Copies into *to what the file says below key_path; from and to are structs of `rows`.  Lists are copied whole. */
+void conf_overlay(const struct conf_key *rows, const struct conf_marks *marks, const char *key_path, const void *from, void *to);
+
 /* The row's default into `value` (of the row's type), whatever was there; for CONF_OBJECT that of each of its rows. */
 void conf_reset(const struct conf_key *row, void *value, struct arena *arena);
 
-/* YAML text of the values in force; all: also those equal to the default (marked as comment). Secrets are file names, never content. */
-void conf_show(const struct conf_key *rows, const void *values, bool all, struct buf *to);
+/* YAML text of the values in force; all: also those equal to the default (marked as comment). Secrets are file names, never content.
+ * marks tell what an overlay says; NULL: what differs from the default there. */
+void conf_show(const struct conf_key *rows, const void *values, const struct conf_marks *marks, bool all, struct buf *to);
 /* mdoc(7) list items of every key: for man/gatepost.yaml.5 */
 void conf_man(const struct conf_key *rows, struct buf *to);
 /* A commented YAML file of every key with its default; as it stands it sets nothing, and a line without its '#' sets the default. */

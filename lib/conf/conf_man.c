@@ -91,7 +91,7 @@ static void man_text(const char *s, struct buf *to)
     }
 }
 
-static void man_row(const struct conf_key *r, const char *path, struct buf *to)
+static void man_row(const struct conf_key *r, const char *path, bool overlay, struct buf *to)
 {
     struct buf facts;
 
@@ -109,7 +109,7 @@ static void man_row(const struct conf_key *r, const char *path, struct buf *to)
     type_text(r, &facts);
     if (is_required(r)) {
         buf_append_str(&facts, "; must be given");
-    } else {
+    } else if (!overlay) {
         size_t before = facts.len;
 
         buf_append_str(&facts, "; default: ");
@@ -129,7 +129,8 @@ static void man_row(const struct conf_key *r, const char *path, struct buf *to)
     buf_free(&facts);
 }
 
-static void man_rows(const struct conf_key *rows, const char *prefix, bool named, struct buf *to)
+/* overlay: what is not written has no value, and so nothing has a default. */
+static void man_rows(const struct conf_key *rows, const char *prefix, bool named, bool overlay, struct buf *to)
 {
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
         char path[256], below[300];
@@ -137,17 +138,17 @@ static void man_rows(const struct conf_key *rows, const char *prefix, bool named
         if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0))
             continue;
         snprintf(path, sizeof(path), "%s%s", prefix, r->name);
-        man_row(r, path, to);
-        if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
+        man_row(r, path, overlay, to);
+        if (r->sub == NULL || r->brief || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
             continue;
         snprintf(below, sizeof(below), "%s%s", path, r->type == CONF_LIST ? "[]." : r->type == CONF_NAMED ? ".NAME." : ".");
-        man_rows(r->sub, below, r->type == CONF_NAMED, to);
+        man_rows(r->sub, below, r->type == CONF_NAMED, overlay || r->overlay, to);
     }
 }
 
 void conf_man(const struct conf_key *rows, struct buf *to)
 {
-    man_rows(rows, "", false, to);
+    man_rows(rows, "", false, false, to);
 }
 
 /* ---- example file ---- */
@@ -205,53 +206,72 @@ static const char *entry_mark(char mark[MARK_MAX], unsigned columns, const char 
     return mark;
 }
 
-static void example_rows(const struct conf_key *rows, unsigned indent, bool named, unsigned entry, struct buf *to);
+/* Where in the example a row stands. */
+struct place {
+    unsigned indent;
+    unsigned entry;      /* inside a list's entry: columns behind the # */
+    bool overlay;        /* in one that only says what differs: no defaults */
+};
+
+static void example_rows(const struct conf_key *rows, struct place at, bool named, struct buf *to);
 
 /* `#key: default`: without the # it is valid and changes nothing.  A key without a default has to be filled in. */
-static void example_leaf(const struct conf_key *r, unsigned indent, unsigned entry, struct buf *to)
+static void example_leaf(const struct conf_key *r, struct place at, struct buf *to)
 {
     char mark[MARK_MAX];
     struct buf value;
 
     buf_init(&value, 1024);
-    default_text(r, &value);
-    line_start(to, indent, entry > 0 ? entry_mark(mark, entry, "") : "#");
+    if (!at.overlay)
+        default_text(r, &value);
+    line_start(to, at.indent, at.entry > 0 ? entry_mark(mark, at.entry, "") : "#");
     buf_printf(to, "%s:%s%s\n", r->name, value.len > 0 ? " " : "", buf_cstr(&value));
     buf_free(&value);
 }
 
-static void example_row(const struct conf_key *r, unsigned indent, unsigned entry, struct buf *to)
+/* Inside an entry the levels stand behind the #, so that they are still there without it. */
+static void example_object(const struct conf_key *r, struct place at, struct buf *to)
 {
+    struct place inside = at;
     char mark[MARK_MAX];
 
-    example_help(r, indent, entry > 0 ? entry_mark(mark, entry, "# ") : "# ", to);
-    if (r->type == CONF_OBJECT) {
-        line_start(to, indent, entry > 0 ? entry_mark(mark, entry, "") : "");
-        buf_printf(to, "%s:\n", r->name);
-        /* Inside an entry the levels stand behind the #, so that they are still there without it. */
-        example_rows(r->sub, entry > 0 ? indent : indent + 2, false, entry > 0 ? entry + 2 : 0, to);
-        return;
-    }
-    example_leaf(r, indent, entry, to);
-    if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
-        return;
-    comment(r->type == CONF_LIST ? "Each entry (- key: value ...):" : "Each NAME: {key: value ...}:", indent,
-            entry > 0 ? entry_mark(mark, entry, "# ") : "# ", to);
-    example_rows(r->sub, indent, r->type == CONF_NAMED, entry > 0 ? entry + 2 : 3, to);
+    *(at.entry > 0 ? &inside.entry : &inside.indent) += 2;
+    line_start(to, at.indent, at.entry > 0 ? entry_mark(mark, at.entry, "") : "");
+    buf_printf(to, "%s:%s\n", r->name, r->brief ? " {}" : "");
+    if (!r->brief)
+        example_rows(r->sub, inside, false, to);
 }
 
-static void example_rows(const struct conf_key *rows, unsigned indent, bool named, unsigned entry, struct buf *to)
+static void example_row(const struct conf_key *r, struct place at, struct buf *to)
+{
+    struct place inside = { at.indent, at.entry > 0 ? at.entry + 2 : 3, at.overlay || r->overlay };
+    char mark[MARK_MAX];
+
+    example_help(r, at.indent, at.entry > 0 ? entry_mark(mark, at.entry, "# ") : "# ", to);
+    if (r->type == CONF_OBJECT) {
+        example_object(r, at, to);
+        return;
+    }
+    example_leaf(r, at, to);
+    if (r->sub == NULL || (r->type == CONF_NAMED && conf_is_pair(r->sub)))
+        return;
+    comment(r->type == CONF_LIST ? "Each entry (- key: value ...):" : "Each NAME: {key: value ...}:", at.indent,
+            at.entry > 0 ? entry_mark(mark, at.entry, "# ") : "# ", to);
+    example_rows(r->sub, inside, r->type == CONF_NAMED, to);
+}
+
+static void example_rows(const struct conf_key *rows, struct place at, bool named, struct buf *to)
 {
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
         if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0))
             continue;
-        if (indent == 0 && r != rows && entry == 0)
+        if (at.indent == 0 && r != rows && at.entry == 0)
             buf_append_char(to, '\n');
-        example_row(r, indent, entry, to);
+        example_row(r, at, to);
     }
 }
 
 void conf_example(const struct conf_key *rows, struct buf *to)
 {
-    example_rows(rows, 0, false, 0, to);
+    example_rows(rows, (struct place){ 0, 0, false }, false, to);
 }

@@ -66,7 +66,7 @@ static const char *kind_words(const struct conf_node *n)
 
 /* ---- defaults ---- */
 
-static size_t value_size(const struct conf_key *row)
+size_t conf_value_size(const struct conf_key *row)
 {
     if (row->type == CONF_LIST || row->type == CONF_NAMED)
         return sizeof(struct conf_list);
@@ -91,7 +91,7 @@ static void reset_value(const struct conf_key *row, void *value, struct arena *a
     struct step at = { .name = span_str(row->name) };
     struct conf_node *n = NULL;
 
-    memset(value, 0, value_size(row));
+    memset(value, 0, conf_value_size(row));
     if (row->dflt != NULL && strcmp(row->dflt, "!") != 0) {
         struct conf_node scalar = { .kind = CONF_NODE_SCALAR, .text = span_str(row->dflt) };
         bool structured = conf_type_is_list(row->type) || row->type == CONF_LIST || row->type == CONF_NAMED;

@@ -6,16 +6,20 @@
 #include <stdio.h>
 
 #include "lib/conf/conf_walk.h"
+#include "lib/conf/conf_yaml.h"
 
 enum { VALUE_MAX = 4 << 20, INDENT = 2 };
 
 struct show {
+    const struct conf_marks *marks;
     bool all;
+    bool overlay;        /* inside an entry that only says what differs */
     bool secrets;        /* stars for secrets; false when two values are compared */
     struct arena *arena; /* for defaults */
 };
 
-static void show_rows(const struct show *s, const struct conf_key *rows, const void *base, bool named, unsigned indent, struct buf *to);
+static void show_rows(const struct show *s, const struct conf_key *rows, const void *base, const char *path, bool named, unsigned indent,
+                      struct buf *to);
 
 bool conf_is_none(const struct conf_key *row, const void *value)
 {
@@ -57,7 +61,7 @@ static void show_scalars(const struct conf_key *row, const void *value, struct b
     buf_append_char(to, ']');
 }
 
-static void show_entry(const struct show *s, const struct conf_key *sub, const char *base, unsigned indent, struct buf *to)
+static void show_entry(const struct show *s, const struct conf_key *sub, const char *base, const char *path, unsigned indent, struct buf *to)
 {
     const struct conf_key *name = conf_row(sub, SPAN("name")), *star = conf_row(sub, SPAN("*"));
     size_t before;
@@ -76,7 +80,7 @@ static void show_entry(const struct show *s, const struct conf_key *sub, const c
     }
     before = to->len;
     buf_append_char(to, '\n');
-    show_rows(s, sub, base, true, indent + INDENT, to);
+    show_rows(s, sub, base, path, true, indent + INDENT, to);
     if (to->len == before + 1) {
         buf_truncate(to, before);
         buf_append_str(to, " {}\n");
@@ -84,13 +88,13 @@ static void show_entry(const struct show *s, const struct conf_key *sub, const c
 }
 
 /* "- key: value", the rest of the item beneath. */
-static void show_item(const struct show *s, const struct conf_key *sub, const char *base, unsigned indent, struct buf *to)
+static void show_item(const struct show *s, const struct conf_key *sub, const char *base, const char *path, unsigned indent, struct buf *to)
 {
     struct buf rows;
     span text;
 
     buf_init(&rows, VALUE_MAX);
-    show_rows(s, sub, base, false, indent + INDENT, &rows);
+    show_rows(s, sub, base, path, false, indent + INDENT, &rows);
     text = buf_span(&rows);
     pad(to, indent);
     if (text.n == 0) {
@@ -102,19 +106,32 @@ static void show_item(const struct show *s, const struct conf_key *sub, const ch
     buf_free(&rows);
 }
 
-/* Everything behind "key:", with its line end. */
-static void show_value(const struct show *s, const struct conf_key *row, const void *value, unsigned indent, struct buf *to)
+static void show_list(const struct show *s, const struct conf_key *row, const struct conf_list *list, const char *path, unsigned indent,
+                      struct buf *to)
 {
-    const struct conf_list *list = value;
+    struct show inside = *s;
 
+    inside.overlay = s->overlay || row->overlay;
+    if (list->n == 0) {
+        buf_append_str(to, row->type == CONF_LIST ? " []\n" : " {}\n");
+        return;
+    }
+    buf_append_char(to, '\n');
+    for (size_t i = 0; i < list->n; i++) {
+        const char *base = (const char *)list->v + i * row->sub_size;
+
+        if (row->type == CONF_LIST)
+            show_item(&inside, row->sub, base, arena_printf(s->arena, "%s[%zu]", path, i), indent + INDENT, to);
+        else
+            show_entry(&inside, row->sub, base, path, indent + INDENT, to);
+    }
+}
+
+/* Everything behind "key:", with its line end. */
+static void show_value(const struct show *s, const struct conf_key *row, const void *value, const char *path, unsigned indent, struct buf *to)
+{
     if (row->type == CONF_LIST || row->type == CONF_NAMED) {
-        if (list->n == 0) {
-            buf_append_str(to, row->type == CONF_LIST ? " []\n" : " {}\n");
-            return;
-        }
-        buf_append_char(to, '\n');
-        for (size_t i = 0; i < list->n; i++)
-            (row->type == CONF_LIST ? show_item : show_entry)(s, row->sub, (const char *)list->v + i * row->sub_size, indent + INDENT, to);
+        show_list(s, row, value, path, indent, to);
         return;
     }
     buf_append_char(to, ' ');
@@ -132,7 +149,7 @@ static void value_text(const struct conf_key *row, const void *value, unsigned i
     const struct show plain = { .all = true, .secrets = secrets, .arena = arena };
 
     if (!conf_is_none(row, value))
-        show_value(&plain, row, value, indent, to);
+        show_value(&plain, row, value, "", indent, to);
 }
 
 static bool same_value(const struct conf_key *row, const void *a, const void *b, struct arena *arena)
@@ -161,16 +178,19 @@ static bool is_default(const struct conf_key *row, const void *value, struct are
     return same_value(row, value, &dflt, arena);
 }
 
-static void show_row(const struct show *s, const struct conf_key *row, const void *value, unsigned indent, struct buf *to)
+static void show_row(const struct show *s, const struct conf_key *row, const void *value, const char *path, unsigned indent, struct buf *to)
 {
     size_t before = to->len, header;
+    bool says = s->overlay && s->marks != NULL;
 
+    if (says && conf_node_at(s->marks, path) == NULL)
+        return;
     pad(to, indent);
     buf_printf(to, "%s:", row->name);
     if (row->type == CONF_OBJECT) {
         buf_append_char(to, '\n');
         header = to->len;
-        show_rows(s, row->sub, value, false, indent + INDENT, to);
+        show_rows(s, row->sub, value, path, false, indent + INDENT, to);
         if (to->len == header)
             buf_truncate(to, before);
         return;
@@ -179,8 +199,8 @@ static void show_row(const struct show *s, const struct conf_key *row, const voi
         buf_truncate(to, before);
         return;
     }
-    if (!is_default(row, value, s->arena)) {
-        show_value(s, row, value, indent, to);
+    if (says || !is_default(row, value, s->arena)) {
+        show_value(s, row, value, path, indent, to);
         return;
     }
     if (!s->all) {
@@ -188,27 +208,41 @@ static void show_row(const struct show *s, const struct conf_key *row, const voi
         return;
     }
     header = to->len;
-    show_value(s, row, value, indent, to);
+    show_value(s, row, value, path, indent, to);
     if (span_find(span_from(buf_span(to), header), '\n') == to->len - header - 1) {   /* one line: room for the remark */
         buf_truncate(to, to->len - 1);
         buf_append_str(to, "   # default\n");
     }
 }
 
-static void show_rows(const struct show *s, const struct conf_key *rows, const void *base, bool named, unsigned indent, struct buf *to)
+/* The short form of an object, "key: value": what its "*" row takes stands at the object's own place. */
+static bool is_short(const struct show *s, const struct conf_key *rows, const char *path)
 {
+    const struct conf_node *n = s->overlay ? conf_node_at(s->marks, path) : NULL;
+
+    return n != NULL && conf_row(rows, SPAN("*")) != NULL && n->kind != CONF_NODE_MAP && !conf_node_is_null(n);
+}
+
+static void show_rows(const struct show *s, const struct conf_key *rows, const void *base, const char *path, bool named, unsigned indent,
+                      struct buf *to)
+{
+    const char *dot = path[0] != '\0' ? "." : "";
+    const struct conf_key *star = conf_row(rows, SPAN("*"));
+    bool is_star = is_short(s, rows, path);
+
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
-        if (!conf_is_star(r) && !(named && strcmp(r->name, "name") == 0))
-            show_row(s, r, conf_slot_const(base, r), indent, to);
+        if (conf_is_star(r) || (named && strcmp(r->name, "name") == 0) || (is_star && r->at != star->at))
+            continue;
+        show_row(s, r, conf_slot_const(base, r), is_star ? path : arena_printf(s->arena, "%s%s%s", path, dot, r->name), indent, to);
     }
 }
 
-void conf_show(const struct conf_key *rows, const void *values, bool all, struct buf *to)
+void conf_show(const struct conf_key *rows, const void *values, const struct conf_marks *marks, bool all, struct buf *to)
 {
     struct arena *arena = arena_new(4096);
-    const struct show s = { .all = all, .secrets = true, .arena = arena };
+    const struct show s = { .marks = marks, .all = all, .secrets = true, .arena = arena };
 
-    show_rows(&s, rows, values, false, 0, to);
+    show_rows(&s, rows, values, "", false, 0, to);
     arena_free(&arena);
 }
 

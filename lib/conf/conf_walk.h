@@ -22,6 +22,8 @@ static inline bool conf_is_star(const struct conf_key *row)
     return row->name[0] == '*';
 }
 
+/* What a value of the row takes in its struct; not of CONF_OBJECT. */
+size_t conf_value_size(const struct conf_key *row);
 /* The row of that name, or NULL. */
 const struct conf_key *conf_row(const struct conf_key *rows, span name);
 /* Only "name" and "*": the value of such an entry is never a mapping. */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include "lib/conf/conf_walk.h"
 #include "lib/conf/conf_yaml.h"
 
 /* ---- places ---- */
@@ -47,11 +48,16 @@ static const struct conf_node *find(const struct conf_node *n, span path)
     return NULL;
 }
 
+const struct conf_node *conf_node_at(const struct conf_marks *marks, const char *key_path)
+{
+    return marks != NULL && marks->root != NULL && key_path[0] != '\0' ? find(marks->root, span_str(key_path)) : NULL;
+}
+
 bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *line_out, size_t *column_out)
 {
-    const struct conf_node *n;
+    const struct conf_node *n = conf_node_at(marks, key_path);
 
-    if (marks == NULL || marks->root == NULL || key_path[0] == '\0' || (n = find(marks->root, span_str(key_path))) == NULL)
+    if (n == NULL)
         return false;
     *line_out = n->line;
     *column_out = n->column;
@@ -71,9 +77,33 @@ static bool is_sound(const struct conf_node *n)
 
 bool conf_sound(const struct conf_marks *marks, const char *key_path)
 {
-    const struct conf_node *n = marks != NULL && marks->root != NULL ? find(marks->root, span_str(key_path)) : NULL;
+    const struct conf_node *n = conf_node_at(marks, key_path);
 
     return n == NULL || is_sound(n);
+}
+
+/* ---- what was written ---- */
+
+static void overlay(const struct conf_key *rows, const struct conf_node *n, const void *from, void *to)
+{
+    for (const struct conf_key *r = rows; r->name != NULL; r++) {
+        const struct conf_node *value = n->kind == CONF_NODE_MAP ? find(n, span_str(r->name)) : conf_is_star(r) ? n : NULL;
+
+        if (value == NULL || (n->kind == CONF_NODE_MAP && conf_is_star(r)))
+            continue;
+        if (r->type == CONF_OBJECT)
+            overlay(r->sub, value, conf_slot_const(from, r), conf_slot(to, r));
+        else
+            memcpy(conf_slot(to, r), conf_slot_const(from, r), conf_value_size(r));
+    }
+}
+
+void conf_overlay(const struct conf_key *rows, const struct conf_marks *marks, const char *key_path, const void *from, void *to)
+{
+    const struct conf_node *n = conf_node_at(marks, key_path);
+
+    if (n != NULL && !conf_node_is_null(n))
+        overlay(rows, n, from, to);
 }
 
 /* ---- the nearest word ---- */

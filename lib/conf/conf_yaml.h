@@ -32,6 +32,8 @@ struct conf_marks {
 
 /* *root_out: NULL when the text holds nothing.  false: errors were added; *root_out is still set unless the text was not YAML. */
 bool conf_yaml_parse(span text, const char *file, struct arena *arena, struct conf_errors *errors, struct conf_node **root_out);
+/* The node of "policy.dnsbl[1].zone"; NULL: it was not written, or there are no marks. */
+const struct conf_node *conf_node_at(const struct conf_marks *marks, const char *key_path);
 /* A plain scalar that says nothing: `key:`, `~`, `null`. */
 bool conf_node_is_null(const struct conf_node *n);
 

@@ -20,7 +20,8 @@ enum { LIMITS_MAX = 16 };                         /* that a store decides at onc
 extern const char *const mode_words[];            /* enum mode */
 
 extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipients_rows[], map_rows[], network_rows[], policy_rows[],
-    filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], replies_rows[], handover_rows[], events_rows[], log_rows[];
+    filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], rcpt_class_rows[], replies_rows[], handover_rows[],
+    events_rows[], log_rows[];
 
 /* Checks of one value, shared by rows (see struct conf_key). */
 int check_public_name(const void *value, struct errtext *err);     /* const char *: letters, digits, . _ - ; at most 63 */
@@ -30,5 +31,6 @@ int check_octal_mode(const void *value, struct errtext *err);      /* const char
 void settings_check_recipients(struct settings *s, struct conf_errors *errors);   /* also makes `sources` the one list */
 void settings_check_policy(struct settings *s, struct conf_errors *errors);       /* also fills defaults that hang on other keys */
 void settings_check_filter(struct settings *s, struct conf_errors *errors);
+void settings_check_rcpt_classes(struct settings *s, struct conf_errors *errors); /* also lays the classes over the rest: comes last */
 
 #endif

@@ -183,6 +183,8 @@ struct set_spam {
 };
 enum unscannable_action { UNSCANNABLE_REJECT, UNSCANNABLE_DEFER, UNSCANNABLE_TAG, UNSCANNABLE_PASS };
 struct set_unscannable { int action; int64_t after_tries, after_ms, pause_ms; };   /* reject, 3, 4 h, 1 min */
+enum mixed { MIXED_DECIDE_ONCE, MIXED_SPLIT };
+struct set_rcpt_pattern { const char *text; size_t klass, item; };   /* "user@d", "@d", ".d" for all below d; of classes[klass].recipients[item] */
 struct set_filter {
     int mode;
     const char *reinject;            /* address; must be given for cfilter */
@@ -203,6 +205,18 @@ struct set_filter {
     struct set_unscannable unscannable;
     struct set_spam spam;
     struct conf_strings parsers;     /* default [libclamav, gmime] */
+    int mixed;                       /* enum mixed: recipients of several classes in one message */
+    struct conf_list classes;        /* struct set_rcpt_class[], RCPT_CLASSES_MAX at most */
+    /* filled in by settings_load: the patterns of all classes, sorted by text */
+    struct set_rcpt_pattern *class_patterns;
+    size_t n_class_patterns;
+};
+enum { RCPT_CLASSES_MAX = 16 };
+struct set_rcpt_class {              /* recipients with a policy of their own */
+    const char *name;
+    struct conf_strings recipients;
+    struct set_filter over;          /* only what was written counts */
+    const struct settings *set;      /* filled in by settings_load: everything, with that laid over; lives as long as the set it is in */
 };
 
 struct set_replies {                 /* %v virus, %l list, %r %t reason, %s points, %i id */
@@ -268,6 +282,12 @@ int settings_secret_read(const char *path, struct buf *secret, struct errtext *e
 /* The setting of a class by its name ("encrypted_archive", "crashed", "macro", ...) and of a shape by its ("partial", ...); NULL: there is none. */
 const struct set_class *settings_class(const struct settings *s, const char *name);
 const struct set_class *settings_shape(const struct settings *s, const char *name);
+/* The class of filter.classes that a recipient is of, or that has a name; NULL: none, the default class. */
+const struct set_rcpt_class *settings_rcpt_class(const struct settings *s, span mailbox);
+const struct set_rcpt_class *settings_rcpt_class_named(const struct settings *s, const char *name);
+/* The settings that hold for a class; c may be NULL.  Never to be given to settings_ref. */
+const struct settings *settings_of_rcpt_class(const struct settings *s, const struct set_rcpt_class *c);
+const char *settings_rcpt_class_name(const struct set_rcpt_class *c);     /* "default" for NULL */
 
 /* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
 enum mode mode_effective(int outer, int own);

@@ -109,6 +109,8 @@ static int check_parsers(const void *value, struct errtext *err)
     return 0;
 }
 
+static const char *const mixed_words[] = { "decide-once", "split", NULL };
+
 const struct conf_key filter_rows[] = {
     { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of all of cfilter but the virus scan.", .words = mode_words },
     { "reinject", CONF_ADDRESS, AT(reinject), 0, 0, NULL, APPLY_LIVE, "Where accepted mail goes: Postfix' smtpd behind the filter. cfilter needs it." },
@@ -138,6 +140,14 @@ const struct conf_key filter_rows[] = {
     { "spam", CONF_OBJECT, AT(spam), 0, 0, NULL, APPLY_LIVE, "Spam scoring.", .sub = spam_rows },
     { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime, own]", APPLY_LIVE, "Readers of MIME; what any of them finds is scanned.",
       .check = check_parsers },
+    { "mixed", CONF_ENUM, AT(mixed), 0, 0, "decide-once", APPLY_LIVE,
+      "A message to recipients of several classes. Decide-once gives one answer to all: a virus, and what could hide one, by the strictest class; "
+      "spam is refused where every class refuses it, else marked. Split takes the recipients of the first one's class and puts off the others "
+      "(452 4.5.3), five at most, which the sender sends again apart; it does not work with smtpd_proxy_options=speed_adjust.",
+      .words = mixed_words },
+    { "classes", CONF_LIST, AT(classes), 0, 0, NULL, APPLY_LIVE,
+      "Recipients with another policy than the rest: each says what is other for it.", .sub = rcpt_class_rows,
+      .sub_size = sizeof(struct set_rcpt_class), .overlay = true },
     { NULL },
 };
 #undef AT

@@ -155,6 +155,7 @@ static void check_between_sections(struct settings *s, struct conf_errors *error
     settings_check_recipients(s, errors);
     settings_check_policy(s, errors);
     settings_check_filter(s, errors);
+    settings_check_rcpt_classes(s, errors);
 }
 
 struct settings *settings_load(const char *path, struct conf_errors *errors)

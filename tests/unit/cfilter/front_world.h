@@ -23,6 +23,7 @@
 #include "cfilter/front.h"
 #include "cfilter/scanner.h"
 #include "cfilter/session.h"
+#include "cfilter/split.h"
 #include "lib/base/alloc.h"
 #include "tests/unit/cfilter/default_settings.h"
 
@@ -178,7 +179,7 @@ static char fw_dir[64], fw_next_path[100], fw_address[120];
 static struct settings fw_set;
 static struct daemon fw_daemon;
 static struct front fw_front;
-static uint64_t fw_counters[9], fw_classes[FACT_CLASSES];
+static uint64_t fw_counters[10], fw_classes[FACT_CLASSES];
 static int fw_next_listen = -1;
 
 struct fw_peer {
@@ -251,7 +252,7 @@ static void fw_peer_open(struct fw_peer *p, int fd)
 static void fw_start(void)
 {
     static uint64_t **const counters[] = { &fw_front.messages, &fw_front.accepted, &fw_front.tagged, &fw_front.rejected, &fw_front.deferred,
-                                           &fw_front.observed, &fw_front.forged, &fw_front.bad_lines, &fw_front.gone };
+                                           &fw_front.observed, &fw_front.forged, &fw_front.bad_lines, &fw_front.gone, &fw_front.put_off };
 
     /* A line of log for each message would bury the results. */
     log_open("test", &(struct set_log){ LOG_TO_STDERR, LOG_LEVEL_ERROR }, true);
@@ -262,7 +263,7 @@ static void fw_start(void)
     fw_settings();
     fw_loop = loop_new_fake(1000000, 1800000000000);
     fw_daemon = (struct daemon){ .loop = fw_loop, .settings = &fw_set, .name = "cfilter", .serving = true, .state = &fw_front };
-    fw_front = (struct front){ .daemon = &fw_daemon };
+    fw_front = (struct front){ .daemon = &fw_daemon, .split = split_memory_new() };
     memset(fw_counters, 0, sizeof(fw_counters));
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
         *counters[i] = &fw_counters[i];
@@ -290,6 +291,7 @@ static void fw_stop(void)
     assert_int_equal(fw_front.busy, 0);
     assert_null(fw_held);
     assert_int_equal(fw_set.refs, 1000);
+    split_memory_free(&fw_front.split);
     loop_free(&fw_loop);
     default_end();
     fw_unlisten();

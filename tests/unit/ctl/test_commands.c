@@ -198,6 +198,9 @@ static void test_scan(void **state)
     assert_int_equal(CMD0(&h, cmd_scan), 64);
     assert_int_equal(CMD(&h, cmd_scan, "--nonsense", good), 64);
     assert_int_equal(CMD(&h, cmd_scan, "--from", "a", "--from", "b", good), 64);
+    assert_int_equal(CMD(&h, cmd_scan, "--rcpt", "a@b", good, "--rcpt=c@d"), 0);
+    assert_contains(out, "cfilter: --rcpt=a@b --rcpt=c@d ");
+    assert_int_equal(CMD(&h, cmd_scan, good, "--rcpt"), 64);
 
     /* more than one request takes: the bad one is the last */
     for (size_t i = 0; i < 29; i++)

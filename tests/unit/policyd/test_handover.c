@@ -17,6 +17,7 @@ static int setup(void **state)
     dns_list("b.example");
     dns_list("c.example");
     rig_load("networks: {trusted: [10.20.0.0/16]}\ndomains: [example.com]\n"
+             "filter: {classes: [{name: outbound}, {name: vip, recipients: [x@example.com]}]}\n"
              "policy: {score: {reject: 9}, rules: {deny: {clients: [203.0.113.66]}},\n"
              "  dnsbl: [{name: a, zone: a.example, weight: 2}, {name: b, zone: b.example, weight: 1.5}, {name: seen, zone: c.example, mode: observe}]}\n");
     rig_rules->hand_over = true;
@@ -132,6 +133,24 @@ static void test_trust(void **state)
     }
 }
 
+/* A service whose policy_context is the name of a class has that class. */
+static void test_class(void **state)
+{
+    static const struct { const char *attributes, *name; } rows[] = {
+        { "policy_context=outbound", "outbound" }, { "policy_context=vip", "vip" },         { "policy_context=mx-in", "default" },
+        { "policy_context=", "default" },          { "recipient=x@example.com", "default" }, { "policy_context=default", "default" },
+        { "policy_context=outbound234567890123456789012345", "default" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char attributes[200];
+
+        snprintf(attributes, sizeof(attributes), "protocol_state=DATA;instance=c%zu;%s", i, rows[i].attributes);
+        assert_string_equal(read_field(say(attributes), "A@Sender.example").msg_class, rows[i].name);
+    }
+}
+
 static void test_without_a_memory(void **state)
 {
     (void)state;
@@ -209,7 +228,7 @@ static void test_many_hits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_field), T(test_one_id), T(test_trust), T(test_without_a_memory), T(test_states), T(test_memory_is_bounded), T(test_many_hits),
+        T(test_field), T(test_one_id), T(test_trust), T(test_class), T(test_without_a_memory), T(test_states), T(test_memory_is_bounded), T(test_many_hits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

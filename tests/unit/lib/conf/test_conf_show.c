@@ -54,15 +54,15 @@ static void test_show_reads_back(void **state)
         buf_init(&all, 65536);
         buf_init(&all_again, 65536);
         read_text(rows[i].text, &v, arena);
-        conf_show(every_type_rows, &v, false, &first);
+        conf_show(every_type_rows, &v, NULL, false, &first);
         if (strcmp(buf_cstr(&first), rows[i].want) != 0)
             fail_msg("%s:\n%s", rows[i].name, buf_cstr(&first));
         read_text(buf_cstr(&first), &w, arena);
-        conf_show(every_type_rows, &w, false, &second);
+        conf_show(every_type_rows, &w, NULL, false, &second);
         assert_string_equal(buf_cstr(&first), buf_cstr(&second));
-        conf_show(every_type_rows, &v, true, &all);
+        conf_show(every_type_rows, &v, NULL, true, &all);
         read_text(buf_cstr(&all), &w, arena);
-        conf_show(every_type_rows, &w, true, &all_again);
+        conf_show(every_type_rows, &w, NULL, true, &all_again);
         assert_string_equal(buf_cstr(&all), buf_cstr(&all_again));
         assert_non_null(strstr(buf_cstr(&all), "b: no   # default\n"));
         buf_free(&first);
@@ -84,7 +84,7 @@ static void test_secrets_are_stars(void **state)
     read_text("policy: {lists: [{name: a, zone: key123.example}, {name: b, zone: open.example}]}", &v, arena);
     for (int all = 0; all < 2; all++) {
         buf_reset(&text);
-        conf_show(every_type_rows, &v, all, &text);
+        conf_show(every_type_rows, &v, NULL, all, &text);
         assert_null(strstr(buf_cstr(&text), "key123"));
         assert_non_null(strstr(buf_cstr(&text), "zone: \"****\""));
         assert_non_null(strstr(buf_cstr(&text), "zone: open.example"));

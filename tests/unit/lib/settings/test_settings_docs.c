@@ -98,7 +98,7 @@ static void show_all(span text, struct buf *to)
     memset(&set, 0, sizeof(set));
     if (!conf_parse(text, "gatepost.yaml", settings_rows, &set, arena, errors, NULL))
         fail_msg("%s", conf_errors_at(errors, 0));
-    conf_show(settings_rows, &set, true, to);
+    conf_show(settings_rows, &set, NULL, true, to);
     conf_errors_free(&errors);
     arena_free(&arena);
 }

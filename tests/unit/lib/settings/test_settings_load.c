@@ -316,13 +316,13 @@ static void test_show_loads_again(void **state)
     (void)state;
     buf_init(&first, 65536);
     buf_init(&second, 65536);
-    conf_show(settings_rows, a, false, &first);
+    conf_show(settings_rows, a, NULL, false, &first);
     assert_null(strstr(buf_cstr(&first), "abcdefghij"));
     star = span_find_span(buf_span(&first), SPAN("\"****\""));
     assert_true(star < first.len);
     memcpy(first.base + first.head + star, "x.test", 6);
     b = load_good(buf_cstr(&first));
-    conf_show(settings_rows, b, false, &second);
+    conf_show(settings_rows, b, NULL, false, &second);
     assert_string_equal(buf_cstr(&first), buf_cstr(&second));
     assert_string_equal(((const struct set_dnsbl *)b->policy.dnsbl.v)->returns, "127.0.1.[2..199]");
     settings_unref(&a);
@@ -345,9 +345,116 @@ static void test_mode_effective(void **state)
         assert_int_equal(mode_effective(rows[i].outer, rows[i].own), rows[i].want);
 }
 
+/* ---- classes of recipients ---- */
+
+#define CLASSES                                                                                                                             \
+    "domains: [example.com]\nrecipients: {delimiters: \"+\"}\nfilter:\n  unchecked: {limit: defer}\n  spam: {tag: 4, reject: 9, subject_tag: \"[S]\"}\n  mixed: split\n  classes:\n"   \
+    "    - name: strict\n      recipients: [\"@Secure.example.com\", Ann@example.com, \"@*.example.org\"]\n      spam: {reject: 6}\n      unchecked: {limit: tag, encrypted_archive: {action: reject}, ambiguous: {points: 7}}\n      mime: {shapes: {partial: pass}}\n"                \
+    "    - name: lax\n      recipients: [\"*.deep.example.org\", example.net, \"bob+lists@example.com\", \"@b\xc3\xbc" "cher.example\"]\n"                  \
+    "      spam: {mode: observe, tag: 0, subject_tag: \"\"}\n      virus: {mode: observe}\n    - name: mx-out\n"
+
+static void test_recipient_classes(void **state)
+{
+    static const struct { const char *address, *name; } asked[] = {
+        { "x@secure.example.com", "strict" }, { "x@SECURE.Example.com.", "strict" }, { "x@a.secure.example.com", "default" },
+        { "ann@example.com", "strict" },      { "ANN+x@example.com", "strict" },      { "\"ann\"@example.com", "strict" },
+        { "bob@example.com", "default" },     { "bob+lists@example.com", "lax" },     { "bob+lists+a@example.com", "lax" },
+        { "x@example.org", "default" },       { "x@a.example.org", "strict" },        { "x@b.a.example.org", "strict" },
+        { "x@deep.example.org", "strict" },   { "x@a.deep.example.org", "lax" },      { "x@example.net", "lax" },
+        { "x@xn--bcher-kva.example", "lax" }, { "x@b\xc3\xbc" "cher.example", "lax" }, { "x@[192.0.2.1]", "default" },
+        { "x", "default" },                   { "", "default" },                      { "@secure.example.com", "default" },
+    };
+    struct settings *s = load_good(CLASSES);
+    const struct settings *strict = settings_of_rcpt_class(s, settings_rcpt_class_named(s, "strict"));
+    const struct settings *lax = settings_of_rcpt_class(s, settings_rcpt_class_named(s, "lax"));
+
+    (void)state;
+    assert_int_equal(s->filter.mixed, MIXED_SPLIT);
+    for (size_t i = 0; i < COUNT(asked); i++)
+        if (strcmp(settings_rcpt_class_name(settings_rcpt_class(s, span_str(asked[i].address))), asked[i].name) != 0)
+            fail_msg("%s", asked[i].address);
+    assert_ptr_equal(settings_of_rcpt_class(s, NULL), s);
+    assert_null(settings_rcpt_class_named(s, "default"));
+    assert_non_null(settings_rcpt_class_named(s, "mx-out"));
+    assert_true(strict->filter.spam.reject == 6 && strict->filter.spam.tag == 4 && strict->filter.virus.mode == MODE_ENFORCE);
+    assert_string_equal(strict->filter.spam.subject_tag, "[S]");
+    assert_int_equal(strict->filter.unchecked.encrypted_archive.action, CLASS_REJECT);
+    assert_int_equal(strict->filter.unchecked.encrypted_document.action, CLASS_TAG);
+    assert_int_equal(strict->filter.unchecked.limit.action, CLASS_TAG);          /* said, though limit is put off outside */
+    assert_true(strict->filter.unchecked.ambiguous.action == CLASS_SCORE && strict->filter.unchecked.ambiguous.points == 7);
+    assert_int_equal(strict->filter.mime.shapes.partial.action, CLASS_PASS);
+    assert_int_equal(strict->filter.mime.shapes.lone_cr.action, CLASS_REJECT);
+    assert_true(lax->filter.unchecked.limit.action == CLASS_DEFER && lax->filter.mime.shapes.partial.action == CLASS_REJECT);
+    assert_true(lax->filter.spam.reject == 9 && lax->filter.spam.tag == 0 && lax->filter.virus.mode == MODE_OBSERVE);
+    assert_int_equal(lax->filter.spam.mode, MODE_OBSERVE);
+    assert_string_equal(lax->filter.spam.subject_tag, "");
+    assert_true(s->filter.spam.reject == 9 && s->filter.spam.tag == 4);
+    settings_unref(&s);
+}
+
+static void test_recipient_class_errors(void **state)
+{
+    static const struct { const char *text, *want; } bad[] = {
+        { "filter: {classes: [{recipients: a@b.c}]}", ":1:20: filter.classes[0].name: must be given" },
+        { "filter: {classes: [{name: default}]}", ":1:21: filter.classes[0].name: \"default\" is the class of everybody else" },
+        { "filter: {classes: [{name: \"a b\"}]}", ":1:21: filter.classes[0].name: \"a b\" is not a name" },
+        { "filter: {classes: [{name: a234567890b234567890c234567890d2}]}", "longer than 31 characters" },
+        { "filter: {classes: [{name: a}, {name: a}]}", ":1:32: filter.classes[1].name: \"a\" is the name of an earlier class" },
+        { "filter: {classes: [{name: a, recipients: [x@d.example]}, {name: b, recipients: [y@d.example, X@D.example]}]}",
+          ":1:94: filter.classes[1].recipients[1]: \"X@D.example\" is also in class a" },
+        { "filter: {classes: [{name: a, recipients: [d.example, \"@D.example\"]}]}", ":1:54: filter.classes[0].recipients[1]: \"@D.example\" is also in class a" },
+        { "filter: {classes: [{name: a, recipients: [\"a..b\"]}]}", ":1:43: filter.classes[0].recipients[0]: \"a..b\" is not user@example.com" },
+        { "filter: {classes: [{name: a, recipients: [\"a@*.b.c\"]}]}", "filter.classes[0].recipients[0]" },
+        { "filter: {classes: [{name: a, recipients: [\"@\"]}]}", "filter.classes[0].recipients[0]" },
+        { "filter: {classes: [{name: a, spam: {taag: 3}}]}", ":1:37: filter.classes[0].spam.taag: unknown key (did you mean tag?)" },
+        { "filter: {classes: [{name: a, recipient: x@d.example}]}", ":1:30: filter.classes[0].recipient: unknown key (did you mean recipients?)" },
+        { "filter: {classes: [{name: a, spam: {tag: 12}}]}", ":1:20: filter.classes[0]: spam.tag (12) is above spam.reject (10)" },
+        { "filter: {classes: [{name: a, virus: {mode: off}}]}", "filter.classes[0].virus.mode" },
+        { "filter: {virus: {mode: off}, classes: [{name: a, virus: {mode: enforce}}]}", ":1:58: filter.classes[0].virus.mode: filter.virus.mode is off" },
+        { "filter: {mixed: once}", "filter.mixed" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct conf_errors *errors;
+        struct settings *s = load(bad[i].text, &errors);
+
+        assert_null(s);
+        if (strstr(conf_errors_at(errors, 0), bad[i].want) == NULL)
+            fail_msg("%s\n%s", bad[i].text, conf_errors_at(errors, 0));
+        conf_errors_free(&errors);
+    }
+}
+
+/* A class shows what it says, be it what would be the default elsewhere, and nothing else. */
+static void test_recipient_classes_are_shown(void **state)
+{
+    static const char shown[] = "  mixed: split\n  classes:\n    - name: strict\n      recipients: [\"@Secure.example.com\", Ann@example.com, \"@*.example.org\"]\n"
+                                "      spam:\n        reject: 6\n      mime:\n        shapes:\n          partial:\n            action: pass\n"
+                                "      unchecked:\n        encrypted_archive:\n          action: reject\n        limit:\n          action: tag\n"
+                                "        ambiguous:\n          points: 7\n    - name: lax\n";
+    struct settings *s = load_good(CLASSES), *again;
+    struct buf text, text_again;
+
+    (void)state;
+    buf_init(&text, 65536);
+    buf_init(&text_again, 65536);
+    conf_show(settings_rows, s, s->marks, false, &text);
+    if (strstr(buf_cstr(&text), shown) == NULL || strstr(buf_cstr(&text), "        mode: observe\n        tag: 0\n        subject_tag: \"\"\n") == NULL)
+        fail_msg("%s", buf_cstr(&text));
+    again = load_good(buf_cstr(&text));
+    conf_show(settings_rows, again, again->marks, false, &text_again);
+    assert_string_equal(buf_cstr(&text), buf_cstr(&text_again));
+    settings_unref(&s);
+    settings_unref(&again);
+    buf_free(&text);
+    buf_free(&text_again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recipient_classes), cmocka_unit_test(test_recipient_class_errors), cmocka_unit_test(test_recipient_classes_are_shown),
         cmocka_unit_test(test_minimal_file),
         cmocka_unit_test(test_short_forms),
         cmocka_unit_test(test_sources),
