@@ -15,7 +15,7 @@ tests=(python3 openssl zip iproute2 procps systemd mandoc
 # Unpacked beside the system, with what their binaries need to run installed.
 peers=(postfix postfix-ldap)
 bench_peers=(clamav-daemon clamsmtp)
-peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
+peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
 
 missing=()
 for p in "${build[@]}" "${tests[@]}" "${peer_needs[@]}"; do
