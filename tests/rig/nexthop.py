@@ -28,6 +28,18 @@ def reset(session, phase):
     session.end()
 
 
+def lose_reply(session, phase):
+    """At the dot: takes the message and says nothing."""
+    session.taken.lost = True
+    session.end()
+
+
+def put_off(session, phase):
+    """At the dot: has read it all, and does not take it."""
+    session.taken.lost = True
+    session.say(b"451 4.3.0 not now\r\n")
+
+
 def hang(session, phase):
     """Neither answers nor reads until the other side ends it."""
     session.wait_for_end()
@@ -88,8 +100,10 @@ class Gone(Exception):
 
 
 class Taken:
+    """lost: whoever sent it was not told that it was taken; it may come again."""
+
     def __init__(self, sender, recipients, data):
-        self.sender, self.recipients, self.data = sender, recipients, data
+        self.sender, self.recipients, self.data, self.lost = sender, recipients, data, False
 
 
 class _Session(threading.Thread):
@@ -214,7 +228,8 @@ class _Session(threading.Thread):
                 self.hop.changed.notify_all()
             raise
         with self.hop.changed:
-            self.hop.messages.append(Taken(sender, recipients, data))
+            self.taken = Taken(sender, recipients, data)
+            self.hop.messages.append(self.taken)
             self.hop.changed.notify_all()
 
 

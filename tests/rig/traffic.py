@@ -54,7 +54,7 @@ class Traffic:
             now = time.monotonic()
             self.sent.append(Sent(number, infected, code, text, (now - begun) * 1000, begun))
             # Who gets no answer at all, or cannot connect, does not come again at once.
-            self.stopping.wait(self.pause if code >= 200 else 0.05)
+            self.stopping.wait(self.pause if code // 100 in (2, 5) else 0.05)
 
     def __enter__(self):
         for t in self.threads:
@@ -81,11 +81,11 @@ class Traffic:
         return len(self.sent) >= want
 
     def wrong(self, messages, may_double=()):
-        """What does not add up, in words.  messages: what the inner server holds; may_double: codes after which a copy may be there all the
-        same (0: no answer came)."""
+        """What does not add up, in words.  messages: what the inner server holds; those whose sender it did not tell do not count.
+        may_double: codes after which a copy may be there all the same (0: no answer came)."""
         end = time.monotonic() + ABSORBED
         while True:
-            found = self._account([m.data for m in messages], may_double)
+            found = self._account([m.data for m in messages if not getattr(m, "lost", False)], may_double)
             if not found or time.monotonic() > end:
                 return found
             time.sleep(0.1)
