@@ -29,8 +29,8 @@ void clamav_use_cache(struct clamav *c, const struct clean_view *known, uint32_t
 void clamav_begin_message(struct clamav *c);
 /* When nothing more of it will be scanned: adds to the facts what the cache is to be told. */
 void clamav_end_message(struct clamav *c, struct facts *f);
-/* The whole message, always read as mail, whatever its first bytes look like. */
-void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scanner, struct facts *f);
+/* The whole message, always read as mail, whatever its first bytes look like.  The LOADED_ROOM bytes before it are written to. */
+void clamav_scan_message(struct clamav *c, span message, const char *scanner, struct facts *f);
 /* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message, or if it is
  * known to be clean; returns whether the engine was called. `text`: line ends and blank lines at the end do not make a difference. */
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f);

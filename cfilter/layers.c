@@ -158,10 +158,8 @@ static bool digest_of(struct layers *l, uint32_t level, span bytes, struct diges
         return false;
     if (level == 0)
         *out = l->root_digest;
-    else if (!seen_digest(l->seen, bytes, out))
-        return false;
     else
-        seen_add(l->seen, bytes, out, l->depth > 0 && l->open[l->depth - 1].reads_mail);
+        return seen_take(l->seen, bytes, l->depth > 0 && l->open[l->depth - 1].reads_mail, out);
     return true;
 }
 

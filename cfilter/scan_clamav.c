@@ -17,6 +17,7 @@
 #include "cfilter/clamav_database.h"
 #include "cfilter/clamav_options.h"
 #include "cfilter/layers.h"
+#include "cfilter/loaded.h"
 #include "cfilter/overrun.h"
 #include "cfilter/scanner.h"
 #include "cfilter/virus_name.h"
@@ -198,32 +199,25 @@ void clamav_use_cache(struct clamav *c, const struct clean_view *known, uint32_t
 static const char mail_mark[] = "Received: from localhost by localhost; Thu, 1 Jan 1970 00:00:00 +0000\r\n";
 _Static_assert(sizeof mail_mark <= CLAMAV_HEADER_ROOM, "a message of the largest size, and this, are read whole");
 
-/* libclamav decides by the first bytes whether something is mail: a message that begins with PK or MZ would be read as an archive or a
- * program, and what is attached to it not at all.  So a header field goes before it: into the end of a page, the message mapped behind it. */
-static void scan_as_mail(struct call *call, int fd, size_t size)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), mark = sizeof mail_mark - 1;
-    size_t length = page + (size + page - 1) / page * page;
-    char *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+_Static_assert(sizeof mail_mark <= LOADED_ROOM, "room before the message");
 
-    if (base == MAP_FAILED) {
-        facts_incomplete(call->facts, "no memory to map the message");
-        return;
-    }
+/* libclamav decides by the first bytes whether something is mail: a message that begins with PK or MZ would be read as an archive or a
+ * program, and what is attached to it not at all.  So a header field goes before it, into the room that is there. */
+static void scan_as_mail(struct call *call, span message)
+{
+    size_t mark = sizeof mail_mark - 1;
+    char *begin = (char *)(uintptr_t)message.p - mark;
+
     layers_begin_call(call->c->layers, LAYERS_MESSAGE, SPAN(""), NULL);
-    memcpy(base + page - mark, mail_mark, mark);
-    if (size > 0 && mmap(base + page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
-        facts_incomplete(call->facts, "cannot map the message");
-    else
-        scan_map(call, span_of(base + page - mark, mark + size));
-    munmap(base, length);
+    memcpy(begin, mail_mark, mark);
+    scan_map(call, span_of(begin, mark + message.n));
 }
 
-void clamav_scan_message(struct clamav *c, int fd, size_t size, const char *scanner, struct facts *f)
+void clamav_scan_message(struct clamav *c, span message, const char *scanner, struct facts *f)
 {
     struct call call = { .c = c, .facts = f, .scanner = scanner };
 
-    scan_as_mail(&call, fd, size);
+    scan_as_mail(&call, message);
 }
 
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f)
@@ -285,34 +279,21 @@ static bool load_marker(struct clamav *c, const char *scratch, struct errtext *e
 
 /* ---- trying ---- */
 
-static int memory_file(span bytes)
+static void try_one(struct clamav *c, span marker, struct facts *f, bool *found_out)
 {
-    int fd = memfd_create("warm-up", MFD_CLOEXEC);
-
-    if (fd >= 0 && write(fd, bytes.p, bytes.n) != (ssize_t)bytes.n) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-static bool try_one(struct clamav *c, span marker, struct facts *f, bool *found_out)
-{
+    static const char room[LOADED_ROOM];
     struct call call = { .c = c, .facts = f, .scanner = "self-test" };
     struct buf message;
 
     buf_init(&message, 64 * 1024);
+    buf_append(&message, span_of(room, sizeof room));
     warmup_message(marker, &message);
     if (!c->mail)                   /* then nothing takes it out of the message */
         buf_append(&message, marker);
-    int fd = memory_file(buf_span(&message));
     facts_init(f);
-    if (fd >= 0)
-        scan_as_mail(&call, fd, message.len);
-    close(fd);
+    scan_as_mail(&call, span_from(buf_span(&message), sizeof room));
     buf_free(&message);
     *found_out = call.selftest_found;
-    return fd >= 0;
 }
 
 /* Limits that the administrator has set low may well be hit. */
@@ -331,16 +312,15 @@ static bool try_engine(struct clamav *c, struct errtext *err)
     struct facts *f = xmalloc(sizeof *f);
     bool found, ok = false;
 
-    if (!try_one(c, SPAN(""), f, &found))
-        errtext_set(err, "self-test: no memory file");
-    else if (!f->complete)
+    try_one(c, SPAN(""), f, &found);
+    if (!f->complete)
         errtext_set(err, "self-test: %s", f->incomplete_why);
     else if (first_find(f) != NULL)
         errtext_set(err, "self-test: %s is found in a harmless message", first_find(f)->name);
-    else if (!try_one(c, span_of(c->marker, sizeof c->marker), f, &found) || !found)
-        errtext_set(err, "self-test: the engine does not find what it must find (limits in filter.virus too low?)");
     else
-        ok = true;
+        try_one(c, span_of(c->marker, sizeof c->marker), f, &ok);
+    if (err->text[0] == '\0' && !ok)
+        errtext_set(err, "self-test: the engine does not find what it must find (limits in filter.virus too low?)");
     free(f);
     clamav_begin_message(c);
     return ok;
@@ -419,7 +399,7 @@ static void extract(struct view *v, struct facts *f)
         return;
     }
     clamav_begin_message(v->engine);
-    clamav_scan_message(v->engine, v->fd, v->bytes.n, "clamav", f);
+    clamav_scan_message(v->engine, v->bytes, "clamav", f);
     f->signatures = clamav_signatures(v->engine);
 }
 

@@ -15,10 +15,9 @@ struct mime_parts;
 
 struct view {                        /* the message as a worker sees it */
     const struct scan_message *msg;
-    span bytes;                      /* whole message, mapped read-only */
+    span bytes;                      /* whole message; loaded.h */
     int fd;
-    int tmp_dir_fd;                  /* the worker's own folder on the tmpfs */
-    const char *tmp_dir;
+    const char *tmp_dir;             /* the worker's own folder on the tmpfs */
     const struct settings *set;      /* the part the holder was given */
     struct clamav *engine;            /* clamav.h; NULL: none */
     struct mime_parts *parts;         /* mime/parts.h: made by the first who asks (view_parts), gone with the message */

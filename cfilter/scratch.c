@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cfilter/cage.h"
@@ -50,6 +52,29 @@ void scratch_remove(const char *path, bool keep_top)
         remove_in(fd, 0);
     if (!keep_top)
         rmdir(path);
+}
+
+void scratch_look(const char *path, struct scratch_look *out)
+{
+    struct statfs fs;
+    struct stat st;
+
+    *out = (struct scratch_look){ .fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) };
+    if (out->fd < 0)
+        return;
+    if (fstatfs(out->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC && fstat(out->fd, &st) == 0) {
+        out->size_bytes = st.st_size;
+        return;
+    }
+    close(out->fd);
+    out->fd = -1;
+}
+
+bool scratch_looks_empty(const struct scratch_look *l)
+{
+    struct stat st;
+
+    return l->fd >= 0 && fstat(l->fd, &st) == 0 && st.st_size == l->size_bytes;
 }
 
 int scratch_make(const struct scratch *s, const char *name, char *out, size_t size, struct errtext *err)

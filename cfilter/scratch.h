@@ -26,6 +26,13 @@ void scratch_close(struct scratch *s);
 void scratch_remove_left_by(const struct settings *set, long pid);
 /* Makes root/NAME (emptied if there); its path in out. */
 int scratch_make(const struct scratch *s, const char *name, char *out, size_t size, struct errtext *err);
+/* A folder that is empty now, to see later with one call whether it still is: a tmpfs changes a folder's size with each name in it. */
+struct scratch_look {
+    int fd;                    /* -1: cannot be told */
+    int64_t size_bytes;
+};
+void scratch_look(const char *path, struct scratch_look *out);      /* keeps the folder open for as long as the process lives */
+bool scratch_looks_empty(const struct scratch_look *l);             /* false: look into it */
 /* Removes a folder and all in it; with keep_top only what is in it. */
 void scratch_remove(const char *path, bool keep_top);
 

@@ -24,7 +24,7 @@ struct place {
 
 struct seen {
     EVP_MD *sha256;
-    EVP_MD_CTX *ctx;
+    EVP_MD_CTX *ctx, *fork;
     struct entry *v;
     size_t n, max;
     struct place *places;      /* twice as many as entries at least: a search ends soon */
@@ -41,12 +41,13 @@ struct seen *seen_new(size_t max_entries)
         places *= 2;
     s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     s->ctx = EVP_MD_CTX_new();
+    s->fork = EVP_MD_CTX_new();
     s->v = xreallocarray(NULL, max_entries, sizeof s->v[0]);
     s->max = max_entries;
     s->places = xcalloc(places, sizeof s->places[0]);
     s->mask = places - 1;
     s->resets = 1;
-    if (s->sha256 == NULL || s->ctx == NULL)
+    if (s->sha256 == NULL || s->ctx == NULL || s->fork == NULL)
         seen_free(&s);
     return s;
 }
@@ -60,6 +61,7 @@ void seen_free(struct seen **sp)
         return;
     EVP_MD_free(s->sha256);
     EVP_MD_CTX_free(s->ctx);
+    EVP_MD_CTX_free(s->fork);
     free(s->v);
     free(s->places);
     free(s);
@@ -100,18 +102,34 @@ static size_t take_text(span *in, char *to)
     return n;
 }
 
+static span without_line_ends(span b)
+{
+    while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
+        b.n--;
+    return b;
+}
+
 static bool digest_text(const struct seen *s, span b, struct digest *out)
 {
     char chunk[CHUNK];
 
-    while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
-        b.n--;
+    b = without_line_ends(b);
     if (EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) != 1)
         return false;
     while (b.n > 0)
         if (EVP_DigestUpdate(s->ctx, chunk, take_text(&b, chunk)) != 1)
             return false;
     return EVP_DigestFinal_ex(s->ctx, out->b, NULL) == 1;
+}
+
+/* Of bytes without any CR: their text form is their beginning. */
+static bool digest_both(const struct seen *s, span b, struct digest *plain, struct digest *text)
+{
+    span head = without_line_ends(b), tail = span_from(b, head.n);
+
+    return EVP_DigestInit_ex2(s->ctx, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->ctx, head.p, head.n) == 1 &&
+           EVP_MD_CTX_copy_ex(s->fork, s->ctx) == 1 && EVP_DigestFinal_ex(s->fork, text->b, NULL) == 1 &&
+           EVP_DigestUpdate(s->ctx, tail.p, tail.n) == 1 && EVP_DigestFinal_ex(s->ctx, plain->b, NULL) == 1;
 }
 
 static bool can_be_text(span b)
@@ -150,6 +168,23 @@ void seen_add(struct seen *s, span bytes, const struct digest *digest, bool text
     add(s, digest, false);
     if (text_too && can_be_text(bytes) && digest_text(s, bytes, &d))
         add(s, &d, true);
+}
+
+bool seen_take(struct seen *s, span bytes, bool text_too, struct digest *out)
+{
+    struct digest text;
+
+    if (text_too && bytes.n > 0 && memchr(bytes.p, '\r', bytes.n) == NULL && can_be_text(bytes)) {
+        if (!digest_both(s, bytes, out, &text))
+            return false;
+        add(s, out, false);
+        add(s, &text, true);
+        return true;
+    }
+    if (!seen_digest(s, bytes, out))
+        return false;
+    seen_add(s, bytes, out, text_too);
+    return true;
 }
 
 bool seen_has(const struct seen *s, const struct digest *digest)

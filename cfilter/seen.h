@@ -18,6 +18,8 @@ bool seen_digest(const struct seen *s, span bytes, struct digest *out);      /* 
 /* Remembers the bytes, whose digest is at hand, and, with text_too, apart from that the bytes as text (CRLF as LF, no line ends at the end) if
  * they can be text.  What does not fit any more is not remembered: it is scanned again then. */
 void seen_add(struct seen *s, span bytes, const struct digest *digest, bool text_too);
+/* Both for bytes whose digest is not at hand, reading them once where that will do. */
+bool seen_take(struct seen *s, span bytes, bool text_too, struct digest *out);
 bool seen_has(const struct seen *s, const struct digest *digest);
 bool seen_has_text(const struct seen *s, span bytes);    /* false too for what cannot be text */
 

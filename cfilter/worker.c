@@ -10,15 +10,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cfilter/cage.h"
 #include "cfilter/clamav.h"
 #include "cfilter/scan_wire.h"
-#include "cfilter/scratch.h"
 #include "lib/base/alloc.h"
 
 enum { TRIM_ABOVE_BYTES = 1024 * 1024 };   /* such a message leaves megabytes of free heap behind */
@@ -53,48 +50,29 @@ static void run_scanners(struct view *v, struct facts *f)
     view_release(v);
 }
 
-/* The descriptor must hold what was announced: less would be a SIGBUS later, more would not be looked at. */
-static bool map_message(const struct scan_message *m, span *out, struct facts *f)
-{
-    struct stat st;
-
-    if (fstat(m->fd, &st) < 0 || st.st_size < 0 || (uint64_t)st.st_size != m->size) {
-        facts_incomplete(f, "the message is not as long as was said");
-        return false;
-    }
-    *out = SPAN("");
-    if (m->size == 0)
-        return true;
-    void *p = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, m->fd, 0);
-    if (p == MAP_FAILED) {
-        facts_incomplete(f, "the message cannot be mapped");
-        return false;
-    }
-    *out = span_of(p, m->size);
-    return true;
-}
-
 void worker_scan(const struct worker *w, const struct scan_message *m, struct facts *f)
 {
-    struct view v = { .msg = m, .fd = m->fd, .tmp_dir_fd = -1, .tmp_dir = w->scratch, .set = w->set, .engine = w->engine };
+    struct view v = { .msg = m, .fd = m->fd, .tmp_dir = w->scratch, .set = w->set, .engine = w->engine };
+    struct loaded message;
     int64_t start_us = now_us();
 
     facts_init(f);
     f->generation = w->generation;
-    if (map_message(m, &v.bytes, f)) {
-        v.tmp_dir_fd = open(w->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *why = loaded_open(&message, w->buffer, m->fd, m->size);
+    if (why == NULL) {
+        v.bytes = message.bytes;
         run_scanners(&v, f);
-        if (v.tmp_dir_fd >= 0)
-            close(v.tmp_dir_fd);
-        if (v.bytes.n > 0)
-            munmap((void *)(uintptr_t)v.bytes.p, v.bytes.n);
+        loaded_close(&message);
+    } else {
+        facts_incomplete(f, why);
     }
     f->took_us = now_us() - start_us;
 }
 
 static void tidy(const struct worker *w, uint64_t size)
 {
-    scratch_remove(w->scratch, true);
+    if (!scratch_looks_empty(&w->scratch_look))
+        scratch_remove(w->scratch, true);
     if (size > TRIM_ABOVE_BYTES)
         malloc_trim(0);
 }
@@ -131,9 +109,12 @@ static void serve(const struct worker *w)
     }
 }
 
-_Noreturn void worker_run(const struct worker *w)
+_Noreturn void worker_run(struct worker *w)
 {
     struct errtext err = { "" };
+
+    w->buffer = loaded_buffer_new();
+    scratch_look(w->scratch, &w->scratch_look);
 
     signal(SIGXFSZ, SIG_IGN);          /* a file that grows too large is an error of write(2) */
     if (w->engine != NULL) {

@@ -5,7 +5,9 @@
 #ifndef GATEPOST_CFILTER_WORKER_H
 #define GATEPOST_CFILTER_WORKER_H
 
+#include "cfilter/loaded.h"
 #include "cfilter/scanner.h"
+#include "cfilter/scratch.h"
 
 struct worker {
     int sock;
@@ -14,6 +16,8 @@ struct worker {
     uint32_t generation, serial;   /* serial: among the holder's forks */
     const struct clean_view *known;   /* the verdict cache, clean_cache.h; NULL: none */
     const char *scratch;           /* own folder, empty */
+    struct scratch_look scratch_look;
+    struct loaded_buffer *buffer;  /* loaded.h; NULL: none */
 };
 
 /* Runs the holder_init of every scanner: in the process that forks, before it does. */
@@ -21,7 +25,7 @@ int worker_prepare(const struct settings *set, struct errtext *err);
 /* Runs every wanted scanner's extract over one message. */
 void worker_scan(const struct worker *w, const struct scan_message *m, struct facts *f);
 /* Locks itself in and answers messages until the socket closes.  For a forked process: never returns. */
-_Noreturn void worker_run(const struct worker *w);
+_Noreturn void worker_run(struct worker *w);
 enum { WORKER_EXIT_CAGE = 70 };    /* exit status: it could not be locked in */
 
 #endif

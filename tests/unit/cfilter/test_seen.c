@@ -40,18 +40,25 @@ static bool has(const struct seen *s, span bytes, bool as_text)
 
 static void test_rows(void **state)
 {
-    struct seen *s = seen_new(10);
+    struct seen *s = seen_new(10), *taken = seen_new(10);
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         seen_reset(s);
         put(s, rows[i].added);
+        struct digest one, other;
+        assert_true(seen_digest(s, rows[i].added, &one) && seen_take(taken, rows[i].added, true, &other));
+        assert_memory_equal(&one, &other, sizeof one);
+        if (has(taken, rows[i].asked, rows[i].as_text) != rows[i].want)
+            fail_msg("%s, taken", rows[i].name);
+        seen_reset(taken);
         if (has(s, rows[i].asked, rows[i].as_text) != rows[i].want)
             fail_msg("%s", rows[i].name);
     }
     seen_reset(s);
     assert_false(has(s, rows[0].added, false));
     seen_free(&s);
+    seen_free(&taken);
 }
 
 static void test_full_forgets_nothing_it_said(void **state)

@@ -1,0 +1,32 @@
+/* loaded.h - a message in a worker's memory: a small one is read into a buffer that stays, a large one is mapped.
+ *
+ * Mapping, faulting and unmapping cost more than copying a few pages do.  Before the message there is room that may be written.
+ * Copies of a message's bytes on their way: the front decodes what it received into the spool (one), the worker reads a small one from there (one more)
+ * or maps it (none), and what goes on is sent from the spool.
+ * Units:     bytes.
+ * Errors:    a descriptor that does not hold what was announced is refused: less would be a SIGBUS later, more would not be looked at.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_CFILTER_LOADED_H
+#define GATEPOST_CFILTER_LOADED_H
+
+#include "lib/base/span.h"
+
+enum { LOADED_ROOM = 512, LOADED_SMALL_BYTES = 32 * 1024 };
+
+struct loaded {
+    span bytes;                    /* LOADED_ROOM writable bytes stand before it */
+    char *map;                     /* NULL: it lies in the buffer */
+    size_t map_bytes;
+};
+
+/* For small messages, one at a time. */
+struct loaded_buffer;
+struct loaded_buffer *loaded_buffer_new(void);
+void loaded_buffer_free(struct loaded_buffer **b);
+
+/* NULL, or what went wrong.  buffer may be NULL: all are mapped. */
+const char *loaded_open(struct loaded *l, struct loaded_buffer *buffer, int fd, uint64_t size);
+void loaded_close(struct loaded *l);
+
+#endif
