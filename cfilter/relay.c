@@ -16,7 +16,6 @@ enum {
     IN_LIMIT = 16 * 1024,
     OUT_LIMIT = 1024 * 1024,
     OUT_HIGH = 256 * 1024,          /* more waits for the next hop to read */
-    QUIT_WITHIN_MS = 1000,
 };
 
 enum relay_phase {
@@ -446,11 +445,9 @@ void relay_close(struct relay **rp)
     *rp = NULL;
     r->fn = NULL;
     if (r->stream != NULL && r->phase == PH_READY) {
-        /* The reply that is being told is no unread input: with that, the next hop would be heard out. */
-        stream_consume(r->stream, r->telling);
-        r->telling = 0;
+        /* As Postfix' smtpd does it: nobody waits for the answer to QUIT, nor needs it. */
         stream_write(r->stream, SPAN("QUIT\r\n"));
-        stream_close_drained(&r->stream, QUIT_WITHIN_MS);
+        stream_close(&r->stream);
     } else if (r->stream != NULL) {
         cut(r, r->phase);
     }

@@ -197,16 +197,15 @@ static bool read_one(struct child *c)
     return !c->freed;
 }
 
-enum { READS_A_TURN = 32 };   /* one talkative child does not hold up the others */
-
+/* One message a turn: nearly always it is the only one, so a second look would be a call for nothing; and a talkative child does not hold
+ * up the others. */
 static void on_sock(int events, void *arg)
 {
     struct child *c = arg;
 
     (void)events;
     c->depth++;
-    for (int i = 0; i < READS_A_TURN && read_one(c); i++)
-        ;
+    read_one(c);
     leave_callback(c);
 }
 

@@ -333,6 +333,14 @@ static void ask_for_workers(struct child_pool *p)
 
 /* ---- bringing jobs and workers together ---- */
 
+static void begin_job(struct slot *s, struct child_job *j)
+{
+    j->slot = s;
+    j->handed_ms = loop_now_ms(s->pool->loop);
+    s->job = j;
+    s->state = SLOT_BUSY;
+}
+
 /* false: this worker does not take it (it is gone, or deaf). */
 static bool hand_over(struct slot *s, struct child_job *j)
 {
@@ -340,10 +348,18 @@ static bool hand_over(struct slot *s, struct child_job *j)
         return false;
     queue_remove(j);
     job_drop_payload(j);
-    j->slot = s;
-    j->handed_ms = loop_now_ms(s->pool->loop);
-    s->job = j;
-    s->state = SLOT_BUSY;
+    begin_job(s, j);
+    return true;
+}
+
+/* Nobody waits and a worker does: nothing has to be kept for later.  A worker that does not take it is dispatch's to deal with. */
+static bool hand_over_at_once(struct child_pool *p, struct child_job *j, span msg, const int *fds, size_t nfds)
+{
+    struct slot *s = p->first == NULL ? slot_in(p, SLOT_IDLE) : NULL;
+
+    if (s == NULL || child_send(s->child, msg, fds, nfds) < 0)
+        return false;
+    begin_job(s, j);
     return true;
 }
 
@@ -469,6 +485,10 @@ struct child_job *child_pool_submit(struct child_pool *p, span msg, const int *f
     j->fn = fn;
     j->arg = arg;
     bool fits = !p->retired && p->queued < p->spec.queue_limit && msg.n <= CHILD_MESSAGE_MAX && nfds <= CHILD_FDS_MAX;
+    if (fits && hand_over_at_once(p, j, msg, fds, nfds)) {
+        loop_timer_start(p->loop, &j->deadline, deadline_ms, on_deadline, j);
+        return j;
+    }
     for (size_t i = 0; fits && i < nfds; i++) {
         if ((j->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0)) < 0)
             fits = false;

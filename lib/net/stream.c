@@ -424,9 +424,9 @@ void stream_close(struct stream **sp)
     *sp = NULL;
     if (s == NULL || s->closed)
         return;
-    disown(s);
     if (!s->out_dead && stream_out_pending(s) > 0)
-        stream_write_now(s, false);
+        stream_write_now(s, false);       /* before it counts as lingering: nobody is heard out */
+    disown(s);
     stream_shut(s);
 }
 
