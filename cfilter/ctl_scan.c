@@ -369,7 +369,42 @@ static void run_scan(struct ctl_request *r, void *arg)
     next_message(q);
 }
 
+/* ---- the signature database ---- */
+
+static void run_filter_reload(struct ctl_request *r, void *arg)
+{
+    struct daemon *d = arg;
+    struct front *f = d->state;
+    bool accept = ctl_option(r, "--accept", NULL);
+
+    if (!d->serving) {
+        ctl_complain(r, "filter reload: gatepost-cfilter is not running\n");
+        ctl_finish(&r, EXIT_UNDECIDED);
+        return;
+    }
+    scan_reload(f->scan, accept);
+    ctl_print(r, "The signature database is read again as soon as its files are at rest%s; gatepostctl filter status tells.\n",
+              accept ? ", and taken however much it has shrunk" : "");
+    ctl_finish(&r, EXIT_ACCEPT);
+}
+
+static void run_filter_status(struct ctl_request *r, void *arg)
+{
+    struct daemon *d = arg;
+    const struct front *f = d->state;
+    struct buf text;
+    bool ready = scan_ready(f->scan);
+
+    buf_init(&text, 64 * 1024);
+    scan_describe(f->scan, &text);
+    ctl_write(r, buf_span(&text));
+    buf_free(&text);
+    ctl_finish(&r, ready ? EXIT_ACCEPT : EXIT_REJECT);
+}
+
 const struct ctl_command cfilter_commands[] = {
     { "scan", "[--json] [--client=IP] [--helo=NAME] [--from=ADDR] [--rcpt=ADDR]... LABEL...", "what would be done with messages, and why", run_scan },
+    { "filter reload", "[--accept]", "Reads the signature database again.", run_filter_reload },
+    { "filter status", "", "Engine, generations and workers.", run_filter_status },
     { NULL, NULL, NULL, NULL },
 };

@@ -1,4 +1,4 @@
-/* ctl_scan.h - `gatepostctl scan`: what cfilter would do with a message, and why.
+/* ctl_scan.h - `gatepostctl scan`: what cfilter would do with a message, and why; and `gatepostctl filter`: the engine's database.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_CTL_SCAN_H

@@ -54,7 +54,8 @@ struct holder {
     int child_fd;              /* signalfd of SIGCHLD */
     uint64_t stamp_tried;      /* of the folder as it was loaded or tried */
     uint64_t stamp_seen;       /* at the last look: a change counts when it has come to rest */
-    bool change_told;
+    uint64_t stamp_told;       /* as it was when the front was told of a change */
+    bool change_told, look_wanted;
     int64_t tried_ms, looked_ms;   /* monotonic: when it was last loaded or tried, and looked at */
 };
 
@@ -235,6 +236,7 @@ static void try_engine(struct holder *h)
 {
     struct errtext err = { "" };
 
+    h->look_wanted = false;
     h->ready = load_engine(h, &err);
     h->tried_ms = h->looked_ms = now_ms();
     if (h->ready)
@@ -247,7 +249,7 @@ static void try_engine(struct holder *h)
 static void look_at_database(struct holder *h)
 {
     uint64_t stamp = clamav_database_stamp(&h->set->filter.virus);
-    bool at_rest = stamp == h->stamp_seen, changed = stamp != h->stamp_tried;
+    bool at_rest = stamp == h->stamp_seen, changed = stamp != h->stamp_tried || h->look_wanted;
 
     h->stamp_seen = stamp;
     if (h->set->filter.virus.mode == MODE_OFF)
@@ -257,6 +259,8 @@ static void look_at_database(struct holder *h)
         try_engine(h);
     } else if (h->ready && at_rest && changed && !h->change_told) {
         h->change_told = true;
+        h->look_wanted = false;
+        h->stamp_told = stamp;
         tell_text(HOLDER_DATABASE_CHANGED, "");
     }
 }
@@ -389,7 +393,14 @@ static bool on_front(struct holder *h)
     if (n <= 0)
         return false;
     struct wire_in in = { .rest = span_of(msg, (size_t)n) };
-    if (wire_get_u8(&in) != HOLDER_WANT_WORKER)
+    uint8_t word = wire_get_u8(&in);
+    if (word == HOLDER_LOOK)
+        h->look_wanted = true;
+    if (word == HOLDER_WATCH) {
+        h->stamp_tried = h->stamp_told;
+        h->change_told = false;
+    }
+    if (word != HOLDER_WANT_WORKER)
         return true;
     uint8_t lane = wire_get_u8(&in);
     if (!h->ready)

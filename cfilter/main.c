@@ -112,6 +112,14 @@ static size_t busy(struct daemon *d)
     return f->busy;
 }
 
+static void describe(struct daemon *d, struct buf *to)
+{
+    const struct front *f = d->state;
+
+    if (f != NULL)                     /* NULL: asked without a running daemon */
+        scan_describe(f->scan, to);
+}
+
 static void stop(struct daemon *d)
 {
     struct front *f = d->state;
@@ -137,7 +145,7 @@ static const struct child_role roles[] = {
 
 static const struct daemon_ops ops = {
     .name = "cfilter", .roles = roles, .children_mount = true, .commands = cfilter_commands, .addresses = addresses, .check = check, .start = start,
-    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .stop = stop,
+    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .describe = describe, .stop = stop,
 };
 
 int main(int argc, char **argv)

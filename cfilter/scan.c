@@ -34,6 +34,7 @@ struct generation {
     struct child_pool *pool;
     bool ready;
     bool refused;                  /* the holder has said that it has no engine */
+    bool judged, accept;           /* its signatures are to be compared with the last ones; whatever they are */
     char why[600];
     uint32_t number;               /* of this holder */
     uint64_t signatures;
@@ -78,6 +79,9 @@ struct scan {
     struct clean_cache *cache;     /* NULL: none is wanted */
     struct scan_job *late_jobs;
     uint32_t numbers;
+    uint64_t accepted;             /* signatures of the generation that took over last */
+    bool accept_next;
+    char held_back[300];           /* why the last one did not take over */
     struct loop_timer retired_look;
     struct log_fence no_engine_fence, note_fence;
     uint64_t *counts[SCAN_BUSY + 1], *holder_starts, *cache_hits, *cache_added, *cache_dropped;
@@ -225,6 +229,14 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
 
 /* ---- a generation ---- */
 
+static void send_word(struct generation *g, enum holder_word word)
+{
+    char c = (char)word;
+
+    if (g->holder != NULL)
+        (void)child_send(g->holder, span_of(&c, 1), NULL, 0);
+}
+
 static void want_worker(struct generation *g, enum holder_lane lane)
 {
     const char words[] = { HOLDER_WANT_WORKER, (char)lane };
@@ -324,10 +336,59 @@ static void take_over(struct generation *g)
         generation_retire(old);
 }
 
+static void on_refused(struct generation *g, span why);
+
+static bool has_shrunk(const struct generation *g, uint64_t signatures)
+{
+    const struct scan *s = g->scan;
+    double least = (double)s->accepted * (double)(100 - s->set->filter.virus.max_shrink_percent) / 100;
+
+    return g->judged && !g->accept && g->set->filter.virus.mode != MODE_OFF && (double)signatures < least;
+}
+
+/* Outside of its own callback.  The holder in use goes on watching: the next change may be the cure. */
+static void on_discard(void *arg)
+{
+    struct generation *g = arg;
+    struct scan *s = g->scan;
+
+    if (g == s->coming) {
+        s->coming = NULL;
+        send_word(s->current, HOLDER_WATCH);
+        if (g->accept)                 /* the administrator was quick */
+            scan_reload(s, true);
+        generation_free(g);
+    }
+}
+
+static void hold_back(struct generation *g, uint64_t signatures)
+{
+    struct scan *s = g->scan;
+
+    snprintf(s->held_back, sizeof s->held_back,
+             "the changed database has only %llu signatures, the one before has %llu (filter.virus.max_shrink): \"gatepostctl filter reload "
+             "--accept\" takes it all the same",
+             (unsigned long long)signatures, (unsigned long long)s->accepted);
+    if (g != s->coming) {              /* low_memory: the old one is gone already */
+        on_refused(g, span_str(s->held_back));
+        return;
+    }
+    log_error("scan: %s (the old one stays)", s->held_back);
+    g->refused = true;
+    loop_timer_start(s->loop, &g->restart, 0, on_discard, g);
+}
+
 static void on_ready(struct generation *g, uint64_t signatures)
 {
     struct scan *s = g->scan;
 
+    if (has_shrunk(g, signatures)) {
+        hold_back(g, signatures);
+        return;
+    }
+    g->judged = false;
+    s->accepted = signatures;
+    s->held_back[0] = '\0';
     g->ready = true;
     g->refused = false;
     g->why[0] = '\0';
@@ -476,6 +537,10 @@ static void holder_start(struct generation *g)
     struct errtext err = { "" };
     struct buf config;
 
+    if (s->set->filter.virus.low_memory && s->retired != NULL) {     /* one engine at a time: not before the old ones have ended */
+        loop_timer_start(s->loop, &g->restart, RETIRED_LOOK_MS, on_restart, g);
+        return;
+    }
     g->number = ++s->numbers;
     ++*s->holder_starts;
     buf_init(&config, CHILD_MESSAGE_MAX);
@@ -512,16 +577,28 @@ static struct generation *generation_new(struct scan *s, struct settings *set)
 
 static void start_coming(struct scan *s)
 {
+    struct generation *g;
+
     if (s->coming != NULL)
         generation_free(s->coming);    /* it served nobody yet */
-    s->coming = generation_new(s, s->set);
+    s->coming = NULL;
+    if (s->set->filter.virus.low_memory) {
+        generation_retire(s->current);
+        g = s->current = generation_new(s, s->set);
+    } else {
+        g = s->coming = generation_new(s, s->set);
+    }
+    g->judged = s->accepted > 0;
+    g->accept = s->accept_next;
+    s->accept_next = false;
 }
 
 static void on_database_changed(struct generation *g)
 {
     if (g != g->scan->current || g->scan->coming != NULL)
         return;
-    log_info("scan: the signature database has changed: loading it beside generation %u", g->number);
+    log_info("scan: the signature database has changed: loading it %s generation %u",
+             g->scan->set->filter.virus.low_memory ? "in place of" : "beside", g->number);
     start_coming(g->scan);
 }
 
@@ -742,6 +819,22 @@ int scan_reconfigure(struct scan *s, const struct settings *set, struct errtext 
     return 0;
 }
 
+void scan_reload(struct scan *s, bool accept)
+{
+    if (s->single != NULL) {
+        single_load(s);
+        return;
+    }
+    if (s->coming != NULL) {           /* what it loads is looked at when it is ready; if it was refused, it tries again */
+        s->coming->accept = s->coming->accept || accept;
+        send_word(s->coming, HOLDER_LOOK);
+        return;
+    }
+    s->accept_next = accept;
+    s->current->accept = s->current->accept || accept;
+    send_word(s->current, HOLDER_LOOK);
+}
+
 bool scan_ready(const struct scan *s)
 {
     return s->single != NULL ? single_ready(s) : s->current->ready;
@@ -818,6 +911,8 @@ void scan_describe(const struct scan *s, struct buf *to)
         describe_generation(s->coming, "coming", to);
     for (const struct generation *g = s->retired; g != NULL; g = g->next)
         describe_generation(g, "retired", to);
+    if (s->held_back[0] != '\0')
+        buf_printf(to, "scan held back: %s\n", s->held_back);
     buf_append_str(to, "scan outcomes:");
     for (size_t i = 0; i <= SCAN_BUSY; i++)
         buf_printf(to, " %s=%llu", scan_outcome_name((enum scan_outcome)i), (unsigned long long)*s->counts[i]);

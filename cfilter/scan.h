@@ -46,9 +46,12 @@ typedef void scan_fn(enum scan_outcome outcome, const struct facts *facts, const
 struct scan *scan_new(struct loop *l, const struct settings *set, struct stats *stats, struct errtext *err);
 void scan_free(struct scan **s);                          /* messages under way get SCAN_CRASHED or SCAN_NO_ENGINE first */
 /* Starts a new holder for new settings beside the old one, which works on until the new one has an engine (the same happens by itself when
- * the signature database changes); messages under way finish with the old workers.  Nothing is
+ * the signature database changes); messages under way finish with the old workers.  filter.virus.low_memory: the old one ends first, messages wait.
+ * A generation that has lost too many signatures (filter.virus.max_shrink) does not take over.  Nothing is
  * started when nothing has changed for the scanners.  To and from workers: 0 wants a restart. */
 int scan_reconfigure(struct scan *s, const struct settings *set, struct errtext *err);
+/* Reads the signature database again as soon as it is at rest, though nothing in it seems to have changed.  accept: whatever filter.virus.max_shrink says. */
+void scan_reload(struct scan *s, bool accept);
 bool scan_ready(const struct scan *s);                    /* an engine is loaded */
 /* deadline_ms: from now.  While an engine is being loaded messages wait for it.  fn runs exactly once and not before scan_submit has returned;
  * the strings of m are copied, its fd duplicated. */

@@ -13,6 +13,8 @@
 enum holder_word {
     HOLDER_CONFIG = 'C',      /* front -> holder, once, first: generation and settings, with the verdict cache if there is one */
     HOLDER_WANT_WORKER = 'W', /* front -> holder: u8 enum holder_lane, which comes back with the worker */
+    HOLDER_WATCH = 'A',       /* front -> holder: what it told of last was not taken over; it shall tell of the next change */
+    HOLDER_LOOK = 'R',        /* front -> holder: tell, or try, once the folder is at rest, though nothing has changed */
     HOLDER_READY = 'E',       /* holder -> front: an engine is loaded and has found its marker: u64 signatures */
     HOLDER_NO_ENGINE = 'N',   /* holder -> front: text why; it tries again by itself */
     HOLDER_DATABASE_CHANGED = 'D', /* holder -> front, once: the folder is not what was loaded any more */

@@ -77,3 +77,25 @@ const struct subcommand cmd_policy = {
             "Nothing is counted or remembered by the question.",
     .run = run_policy,
 };
+
+static int run_filter(struct env *env, int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    bool accept = argc == 3 && strcmp(argv[2], "--accept") == 0;
+
+    if ((strcmp(verb, "reload") == 0 && (argc == 2 || accept)) || (strcmp(verb, "status") == 0 && argc == 2))
+        return pass_through(env, "cfilter", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
+    return usage_error(&cmd_filter, "reload or status?");
+}
+
+const struct subcommand cmd_filter = {
+    .name = "filter",
+    .args = "reload [--accept]\nstatus",
+    .summary = "the virus engine's signature database",
+    .help = "reload  reads it again once its files are at rest, beside the engine in use; for freshclam.conf:\n"
+            "        OnUpdateExecute /usr/bin/gatepostctl filter reload\n"
+            "        --accept takes it even if it has lost more signatures than filter.virus.max_shrink allows\n"
+            "status  which generation is in use, which one is coming, and why one was not taken.\n"
+            "        Exit status: 0 an engine is in use, 1 none is",
+    .run = run_filter,
+};

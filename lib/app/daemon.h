@@ -47,6 +47,7 @@ struct daemon_ops {
     void (*on_client)(struct daemon *d, struct listener *l, int fd);
     void (*drain)(struct daemon *d);              /* idle connections close, busy ones end after their reply */
     size_t (*busy)(struct daemon *d);             /* requests under way (drain waits for 0) */
+    void (*describe)(struct daemon *d, struct buf *to);        /* may be NULL: further lines of `status` */
     void (*stop)(struct daemon *d);               /* frees d->state */
 };
 

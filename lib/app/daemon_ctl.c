@@ -129,6 +129,12 @@ static void run_status(struct ctl_request *r, void *arg)
               d->settings->digest, d->settings->mode == MODE_OBSERVE ? "observe" : "enforce", p->reloads, p->reload_failures);
     for (size_t i = 0; i < p->n_listeners; i++)
         ctl_print(r, "listen: %s (%zu clients)\n", listener_address(p->listeners[i]), listener_clients(p->listeners[i]));
+    if (p->ops->describe != NULL) {
+        buf_init(&numbers, 64 * 1024);
+        p->ops->describe(d, &numbers);
+        ctl_write(r, buf_span(&numbers));
+        buf_free(&numbers);
+    }
     if (ctl_option(r, "--stats", NULL)) {
         buf_init(&numbers, 4 * 1024 * 1024);
         stats_print(d->stats, &numbers);

@@ -199,6 +199,50 @@ class Classes(HouseTest):
         self.eventually("delivery", lambda: any(b"tagged-piece" in m.data and b"shape=partial" in m.data for m in self.house.inner.messages))
 
 
+class DatabaseLife(HouseTest):
+    """New signatures are taken over without a message noticing; too few of them are not."""
+    options = {"virus": "{database: db, trusted_databases: [demo.ndb]}"}
+
+    def generation(self):
+        return int(re.search(r"scan current: generation=(\d+)", self.house.gatepost.ctl("filter", "status").stdout).group(1))
+
+    def test_asked_for(self):
+        before = self.generation()
+        self.assertEqual(self.house.gatepost.ctl("filter", "reload").returncode, 0)
+        self.eventually("a new generation", lambda: self.generation() > before, 60)
+        self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
+        self.assertIn("scan current: generation=", self.house.gatepost.ctl("status").stdout)
+
+    def test_shrunk_is_held_back_until_accepted(self):
+        line = "Test.Number%d:0:*:" + b"one of many that only this test knows, number %d".hex() + "%02x\n"
+        self.place.write("db/many.ndb", "".join(line % (i, i) for i in range(20)))
+        self.eventually("the larger one", lambda: "signatures=21" in self.house.gatepost.ctl("filter", "status").stdout, 60)
+        os.unlink(self.place.path("db/many.ndb"))
+        self.eventually("held back", lambda: "scan held back: " in self.house.gatepost.ctl("filter", "status").stdout, 60)
+        self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
+        self.assertReply(self.house.send(), 250)
+        self.assertIn("filter.virus.max_shrink", self.place.log("cfilter"))
+        self.assertEqual(self.house.gatepost.ctl("filter", "reload", "--accept").returncode, 0)
+        self.eventually("the smaller one", lambda: "engine=ready signatures=1 " in self.house.gatepost.ctl("filter", "status").stdout, 60)
+        self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
+
+
+class WithoutEngine(HouseTest):
+    """Who asks for it gets mail without a scan while there is no engine, and sees it in the message."""
+    options = {"virus": "{database: empty}", "filter": ", unchecked: {engine: tag}"}
+    engine = False
+
+    @classmethod
+    def prepare(cls):
+        cls.place.folder("empty")
+
+    def test_tagged(self):
+        self.assertReply(self.house.send(mails.plain("unscanned-but-told")), 250)
+        self.eventually("delivery", lambda: any(b"unscanned-but-told" in m.data and b"not-scanned=no_engine" in m.data
+                                                for m in self.house.inner.messages))
+        self.assertEqual(self.house.gatepost.ctl("filter", "status").returncode, 1)
+
+
 class Observe(HouseTest):
     options = {"mode": "observe"}
 
