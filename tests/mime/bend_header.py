@@ -108,7 +108,9 @@ _COLONS = {"blank": b" :", "tab": b"\t:", "blanks": b"    :", "nul": b"\0:", "no
 for _n, _c in _COLONS.items():
     for _w in (b"Content-Type", b"Content-Transfer-Encoding", b"both"):
         def _colon(line, c=_c):
-            name, rest = line.split(b":", 1)
+            name, found, rest = line.partition(b":")
+            if not found:
+                return line
             return name + c + (rest if c in (b" :", b"\t:", b"    :", b"\0:", b"\xa0:") else rest.lstrip())
         bend("colon", "name", f"{_n}-{_w.decode().lower()}")(_each_line(_colon, _w))
 

@@ -10,6 +10,8 @@ from . import carriers
 from .hostile import Mail
 
 MAKERS = []
+# libclamav's own limits and an archive that is really encrypted: told, not refused.
+MAY_BE_TAGGED = {"list/digest-mime", "list/digest-plain", "modern/encrypted-zip", "modern/forward-8"}
 WORDS = ("the meeting budget report week please find attached question about delivery order number customer thanks regards list archive patch server "
          "update invoice room train tomorrow monday agreed draft version review comment figure table contract garden summer holiday").split()
 

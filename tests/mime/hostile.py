@@ -31,11 +31,14 @@ def singles(seed):
             yield Mail(b.family, f"{b.family}/{b.name}" + (f"/{encoding}" if len(b.carriers or "x") > 1 else ""), m.render())
 
 
-def others(seed):
-    """Bends of the header and the structure, with quoted-printable, with no encoding at all, and with an archive."""
-    for b in BENDS:
+OTHERS = ("quoted-printable", "7bit", "zip")
+
+
+def others(seed, in_turn=False):
+    """Bends of the header and the structure, with quoted-printable, with no encoding at all, and with an archive; in_turn: each with one of the three."""
+    for i, b in enumerate(BENDS):
         if b.carriers is None:
-            for encoding in ("quoted-printable", "7bit", "zip"):
+            for encoding in OTHERS[i % 3:i % 3 + 1] if in_turn else OTHERS:
                 rng = random.Random(f"{seed}/{b.family}/{b.name}/{encoding}")
                 m = _letter(encoding, rng)
                 b.run(m, rng)
@@ -84,9 +87,9 @@ def random_bytes(seed, n):
         yield Mail("random-bytes", f"random-bytes/{i}", bytes(data))
 
 
-def candidates(seed, pairs=1500, triples=400, accidents=800):
+def candidates(seed, pairs=1500, triples=400, accidents=800, in_turn=False):
     seen = set()
-    for source in (singles(seed), others(seed), combined(seed, pairs), combined(seed, triples, 3), random_bytes(seed, accidents)):
+    for source in (singles(seed), others(seed, in_turn), combined(seed, pairs), combined(seed, triples, 3), random_bytes(seed, accidents)):
         for mail in source:
             if mail.data not in seen:
                 seen.add(mail.data)

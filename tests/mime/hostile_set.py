@@ -9,12 +9,12 @@ import os
 
 from . import hostile
 
-SEED, PAIRS, TRIPLES, ACCIDENTS = "1", 400, 100, 200
+SEED, PAIRS, TRIPLES, ACCIDENTS = "1", 300, 80, 160
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "readers.txt")
 
 
 def candidates():
-    return list(hostile.candidates(SEED, PAIRS, TRIPLES, ACCIDENTS))
+    return list(hostile.candidates(SEED, PAIRS, TRIPLES, ACCIDENTS, in_turn=True))
 
 
 def measured():

@@ -1,6 +1,6 @@
 /* test_union.c - our own reader: which outputs come of a message, which shapes and limits are told.
  *
- * The families of odd MIME are read by tests/e2e/test_readings.py, all of them; here is one of each kind, and what must not come.
+ * The families of odd MIME are read by tests/e2e/test_mime.py, all of them; here is one of each kind, and what must not come.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include <setjmp.h>

@@ -4,7 +4,7 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import random
 
-from readings.build import (ATTACHMENT, BASE64, HELLO, MIXED, NL, OCTETS, QP, TOP, VERSION, attached, b64, file64, message, part, signed_data, single, uu)
+from .rows_build import (ATTACHMENT, BASE64, HELLO, MIXED, NL, OCTETS, QP, TOP, VERSION, attached, b64, file64, message, part, signed_data, single, uu)
 
 TEXT = (b"Dear Bob,\r\n\r\nthe minutes of the meeting are below. Costs went up by 3 % = 20 euros;\r\nsee http://www.example.com/?id=20&page=3D and "
         b"https://example.org/a/very/long/path/that/never/ends/0123456789abcdef0123456789abcdef\r\n\r\nYours,\r\nAlice\r\n-- \r\nAlice Example\r\n")

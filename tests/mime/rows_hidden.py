@@ -7,7 +7,7 @@ import base64
 import zipfile
 import io
 
-from readings.build import (ATTACHMENT, BASE64, HELLO, MIXED, NL, OCTETS, QP, TOP, VERSION, attached, b64, binhex, file64, fold, message, part, qp_all,
+from .rows_build import (ATTACHMENT, BASE64, HELLO, MIXED, NL, OCTETS, QP, TOP, VERSION, attached, b64, binhex, file64, fold, message, part, qp_all,
                         qp_some, signed_data, single, tnef, utf7, uu, yenc)
 
 
