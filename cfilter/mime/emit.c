@@ -15,7 +15,7 @@ static void hand_out(struct reading *r, span bytes, unsigned flags, const char *
     bool exact = (flags & EXACT) != 0;
     uint64_t digest = siphash(bytes, &r->limits->key);
 
-    if (r->stop || !once_add(&r->outputs, once_mix(digest, exact, r->limits->key.k1)))
+    if (r->stop || !reading_work(r, bytes.n / 4) || !once_add(&r->outputs, once_mix(digest, exact, r->limits->key.k1)))
         return;
     struct union_output o = {
         .bytes = bytes, .declared = (flags & DECLARED) != 0, .exact = exact, .text = memchr(bytes.p, '\0', bytes.n) == NULL, .how = how,

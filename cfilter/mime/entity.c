@@ -141,7 +141,7 @@ static void take_field(struct entity *e, const struct field *f, struct arena *a)
     param_parse(f->body, a, &l);
     e->full |= l.full;
     if (f->kind == FIELD_TYPE)
-        take_type(e, &l, (f->odd & (FIELD_AFTER_END | FIELD_INDENTED)) == 0);
+        take_type(e, &l, (f->odd & FIELD_NOT_PLAIN) == 0);
     else if (f->kind == FIELD_ENCODING)
         take_encoding(e, f, &l);
     else {
@@ -167,10 +167,7 @@ static void stray_boundary(struct entity *e, span head, struct arena *a)
             continue;
         struct param_list l = { 0 };
         span rest = span_from(head, end - word.n);
-        param_parse(span_of(rest.p, span_find(rest, '\n')), a, &l);
-        for (size_t i = 0; i < l.n; i++)
-            if (l.v[i].name.n == 0)
-                l.v[i].name = word;
+        param_parse(span_head(span_head(rest, span_find(rest, '\n')), span_find(rest, '\r')), a, &l);
         take_boundaries(e, &l);
         found++;
     }

@@ -4,7 +4,7 @@
  */
 #include "cfilter/mime/fields.h"
 
-enum { NAME_MAX_BYTES = 80, EXTRA_ENDS_MAX = 4, LOOK_AHEAD = 3 };
+enum { NAME_MAX_BYTES = 80, EXTRA_ENDS_MAX = 4, LOOK_AHEAD = 3, ODD_BEFORE_MAX = 4, ODD_BETWEEN_MAX = 24 };
 
 struct reader {
     span in;
@@ -82,12 +82,47 @@ static bool mime_kind(span name, enum field_kind *out)
     return span_starts(s, SPAN("content-"));
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The name of a MIME field with junk before it, between it and its colon, or another sign in place of the colon.  Readers that search for the name
+ * take it; for the others the header ends here. */
+static bool split_odd(span line, span *name_out, span *body_out)
+{
+    static const span names[] = { { "content-type", 12 }, { "content-transfer-encoding", 25 }, { "content-disposition", 19 } };
+    size_t from = 0, at;
+
+    while (from < line.n && from < ODD_BEFORE_MAX && !is_letter(line.p[from])) {
+        if (line.p[from] == '>' || line.p[from] == '|')
+            return false;      /* is quoted */
+        from++;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!span_starts_nocase(span_from(line, from), names[i]))
+            continue;
+        at = from + names[i].n;
+        while (at < line.n && at - from < names[i].n + ODD_BETWEEN_MAX && line.p[at] != ':' && line.p[at] != '/')
+            at++;
+        if (at == line.n || line.p[at] != ':')
+            at = from + names[i].n;
+        if (at == line.n || is_letter(line.p[at]) || line.p[at] == '-')
+            return false;
+        *name_out = span_of(line.p + from, names[i].n);
+        *body_out = span_from(line, at + 1);
+        return true;
+    }
+    return false;
+}
+
 bool field_is_mime(span line)
 {
     span name, body;
     enum field_kind kind;
 
-    return split(skip_blanks(line), &name, &body) && mime_kind(name, &kind);
+    line = skip_blanks(line);
+    return (split(line, &name, &body) && mime_kind(name, &kind)) || split_odd(line, &name, &body);
 }
 
 static void add_body(struct header *h, size_t at)
@@ -118,12 +153,18 @@ static bool take_field(struct reader *r, const struct line *l, bool indented)
     struct header *h = r->out;
     span line = span_of(r->in.p + l->at, l->end - l->at), name, body;
     enum field_kind kind;
+    unsigned odd = 0;
 
     if (indented)
         line = skip_blanks(line);
-    if (!split(line, &name, &body))
+    bool plain = split(line, &name, &body);
+    if ((!plain || !mime_kind(name, &kind)) && split_odd(line, &name, &body)) {
+        mime_kind(name, &kind);
+        odd = FIELD_ODD_NAME;
+        add_body(h, l->at);
+    } else if (!plain)
         return false;
-    if (!mime_kind(name, &kind)) {
+    if (odd == 0 && !mime_kind(name, &kind)) {
         if (!indented)
             r->last = NULL;
         h->n_lines += !indented;
@@ -137,7 +178,7 @@ static bool take_field(struct reader *r, const struct line *l, bool indented)
     if (h->v == NULL)
         h->v = arena_alloc(r->arena, FIELDS_MAX * sizeof h->v[0]);
     r->last = &h->v[h->n++];
-    *r->last = (struct field){ kind, oddities(r, l, name, body) | (indented ? FIELD_INDENTED : 0U), name, body };
+    *r->last = (struct field){ kind, oddities(r, l, name, body) | odd | (indented ? FIELD_INDENTED : 0U), name, body };
     return true;
 }
 
@@ -174,6 +215,19 @@ static bool goes_on(const struct reader *r, size_t at)
     return false;
 }
 
+/* Readers that pass over a line that is no field have the body begin behind the next empty line. */
+static void body_behind(const struct reader *r, size_t at)
+{
+    for (int i = 0; i <= LOOK_AHEAD && at < r->in.n; i++) {
+        struct line l = line_at(r->in, at, r->how);
+        if (l.end == l.at) {
+            add_body(r->out, l.next);
+            return;
+        }
+        at = l.next;
+    }
+}
+
 static bool is_mbox_line(span line)
 {
     return span_starts(line, SPAN("From ")) || span_starts(line, SPAN(">From "));
@@ -202,10 +256,14 @@ static bool take_line(struct reader *r, const struct line *l)
     } else if (take_field(r, l, false)) {
         r->any = true;
         return true;
-    } else if (l->at == 0 && is_mbox_line(line)) {
+    } else if (l->at == 0 && (is_mbox_line(line) || field_at(span_from(r->in, l->next)))) {
+        if (!is_mbox_line(line))
+            add_body(h, 0);        /* whatever it is, a header follows */
         return true;
     } else {
         add_body(h, l->at);
+        if (r->any)
+            body_behind(r, l->next);
         if (r->any && l->next < r->in.n && !line_blank(line) && field_at(span_from(r->in, l->next)) && r->behind_end < EXTRA_ENDS_MAX) {
             r->behind_end++;
             r->last = NULL;

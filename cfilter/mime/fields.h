@@ -21,7 +21,9 @@ enum field_odd {
     FIELD_AFTER_END = 2,       /* behind an empty line, a line of blanks or a line that is no field */
     FIELD_COLON_BLANK = 4,     /* blanks before the colon */
     FIELD_NUL = 8,             /* a NUL in the name or the body */
+    FIELD_ODD_NAME = 32,       /* junk before, behind or in place of the colon: most readers take it for no field */
     FIELD_AFTER_CR = 16,       /* its line begins after a lone CR */
+    FIELD_NOT_PLAIN = FIELD_INDENTED | FIELD_AFTER_END | FIELD_ODD_NAME,
 };
 
 struct field {                 /* MIME fields only: Content-anything and MIME-Version */

@@ -64,7 +64,8 @@ static void decode_all(const struct body *b, const struct codec *c, bool declare
     unsigned policy[POLICIES_MAX], flags = declared ? b->flags : (b->flags & ~(unsigned)DECLARED) | GUESSED;
     flags |= c == &qp ? 0U : EXACT * (unsigned)declared;
     unsigned seen = decode_once(b, c, 0, flags);
-    size_t n = seen != 0 ? c->policies(seen, policy) : 0;
+    /* Where a multipart's parts are to be seen already, its own encoding is a mistake more often than not. */
+    size_t n = seen != 0 && (flags & CONTAINER) == 0 ? c->policies(seen, policy) : 0;
 
     if ((flags & DECLARED) != 0 && (seen & c->odd) != 0)
         b->r->report->disagreements |= DISAGREE_DECODER;

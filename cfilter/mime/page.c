@@ -207,6 +207,42 @@ static bool inner_messages(struct reading *r, const struct region *g, const stru
     return any;
 }
 
+/* Where the next line that begins with a dash, or with the closing of a word by two, begins; without the line end before it. */
+static size_t end_of_dashes(const struct reading *r, span in, size_t at)
+{
+    while (at < in.n) {
+        struct line l = line_at(in, at, r->page->how);
+        if (in.p[at] == '-')
+            return line_end_off(span_head(in, at)).n;
+        at = l.next;
+    }
+    return in.n;
+}
+
+/* MIME fields in the middle of a text, behind a delimiter that is none or behind nothing: a part may begin there, and end at a line of dashes. */
+static void hidden_parts(struct reading *r, size_t from, size_t to)
+{
+    enum { HIDDEN_MAX = 16, SHORT = 64 * 1024, LONG = 512 * 1024 };
+    span in = page_span(r, from, to);
+    bool inside = false;
+    int n = 0;
+
+    if (memmem(in.p, in.n, "ontent-", 7) == NULL && memmem(in.p, in.n, "ONTENT-", 7) == NULL)
+        return;
+    for (size_t at = 0; at < in.n && n < HIDDEN_MAX;) {
+        struct line l = line_at(in, at, r->page->how);
+        bool mime = field_is_mime(span_of(in.p + at, l.end - at));
+        if (mime && !inside && at > 0) {
+            if (in.n <= SHORT)
+                region_later(r, from + at, to, 0);
+            region_later(r, from + at, from + end_of_dashes(r, span_head(in, at + LONG), l.next), 0);
+            n++;
+        }
+        inside = mime || (inside && (in.p[at] == ' ' || in.p[at] == '\t'));
+        at = l.next;
+    }
+}
+
 static void note(struct reading *r, const struct entity *e, unsigned flags)
 {
     unsigned types = e->types & (TYPE_MULTIPART | TYPE_MESSAGE | TYPE_TEXT | TYPE_OTHER);
@@ -231,10 +267,12 @@ static void read_region(struct reading *r, const struct region *g)
     entity_read(page_span(r, g->at, g->end), r->page->how, r->arena, &e);
     if (!reading_work(r, e.header.body[e.header.n_bodies - 1]))
         return;
-    if (e.full || ++r->report->parts > r->limits->max_parts) {
+    if (++r->report->parts > r->limits->max_parts) {
         reading_limit(r, "parts");
         return;
     }
+    if (e.full && r->report->limit == NULL)
+        r->report->limit = "fields";       /* what was read of it is looked at all the same */
     note(r, &e, flags);
     shapes_entity(r, &e, flags);
     if (e.attached || (e.types & (TYPE_OTHER | TYPE_TNEF | TYPE_CMS | TYPE_BINHEX)) != 0)
@@ -247,6 +285,8 @@ static void read_region(struct reading *r, const struct region *g)
         if (once_add(&r->bodies_seen, once_mix((uint64_t)(body.p - r->page->bytes.p), body.n * 512 + e.encodings * 2 + split, r->limits->key.k1)))
             leaf_read(r, body, &e, i == 0 ? flags : flags & ~(unsigned)DECLARED);
     }
+    if ((flags & CONTAINER) == 0 && reading_work(r, g->end - g->at))
+        hidden_parts(r, g->at + e.header.body[0], g->end);
 }
 
 /* ---- a page ---- */

@@ -18,7 +18,7 @@ static bool encoding_twice(const struct entity *e)
 
     for (size_t i = 0; i < e->header.n; i++) {
         const struct field *f = &e->header.v[i];
-        if (f->kind != FIELD_ENCODING || (f->odd & (FIELD_AFTER_END | FIELD_INDENTED)) != 0)
+        if (f->kind != FIELD_ENCODING || (f->odd & FIELD_NOT_PLAIN) != 0)
             continue;
         if (first != NULL && differ(first->body, f->body))
             return true;
@@ -62,7 +62,7 @@ static unsigned field_shapes(const struct field *f)
 {
     unsigned shapes = 0;
 
-    if ((f->odd & (FIELD_INDENTED | FIELD_AFTER_END)) != 0)
+    if ((f->odd & FIELD_NOT_PLAIN) != 0)
         return 0;
     if ((f->odd & FIELD_NUL) != 0)
         shapes |= SHAPE_NUL_IN_FIELD;
@@ -80,7 +80,7 @@ void shapes_entity(struct reading *r, const struct entity *e, unsigned flags)
     for (size_t i = 0; i < e->header.n; i++) {
         const struct field *f = &e->header.v[i];
         r->report->shapes |= field_shapes(f);
-        if (f->kind == FIELD_TYPE && (f->odd & (FIELD_INDENTED | FIELD_AFTER_END)) == 0 && boundary_twice_in(r->arena, f->body))
+        if (f->kind == FIELD_TYPE && (f->odd & FIELD_NOT_PLAIN) == 0 && boundary_twice_in(r->arena, f->body))
             r->report->shapes |= SHAPE_BOUNDARY_TWICE;
     }
     if ((e->plain_types & TYPE_PARTIAL) != 0)

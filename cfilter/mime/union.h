@@ -48,7 +48,7 @@ const char *union_disagreement_name(unsigned bit);
 
 struct union_report {
     size_t outputs, output_bytes, decoded_bytes, parts, pages;
-    const char *limit;         /* "parts", "depth", "bytes"; NULL: all was read */
+    const char *limit;         /* "parts", "depth", "bytes", "fields"; NULL: all was read */
     unsigned shapes, disagreements;
     bool encrypted;            /* S/MIME that cannot be looked into */
 };
