@@ -83,7 +83,7 @@ NO_SCAN = "virus: {mode: off}, spam: {mode: off}"
 
 
 def scan(database, spam="{mode: off}", parsers=ALL_PARSERS):
-    return f"virus: {{database: {database}}}, spam: {spam}" + (f", parsers: {parsers}" if parsers else "")
+    return f"virus: {{database: {database}}}, spam: {spam}" + (f", mime: {{parsers: {parsers}}}" if parsers else "")
 
 
 def yaml(port, sink, filtering, told):

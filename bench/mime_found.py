@@ -9,7 +9,7 @@ from mime.scan import Scanner
 from processes import tree_cpu_s
 from rig.place import Place
 
-MINE, ALONE = None, "[libclamav]"          # filter.parsers
+MINE, ALONE = None, "[libclamav]"          # filter.mime.parsers
 
 
 class Column:

@@ -11,11 +11,12 @@
 
 #define GMIME "gmime"
 #define OWN "own"
+enum { BASE_BYTES = 16 * 1024 * 1024, PER_BYTE = 64 };   /* bytes read per byte of the message: ordinary mail 10, hard HTML 60 */
 
 static bool parser_wanted(const struct settings *set, const char *name)
 {
-    for (size_t i = 0; i < set->filter.parsers.n; i++)
-        if (strcmp(set->filter.parsers.v[i], name) == 0)
+    for (size_t i = 0; i < set->filter.mime.parsers.n; i++)
+        if (strcmp(set->filter.mime.parsers.v[i], name) == 0)
             return true;
     return false;
 }
@@ -54,13 +55,14 @@ static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klas
 
 static void read_own(struct view *v, struct gather *g, struct facts *f)
 {
+    const struct set_mime *m = &v->set->filter.mime;
+    size_t by_size = BASE_BYTES + PER_BYTE * v->bytes.n, most = (size_t)m->max_decoded_bytes;
     struct union_limits limits = {
-        .max_parts = 20000, .max_depth = 30, .max_decoded_bytes = 16 * 1024 * 1024 + 64 * v->bytes.n, .key = *rand_process_key(),
+        .max_parts = (size_t)m->max_parts, .max_depth = (size_t)m->max_depth, .max_decoded_bytes = by_size < most ? by_size : most,
+        .key = *rand_process_key(),
     };
     struct union_report report;
 
-    if (limits.max_decoded_bytes > 1024 * 1024 * 1024)
-        limits.max_decoded_bytes = 1024 * 1024 * 1024;
     gather_from(g, OWN);
     union_read(v->bytes, &limits, take_output, g, &report);
     gather_flush(g);
@@ -78,7 +80,7 @@ static void extract(struct view *v, struct facts *f)
 
     if (v->engine == NULL)
         return;
-    gather_init(&g, v->engine, f, 32);
+    gather_init(&g, v->engine, f, (size_t)v->set->filter.mime.max_calls);
     if (!gather_found(&g) && parser_wanted(v->set, GMIME))
         read_gmime(v, &g, f);
     if (!gather_found(&g) && parser_wanted(v->set, OWN))

@@ -18,6 +18,7 @@ static const size_t numbers[] = {
     AT(filter.max_message_bytes), AT(filter.scan_timeout_ms), AT(filter.worker_memory_bytes), AT(filter.worker_tmpfs_bytes),
     AT(filter.virus.min_signatures), AT(filter.virus.max_scan_bytes), AT(filter.virus.max_file_bytes),
     AT(filter.virus.max_files), AT(filter.virus.max_recursion), AT(filter.spam.max_bytes),
+    AT(filter.mime.max_calls), AT(filter.mime.max_decoded_bytes), AT(filter.mime.max_parts), AT(filter.mime.max_depth),
     AT(filter.virus.limits.max_embedded_pe), AT(filter.virus.limits.max_html_normalize), AT(filter.virus.limits.max_html_no_tags),
     AT(filter.virus.limits.max_script_normalize), AT(filter.virus.limits.max_zip_type_rcg), AT(filter.virus.limits.max_partitions),
     AT(filter.virus.limits.max_icons_pe), AT(filter.virus.limits.max_rec_hwp3), AT(filter.virus.limits.pcre_match),
@@ -42,7 +43,7 @@ static const size_t strings[] = {
     AT(process.user), AT(process.group), AT(process.run_directory), AT(process.state_directory), AT(filter.virus.database),
 };
 static const size_t lists[] = { AT(filter.virus.trusted_databases), AT(filter.virus.databases_extra), AT(filter.virus.ignored_signatures),
-                                AT(filter.virus.include_pua), AT(filter.virus.exclude_pua), AT(filter.parsers) };
+                                AT(filter.virus.include_pua), AT(filter.virus.exclude_pua), AT(filter.mime.parsers) };
 
 #define EACH(i, table) (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)
 #define FIELD(type, set, offset) (*(type *)(void *)((char *)(uintptr_t)(set) + (offset)))

@@ -5,12 +5,13 @@
 #include "cfilter/mime/parts.h"
 #include "cfilter/scanner.h"
 
-enum { PARTS_MAX = 1000, DEPTH_MAX = 30, DECODED_BYTES_MAX = 256 * 1024 * 1024 };
+enum { DECODED_BYTES_MAX = 256 * 1024 * 1024 };
 
 const struct mime_parts *view_parts(struct view *v)
 {
-    static const struct mime_limits limits = {
-        .max_parts = PARTS_MAX, .max_depth = DEPTH_MAX, .max_decoded_bytes = DECODED_BYTES_MAX,
+    const struct mime_limits limits = {
+        .max_parts = (size_t)v->set->filter.mime.max_parts, .max_depth = (size_t)v->set->filter.mime.max_depth,
+        .max_decoded_bytes = DECODED_BYTES_MAX,
     };
 
     if (v->parts == NULL)

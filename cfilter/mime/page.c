@@ -222,7 +222,7 @@ static size_t end_of_dashes(const struct reading *r, span in, size_t at)
 /* MIME fields in the middle of a text, behind a delimiter that is none or behind nothing: a part may begin there, and end at a line of dashes. */
 static void hidden_parts(struct reading *r, size_t from, size_t to)
 {
-    enum { HIDDEN_MAX = 16, SHORT = 64 * 1024, LONG = 512 * 1024 };
+    enum { HIDDEN_MAX = 16, SHORT = 64 * 1024, LONG = 128 * 1024 };
     span in = page_span(r, from, to);
     bool inside = false;
     int n = 0;
@@ -234,8 +234,8 @@ static void hidden_parts(struct reading *r, size_t from, size_t to)
         bool mime = field_is_mime(span_of(in.p + at, l.end - at));
         if (mime && !inside && at > 0) {
             if (in.n <= SHORT)
-                region_later(r, from + at, to, 0);
-            region_later(r, from + at, from + end_of_dashes(r, span_head(in, at + LONG), l.next), 0);
+                region_later(r, from + at, to, HIDDEN);
+            region_later(r, from + at, from + end_of_dashes(r, span_head(in, at + LONG), l.next), HIDDEN);
             n++;
         }
         inside = mime || (inside && (in.p[at] == ' ' || in.p[at] == '\t'));
@@ -285,7 +285,7 @@ static void read_region(struct reading *r, const struct region *g)
         if (once_add(&r->bodies_seen, once_mix((uint64_t)(body.p - r->page->bytes.p), body.n * 512 + e.encodings * 2 + split, r->limits->key.k1)))
             leaf_read(r, body, &e, i == 0 ? flags : flags & ~(unsigned)DECLARED);
     }
-    if ((flags & CONTAINER) == 0 && reading_work(r, g->end - g->at))
+    if ((flags & (CONTAINER | HIDDEN)) == 0 && reading_work(r, g->end - g->at))
         hidden_parts(r, g->at + e.header.body[0], g->end);
 }
 

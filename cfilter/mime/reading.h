@@ -31,6 +31,7 @@ enum flag {
     OUTSIDE = 32,              /* a region before the first or behind the last delimiter */
     GUESSED = 128,             /* decoded on a guess that is often wrong: what came out is not read again */
     VERBATIM = 256,            /* stood in the message without an encoding: its line ends are those of the transport */
+    HIDDEN = 512,              /* a region in the middle of a text that begins like a part */
     CONTAINER = 64,            /* a body that was split: it is no leaf itself */
 };
 

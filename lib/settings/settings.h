@@ -140,7 +140,13 @@ struct set_unchecked {
 };
 struct set_shapes { struct set_class partial, transfer_encoding_twice, boundary_twice, nul_in_field, cr_in_field, lone_cr; };
 struct set_heuristics { struct set_class macro, phishing, pua, other; };
-struct set_mime { struct set_shapes shapes; };
+struct set_mime {
+    struct conf_strings parsers;     /* default [libclamav, gmime, own] */
+    int64_t max_calls;               /* of the engine for what the parsers find in one message, 32 */
+    int64_t max_decoded_bytes;       /* 512 MB; and never more than 64 times the message + 16 MB */
+    int64_t max_parts, max_depth;    /* 20000, 30 */
+    struct set_shapes shapes;
+};
 struct set_virus_parse { bool archive, elf, pdf, swf, hwp3, xmldocs, mail, ole2, html, pe, onenote, image, image_fuzzy_hash; };
 struct set_virus_limits {            /* libclamav's finer ones; defaults are its own */
     int64_t max_embedded_pe, max_html_normalize, max_html_no_tags, max_script_normalize, max_zip_type_rcg;   /* bytes */
@@ -204,7 +210,6 @@ struct set_filter {
     struct set_unchecked unchecked;
     struct set_unscannable unscannable;
     struct set_spam spam;
-    struct conf_strings parsers;     /* default [libclamav, gmime] */
     int mixed;                       /* enum mixed: recipients of several classes in one message */
     struct conf_list classes;        /* struct set_rcpt_class[], RCPT_CLASSES_MAX at most */
     /* filled in by settings_load: the patterns of all classes, sorted by text */

@@ -27,7 +27,32 @@ static const struct conf_key unscannable_rows[] = {
 
 #define AT(f) offsetof(struct set_mime, f)
 
+static int check_parsers(const void *value, struct errtext *err)
+{
+    static const char *const words[] = { "libclamav", "gmime", "own", NULL };
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const char *near = conf_nearest(span_str(l->v[i]), words);
+
+        if (strcmp(l->v[i], words[0]) == 0 || strcmp(l->v[i], words[1]) == 0 || strcmp(l->v[i], words[2]) == 0)
+            continue;
+        errtext_set(err, "\"%.80s\" is no parser (%s)", l->v[i], near != NULL ? near : "libclamav, gmime, own");
+        return -1;
+    }
+    return 0;
+}
+
 static const struct conf_key mime_rows[] = {
+    { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime, own]", APPLY_LIVE,
+      "Readers of MIME; what any of them finds is scanned. own follows every reading that some mail reader takes.", .check = check_parsers },
+    { "max_calls", CONF_INT, AT(max_calls), 1, 10000, "32", APPLY_LIVE,
+      "Calls of the virus engine for what gmime and own find in one message; ordinary mail needs none or one." },
+    { "max_decoded", CONF_SIZE, AT(max_decoded_bytes), MB(1), GB(2), "512M", APPLY_LIVE,
+      "Bytes that own decodes and reads again in one message, and at most 64 times its size; ordinary mail stays below 6 times." },
+    { "max_parts", CONF_INT, AT(max_parts), 10, 1e6, "20000", APPLY_LIVE, "Entities that a reader looks at in one message." },
+    { "max_depth", CONF_INT, AT(max_depth), 2, 100, "30", APPLY_LIVE,
+      "Multiparts in multiparts for gmime, encodings in encodings for own. Beyond any of these the message is of the class budget." },
     { "shapes", CONF_OBJECT, AT(shapes), 0, 0, NULL, APPLY_LIVE,
       "Malformed in a way that real mail is not, and that hides attachments from one reader or the other. Reject and defer hold for everybody; "
       "tag and score leave logins and trusted networks alone.",
@@ -93,22 +118,6 @@ static int check_xforward_from(const void *value, struct errtext *err)
     return 0;
 }
 
-static int check_parsers(const void *value, struct errtext *err)
-{
-    static const char *const words[] = { "libclamav", "gmime", "own", NULL };
-    const struct conf_strings *l = value;
-
-    for (size_t i = 0; i < l->n; i++) {
-        const char *near = conf_nearest(span_str(l->v[i]), words);
-
-        if (strcmp(l->v[i], words[0]) == 0 || strcmp(l->v[i], words[1]) == 0 || strcmp(l->v[i], words[2]) == 0)
-            continue;
-        errtext_set(err, "\"%.80s\" is no parser (%s)", l->v[i], near != NULL ? near : "libclamav, gmime, own");
-        return -1;
-    }
-    return 0;
-}
-
 static const char *const mixed_words[] = { "decide-once", "split", NULL };
 
 const struct conf_key filter_rows[] = {
@@ -138,8 +147,6 @@ const struct conf_key filter_rows[] = {
     { "unscannable", CONF_OBJECT, AT(unscannable), 0, 0, NULL, APPLY_LIVE,
       "A message that makes every scan crash or run out of time.", .sub = unscannable_rows },
     { "spam", CONF_OBJECT, AT(spam), 0, 0, NULL, APPLY_LIVE, "Spam scoring.", .sub = spam_rows },
-    { "parsers", CONF_STRINGS, AT(parsers), 0, 0, "[libclamav, gmime, own]", APPLY_LIVE, "Readers of MIME; what any of them finds is scanned.",
-      .check = check_parsers },
     { "mixed", CONF_ENUM, AT(mixed), 0, 0, "decide-once", APPLY_LIVE,
       "A message to recipients of several classes. Decide-once gives one answer to all: a virus, and what could hide one, by the strictest class; "
       "spam is refused where every class refuses it, else marked. Split takes the recipients of the first one's class and puts off the others "

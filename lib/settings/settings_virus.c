@@ -14,7 +14,7 @@ static const struct conf_key parse_rows[] = {
     PARSE(swf, "Flash (ScanSWF)."),
     PARSE(hwp3, "Hangul word processor (ScanHWP3)."),
     PARSE(xmldocs, "XML documents of Office (ScanXMLDOCS)."),
-    PARSE(mail, "Mail (ScanMail). Without it, attachments are found by the other filter.parsers alone."),
+    PARSE(mail, "Mail (ScanMail). Without it, attachments are found by the other filter.mime.parsers alone."),
     PARSE(ole2, "Office documents and Windows installers (ScanOLE2)."),
     PARSE(html, "HTML (ScanHTML)."),
     PARSE(pe, "Programs of Windows (ScanPE)."),

@@ -16,14 +16,14 @@ DATABASES = {"anywhere": ("test.ndb", signature_database()), "beginning": ("test
 
 
 class Scanner:
-    """A cfilter of its own in `place`, with time enough for a loaded machine; parsers: YAML of filter.parsers, or the default."""
+    """A cfilter of its own in `place`, with time enough for a loaded machine; parsers: YAML of filter.mime.parsers, or the default."""
 
     def __init__(self, place, database="anywhere", parsers=None, more=""):
         name, content = DATABASES[database]
         place.write(f"db/{name}", content)
         place.folder("in")
         self.place = place
-        chosen = f", parsers: {parsers}" if parsers else ""
+        chosen = f", mime: {{parsers: {parsers}}}" if parsers else ""
         self.gatepost = Gatepost(place, f"""\
 domains: [example.com]
 process: {{user: nobody, run_directory: run, state_directory: state}}

@@ -35,7 +35,7 @@
 static struct loop *loop;
 static char dir[] = "/tmp/gatepost-test-scan.XXXXXX", database[64];
 static const char *const trusted[] = { "local.ndb" };
-static const char *const parsers[] = { "libclamav", "gmime" };
+static const char *const parsers[] = { "libclamav", "gmime", "own" };
 
 __attribute__((unused)) static struct settings settings_for_test(const char *workers)
 {
@@ -49,7 +49,7 @@ __attribute__((unused)) static struct settings settings_for_test(const char *wor
                        .max_scan_bytes = 100 * 1024 * 1024, .max_file_bytes = 25 * 1024 * 1024, .max_files = 1000, .max_recursion = 12,
                        .alert_macros = true, .alert_encrypted = true, .alert_phishing = true, .alert_exceeds_max = true },
             .spam = { .gtube = true, .max_bytes = 100 * 1024 },
-            .parsers = { parsers, 2 },
+            .mime = { .parsers = { parsers, 3 }, .max_calls = 32, .max_decoded_bytes = 100 * 1024 * 1024, .max_parts = 1000, .max_depth = 30 },
         },
     };
 

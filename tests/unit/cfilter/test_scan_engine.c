@@ -205,8 +205,8 @@ static void test_limits_are_told(void **state)
     char *large = xmalloc(n), *deep = xmalloc(20 * 100);
 
     (void)state;
-    set.filter.parsers.v = only_libclamav;
-    set.filter.parsers.n = 1;
+    set.filter.mime.parsers.v = only_libclamav;
+    set.filter.mime.parsers.n = 1;
     set.filter.virus.max_recursion = 3;
     set.filter.scan_timeout_ms = 50;
     deep[0] = '\0';

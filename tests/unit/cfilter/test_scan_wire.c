@@ -20,7 +20,7 @@ static void test_settings(void **state)
                             .filter = { .max_message_bytes = 1, .scan_timeout_ms = 2, .worker_memory_bytes = 3, .worker_tmpfs_bytes = 4,
                                         .virus = { .database = "/db", .trusted_databases = { list, 2 }, .min_signatures = 5,
                                                    .max_recursion = 6, .alert_macros = true, .mode = MODE_OFF },
-                                        .spam = { .gtube = true, .max_bytes = 7 }, .parsers = { list, 1 } } };
+                                        .spam = { .gtube = true, .max_bytes = 7 }, .mime = { .parsers = { list, 1 }, .max_calls = 9 } } };
     struct settings *got;
     uint32_t generation = 0;
     struct buf b;
@@ -40,7 +40,8 @@ static void test_settings(void **state)
     assert_true(got->filter.virus.alert_macros && !got->filter.virus.alert_encrypted && got->filter.spam.gtube);
     assert_int_equal(got->filter.virus.trusted_databases.n, 2);
     assert_string_equal(got->filter.virus.trusted_databases.v[1], "two.hdb");
-    assert_int_equal(got->filter.parsers.n, 1);
+    assert_int_equal(got->filter.mime.parsers.n, 1);
+    assert_int_equal(got->filter.mime.max_calls, 9);
     scan_wire_free_config(&got);
     for (size_t cut = 0; cut < b.len; cut++)
         assert_null(scan_wire_get_config(span_of(b.base, cut), &generation));

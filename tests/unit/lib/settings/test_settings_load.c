@@ -218,7 +218,7 @@ static const struct {
     { "filter: {spam: {tag: 11}}", ":1:17: filter.spam.tag: is above" },
     { "filter: {max_message: 101M}", "filter.virus.max_file: is below filter.max_message" },
     { "filter: {xforward_from: all}", "filter.xforward_from: \"all\" is not a network or unix" },
-    { "filter: {parsers: [gmim]}", "filter.parsers: \"gmim\" is no parser (gmime)" },
+    { "filter: {mime: {parsers: [gmim]}}", "filter.mime.parsers: \"gmim\" is no parser (gmime)" },
     { "replies: {virus: \"\"}", "replies.virus: must have 1 to 200" },
     { "replies: {virus: \"%x\"}", "replies.virus: % goes before" },
     { "replies: {virus: \"100%\"}", "replies.virus: % goes before" },
