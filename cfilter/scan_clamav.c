@@ -17,6 +17,7 @@
 #include "cfilter/clamav_database.h"
 #include "cfilter/clamav_options.h"
 #include "cfilter/layers.h"
+#include "cfilter/ole2_encrypted.h"
 #include "cfilter/loaded.h"
 #include "cfilter/overrun.h"
 #include "cfilter/scanner.h"
@@ -83,6 +84,19 @@ static int64_t time_us(clockid_t clock)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static void add_fact(struct call *call, const char *name)
+{
+    struct virus_meaning m = virus_name_meaning(span_str(name));
+    const char *what = m.what != NULL ? m.what : name, *detail = m.what != NULL ? name : call->scanner;
+
+    if (!wanted(call->c, m) || known(call->facts, m.kind, what, detail))
+        return;
+    if (m.kind != FACT_VIRUS && call->alerts++ >= ALERTS_MAX)      /* a virus that comes last still counts */
+        facts_incomplete(call->facts, "libclamav: too many alerts");
+    else
+        facts_add(call->facts, call->scanner, m.kind, m.klass, 0, what, detail);
+}
+
 static void on_alert(int fd, const char *raw_name, void *context)
 {
     struct call *call = context;
@@ -101,11 +115,17 @@ static void on_alert(int fd, const char *raw_name, void *context)
         call->selftest_found = true;
         return;
     }
-    struct virus_meaning m = virus_name_meaning(s);
-    const char *what = m.what != NULL ? m.what : name, *detail = m.what != NULL ? name : call->scanner;
-    if (!wanted(call->c, m) || known(call->facts, m.kind, what, detail) || call->alerts++ >= ALERTS_MAX)
+    add_fact(call, name);
+}
+
+/* What libclamav 1.4 opens without telling that there is nothing to be seen. */
+static void look_at_document(struct call *call, const char *type, span bytes)
+{
+    if ((call->c->options.heuristic & CL_SCAN_HEURISTIC_ENCRYPTED_DOC) == 0 || type == NULL || strcmp(type, "CL_TYPE_MSOLE2") != 0 ||
+        !ole2_is_encrypted(bytes))
         return;
-    facts_add(call->facts, call->scanner, m.kind, m.klass, 0, what, detail);
+    layers_alert(call->c->layers);
+    add_fact(call, "Heuristics.Encrypted.OLE2");
 }
 
 static cl_error_t on_layer(int fd, const char *type, const char **ancestors, size_t parent_size, const char *name, size_t size,
@@ -118,6 +138,7 @@ static cl_error_t on_layer(int fd, const char *type, const char **ancestors, siz
         return CL_CLEAN;
     if (layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)))
         return CL_BREAK;
+    look_at_document(call, type, span_of(bytes, bytes != NULL ? size : 0));
     if (!overrun_leaves_out(&call->c->overrun, size, time_us(CLOCK_PROCESS_CPUTIME_ID)))
         return CL_CLEAN;
     layers_alert(call->c->layers);           /* left out is not clean */

@@ -200,7 +200,160 @@ static void pdf(struct buf *b, bool encrypted)
     buf_printf(b, "trailer<</Size 5/Root 1 0 R%s>>\nstartxref\n0\n%%%%EOF\n", encrypted ? "/Encrypt 4 0 R/ID[<00><00>]" : "");
 }
 
+/* An OLE2 file (MS-CFB) of streams that each fill eight sectors, in storages: no small streams, one sector of FAT. */
+struct ole_entry { const char *name; int kind, parent; span data; };   /* kind: 5 root, 1 storage, 2 stream; parent before child */
+
+static void ole2(struct buf *b, const struct ole_entry *v, size_t n)
+{
+    enum { SECTOR = 512, STREAM = 8 };
+    static const char magic[] = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+    uint32_t sectors = 0, start[16], fat[128], none = 0xffffffff, last = 0xfffffffe;
+    size_t begin = b->len, directory_sectors = (n + 3) / 4;
+
+    for (size_t i = 0; i < 128; i++)
+        fat[i] = none;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t k = 0; v[i].kind == 2 && k < STREAM; k++) {
+            start[i] = k == 0 ? sectors : start[i];
+            fat[sectors] = k + 1 < STREAM ? sectors + 1 : last;
+            sectors++;
+        }
+    uint32_t directory = sectors;
+    for (size_t k = 0; k < directory_sectors; k++, sectors++)
+        fat[sectors] = k + 1 < directory_sectors ? sectors + 1 : last;
+    fat[sectors] = 0xfffffffd;
+    buf_append(b, span_of(magic, 8)), put(b, 8, 0), put(b, 8, 0), put(b, 2, 0x3e), put(b, 2, 3), put(b, 2, 0xfffe), put(b, 2, 9), put(b, 2, 6);
+    put(b, 6, 0), put(b, 4, 0), put(b, 4, 1), put(b, 4, directory), put(b, 4, 0), put(b, 4, 4096), put(b, 4, last), put(b, 4, 0);
+    put(b, 4, last), put(b, 4, 0), put(b, 4, sectors);
+    for (int i = 0; i < 108; i++)
+        put(b, 4, none);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; v[i].kind == 2 && k < STREAM * SECTOR; k++)
+            buf_append_char(b, k < v[i].data.n ? v[i].data.p[k] : '\0');
+    for (size_t i = 0; i < directory_sectors * 4; i++) {
+        uint32_t right = none, child = none;
+        size_t length = i < n ? strlen(v[i].name) : 0;
+
+        for (size_t k = n; i < n && k-- > i + 1;) {
+            right = v[k].parent == v[i].parent ? (uint32_t)k : right;
+            child = v[k].parent == (int)i ? (uint32_t)k : child;
+        }
+        for (size_t k = 0; k < 32; k++)
+            put(b, 2, k < length ? (unsigned char)v[i].name[k] : 0);
+        put(b, 2, i < n ? 2 * length + 2 : 0), put(b, 1, i < n ? (uint64_t)v[i].kind : 0), put(b, 1, 1);
+        put(b, 4, none), put(b, 4, i < n ? right : none), put(b, 4, i < n ? child : none);
+        for (int k = 0; k < 36; k++)
+            put(b, 1, 0);
+        put(b, 4, i < n && v[i].kind == 2 ? start[i] : last), put(b, 8, i < n && v[i].kind == 2 ? STREAM * SECTOR : 0);
+    }
+    for (size_t i = 0; i < 128; i++)
+        put(b, 4, fat[i]);
+    assert_int_equal((b->len - begin) % SECTOR, 0);
+}
+
+/* MS-OVBA 2.4.1, one chunk, nothing but literals. */
+static void vba_pack(struct buf *b, span s)
+{
+    put(b, 1, 1), put(b, 2, 0xb000 | (s.n + (s.n + 7) / 8 + 2 - 3));
+    for (size_t i = 0; i < s.n; i++) {
+        if (i % 8 == 0)
+            put(b, 1, 0);
+        buf_append_char(b, s.p[i]);
+    }
+}
+
+static void record(struct buf *b, int id, span s)
+{
+    put(b, 2, (uint64_t)id), put(b, 4, s.n), buf_append(b, s);
+}
+
+/* MS-OVBA 2.3.4.2: a project with one module. */
+static void vba_directory(struct buf *b)
+{
+    static const char wide[] = "M\0o\0d\0u\0l\0e\0" "1\0";
+    struct buf d;
+
+    buf_init(&d, 4096);
+    record(&d, 0x01, SPAN("\1\0\0\0")), record(&d, 0x02, SPAN("\x09\4\0\0")), record(&d, 0x14, SPAN("\x09\4\0\0")), record(&d, 0x03, SPAN("\xe4\4"));
+    record(&d, 0x04, SPAN("VBAProject")), record(&d, 0x05, SPAN("")), record(&d, 0x40, SPAN("")), record(&d, 0x06, SPAN("")), record(&d, 0x3d, SPAN(""));
+    record(&d, 0x07, SPAN("\0\0\0\0")), record(&d, 0x08, SPAN("\0\0\0\0")), put(&d, 2, 9), put(&d, 4, 4), put(&d, 4, 1), put(&d, 2, 1);
+    record(&d, 0x0c, SPAN("")), record(&d, 0x3c, SPAN("")), record(&d, 0x0f, SPAN("\1\0")), record(&d, 0x13, SPAN("\xff\xff"));
+    record(&d, 0x19, SPAN("Module1")), record(&d, 0x47, span_of(wide, 14)), record(&d, 0x1a, SPAN("Module1")), record(&d, 0x32, span_of(wide, 14));
+    record(&d, 0x1c, SPAN("")), record(&d, 0x48, SPAN("")), record(&d, 0x31, SPAN("\0\0\0\0")), record(&d, 0x1e, SPAN("\0\0\0\0"));
+    record(&d, 0x2c, SPAN("\xff\xff")), record(&d, 0x21, SPAN("")), record(&d, 0x2b, SPAN("")), record(&d, 0x10, SPAN(""));
+    vba_pack(b, buf_span(&d));
+    buf_free(&d);
+}
+
 /* ---- what cannot be looked into ---- */
+
+static void test_documents(void **state)
+{
+    struct buf directory, module, macro, locked;
+
+    (void)state;
+    buf_init(&directory, 8192), buf_init(&module, 8192), buf_init(&macro, 65536), buf_init(&locked, 65536);
+    vba_directory(&directory);
+    vba_pack(&module, SPAN("Attribute VB_Name = \"Module1\"\r\nSub AutoOpen()\r\n  MsgBox \"hello\"\r\nEnd Sub\r\n"));
+    const struct ole_entry with_macro[] = {
+        { "Root Entry", 5, -1, SPAN("") }, { "WordDocument", 2, 0, SPAN("\xec\xa5\xc1\0") }, { "Macros", 1, 0, SPAN("") }, { "VBA", 1, 2, SPAN("") },
+        { "dir", 2, 3, buf_span(&directory) }, { "_VBA_PROJECT", 2, 3, SPAN("\xcc\x61\xff\xff\0\0\0") }, { "Module1", 2, 3, buf_span(&module) },
+    };
+    const struct ole_entry with_password[] = {
+        { "Root Entry", 5, -1, SPAN("") }, { "EncryptionInfo", 2, 0, SPAN("\4\0\4\0") }, { "EncryptedPackage", 2, 0, SPAN("noise") },
+    };
+    ole2(&macro, with_macro, 7);
+    ole2(&locked, with_password, 3);
+    struct clamav *c = loaded();
+    scan_part(c, buf_span(&macro));
+    assert_int_equal(facts.n, 1);
+    assert_non_null(of_class(FACT_CLASS_MACRO));
+    assert_true(found("Heuristics.OLE2.ContainsMacros.VBA"));
+    scan_part(c, buf_span(&locked));
+    assert_int_equal(facts.n, 1);
+    assert_non_null(of_class(FACT_CLASS_ENCRYPTED_DOCUMENT));
+    scan_part(c, buf_span(&locked));                 /* and whenever it comes again */
+    assert_int_equal(facts.n, 1);
+    clamav_free(&c);
+    set.filter.virus.heuristics.macro.action = set.filter.unchecked.encrypted_document.action = CLASS_PASS;
+    c = loaded();
+    scan_part(c, buf_span(&macro));
+    assert_int_equal(facts.n, 0);
+    scan_part(c, buf_span(&locked));
+    assert_int_equal(facts.n, 0);
+    clamav_free(&c);
+    buf_free(&directory), buf_free(&module), buf_free(&macro), buf_free(&locked);
+}
+
+/* Whoever makes libclamav suspect everything does not hide a virus behind it. */
+static void test_many_alerts(void **state)
+{
+    char path[100];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/many.ndu", database);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < 60; i++)
+        fprintf(f, "PUA.Win.Tool.Number%d:0:*:776f7264206f6620%02x%02x\n", i, '0' + i / 10, '0' + i % 10);
+    fclose(f);
+    put_signature(database, "zz.ndb", "Test.Last", "the very last");
+    set.filter.virus.detect_pua = true;
+    struct clamav *c = loaded();
+    struct buf b;
+    buf_init(&b, 65536);
+    buf_append_str(&b, HEAD "\r\n");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&b, "word of %02d\r\n", i);
+    scan_message(c, buf_span(&b));
+    assert_false(facts.complete);
+    assert_int_equal(facts.n, 32);
+    buf_append_str(&b, "the very last\r\n");
+    scan_message(c, buf_span(&b));
+    assert_true(found("Test.Last"));
+    clamav_free(&c);
+    buf_free(&b);
+}
 
 static void test_encrypted(void **state)
 {
@@ -551,6 +704,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_encrypted, fresh),
+        cmocka_unit_test_setup(test_documents, fresh),
+        cmocka_unit_test_setup(test_many_alerts, fresh),
         cmocka_unit_test_setup(test_limits, fresh),
         cmocka_unit_test_setup(test_a_message_of_the_largest_size, fresh),
         cmocka_unit_test_setup(test_scan_time, fresh),
