@@ -16,6 +16,7 @@
 #include "cfilter/clamav.h"
 #include "cfilter/clamav_database.h"
 #include "cfilter/clean_cache.h"
+#include "cfilter/memory.h"
 #include "cfilter/scan_wire.h"
 #include "cfilter/scratch.h"
 #include "cfilter/wire.h"
@@ -893,12 +894,17 @@ void scan_cancel(struct scan_job **jp)
 
 static void describe_generation(const struct generation *g, const char *place, struct buf *to)
 {
+    char name[40];
+
     buf_printf(to, "scan %s: generation=%u holder=%d engine=%s signatures=%llu workers=%zu idle=%zu", place, g->number, g->holder != NULL ? child_pid(g->holder) : -1,
                g->ready ? "ready" : g->refused ? "none" : "loading", (unsigned long long)g->signatures, child_pool_live(g->pool),
                child_pool_idle(g->pool));
     if (g->why[0] != '\0')
         buf_printf(to, " why=\"%s\"", g->why);
     buf_append_char(to, '\n');
+    snprintf(name, sizeof name, "scan memory: %s", place);
+    if (g->holder != NULL)
+        memory_describe(child_pid(g->holder), name, to);
 }
 
 void scan_describe(const struct scan *s, struct buf *to)

@@ -384,6 +384,30 @@ static void test_apart(void **state)
     assert_int_equal(who(false), usual);
 }
 
+/* How many workers' memory is told, and each has some of its own. */
+static size_t memory_told(void)
+{
+    struct buf b;
+    double own;
+    long pid;
+    size_t n = 0;
+
+    buf_init(&b, 65536);
+    scan_describe(scan, &b);
+    const char *at = strstr(buf_cstr(&b), "scan memory: current holder pid=");
+    if (at != NULL && sscanf(at, "scan memory: current holder pid=%ld private=%lfM", &pid, &own) == 2 && own > 0)
+        while ((at = strstr(at + 1, "scan memory: current worker pid=")) != NULL)
+            n += sscanf(at, "scan memory: current worker pid=%ld private=%lfM", &pid, &own) == 2 && own > 0;
+    buf_free(&b);
+    return n;
+}
+
+static void test_memory_is_told(void **state)
+{
+    (void)state;
+    UNTIL(memory_told() == 2);
+}
+
 static void test_cancelled(void **state)
 {
     struct result *hang = submit(scan, "X-Fault: hang\r\n\r\n", 200), *waiting[4], *after;
@@ -484,7 +508,7 @@ int main(int argc, char **argv)
 
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_ones_cost_themselves_alone), cmocka_unit_test(test_cage),
-        cmocka_unit_test(test_scratch_is_limited_and_emptied), cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_scratch_is_limited_and_emptied), cmocka_unit_test(test_apart), cmocka_unit_test(test_memory_is_told),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_waiting_is_not_hanging),         cmocka_unit_test(test_holder_killed),
     };
