@@ -172,7 +172,10 @@ class Descriptors(AloneTest):
     """No more descriptors than there are: nobody spins, nobody ends, and when there are some again, all goes on."""
 
     def exhaust(self, spare):
-        self.alone.limit(self.alone.pid, "nofile", len(os.listdir(f"/proc/{self.alone.pid}/fd")) + spare)
+        """The limit is on numbers, and there are gaps between those in use: `spare` free ones are left below it."""
+        used = {int(fd) for fd in os.listdir(f"/proc/{self.alone.pid}/fd")}
+        free = [n for n in range(len(used) + max(spare, 0) + 1) if n not in used]
+        self.alone.limit(self.alone.pid, "nofile", free[spare] if spare >= 0 else len(used) + spare)
 
     def relieve(self):
         with open(f"/proc/{self.alone.pid}/limits", encoding="ascii") as f:
