@@ -144,7 +144,7 @@ class Asked:
     """pool_load and clam_direct: a line in, a line out."""
 
     def __init__(self, place, name, argv):
-        self.name = name
+        self.name, self.place = name, place
         self.log = open(place.path("asked.log"), "ab")
         self.p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         place.closers.append(self.stop)
@@ -156,7 +156,7 @@ class Asked:
         self.p.stdin.flush()
         words = self.p.stdout.readline().split()
         if not words or int(words[-1]) > 0:
-            raise RuntimeError(f"{self.name}: wrong answers: {words}")
+            raise RuntimeError(f"{self.name}: wrong answers: {words}; {self.place.log('asked')[-500:]}")
         return words
 
     def stop(self):
