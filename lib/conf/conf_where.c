@@ -89,7 +89,7 @@ static void overlay(const struct conf_key *rows, const struct conf_node *n, cons
     for (const struct conf_key *r = rows; r->name != NULL; r++) {
         const struct conf_node *value = n->kind == CONF_NODE_MAP ? find(n, span_str(r->name)) : conf_is_star(r) ? n : NULL;
 
-        if (value == NULL || (n->kind == CONF_NODE_MAP && conf_is_star(r)))
+        if (value == NULL || conf_node_is_null(value) || (n->kind == CONF_NODE_MAP && conf_is_star(r)))
             continue;
         if (r->type == CONF_OBJECT)
             overlay(r->sub, value, conf_slot_const(from, r), conf_slot(to, r));

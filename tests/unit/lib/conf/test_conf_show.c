@@ -146,6 +146,72 @@ static void test_manual_and_example(void **state)
     buf_free(&example);
 }
 
+/* ---- what is laid over something else ---- */
+
+struct et_action { int action; double points; };
+struct et_over { const char *name; struct et_action big, small; struct conf_strings words; };
+struct et_whole { struct conf_list over; };
+
+static const char *const et_action_words[] = { "defer", "tag", "pass", NULL };
+static const struct conf_key et_action_rows[] = {
+    { "action", CONF_ENUM, offsetof(struct et_action, action), 0, 0, "tag", APPLY_LIVE, "", .words = et_action_words },
+    { "points", CONF_NUMBER, offsetof(struct et_action, points), 0, 0, "2", APPLY_LIVE, "" },
+    { "*", CONF_ENUM, offsetof(struct et_action, action), 0, 0, NULL, APPLY_LIVE, "", .words = et_action_words },
+    { NULL },
+};
+static const struct conf_key et_over_rows[] = {
+    { "name", CONF_STRING, offsetof(struct et_over, name), 0, 0, "!", APPLY_LIVE, "" },
+    { "big", CONF_OBJECT, offsetof(struct et_over, big), 0, 0, NULL, APPLY_LIVE, "", .sub = et_action_rows },
+    { "small", CONF_OBJECT, offsetof(struct et_over, small), 0, 0, NULL, APPLY_LIVE, "", .sub = et_action_rows },
+    { "words", CONF_STRINGS, offsetof(struct et_over, words), 0, 0, NULL, APPLY_LIVE, "" },
+    { NULL },
+};
+static const struct conf_key et_whole_rows[] = {
+    { "over", CONF_LIST, offsetof(struct et_whole, over), 0, 0, NULL, APPLY_LIVE, "", .sub = et_over_rows, .sub_size = sizeof(struct et_over),
+      .overlay = true },
+    { NULL },
+};
+
+/* Beneath: {pass, 9} for big and small, no words.  shown: what the file says, be it a default, and nothing more. */
+static void test_overlay(void **state)
+{
+    static const struct { const char *text, *shown; struct et_action big, small; size_t words; } over[] = {
+        { "over: [{name: a}]\n", "over:\n  - name: a\n", { 2, 9 }, { 2, 9 }, 0 },
+        { "over: {name: a, big: tag}\n", "over:\n  - name: a\n    big:\n      action: tag\n", { 1, 9 }, { 2, 9 }, 0 },
+        { "over: [{name: a, big: {points: 2}, small: {action: defer}}]\n",
+          "over:\n  - name: a\n    big:\n      points: 2\n    small:\n      action: defer\n", { 2, 2 }, { 0, 9 }, 0 },
+        { "over: [{name: a, big: {}, small: , words: [one, two]}]\n", "over:\n  - name: a\n    words: [one, two]\n", { 2, 9 }, { 2, 9 }, 2 },
+        { "over: [{name: a, words: []}]\n", "over:\n  - name: a\n    words: []\n", { 2, 9 }, { 2, 9 }, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(over); i++) {
+        struct arena *arena = arena_new(1024);
+        struct conf_errors *errors = conf_errors_new();
+        struct et_over into = { .big = { 2, 9 }, .small = { 2, 9 } };
+        const struct conf_marks *marks;
+        struct et_whole w = { .over = { NULL, 0 } };
+        struct buf shown;
+
+        buf_init(&shown, 65536);
+        if (!conf_parse(span_str(over[i].text), "/etc/x.yaml", et_whole_rows, &w, arena, errors, &marks))
+            fail_msg("%s", conf_errors_at(errors, 0));
+        conf_overlay(et_over_rows, marks, "over[0]", w.over.v, &into);
+        if (into.big.action != over[i].big.action || into.big.points > over[i].big.points || into.big.points < over[i].big.points ||
+            into.small.action != over[i].small.action || into.small.points > over[i].small.points ||
+            into.small.points < over[i].small.points || into.words.n != over[i].words)
+            fail_msg("%s", over[i].text);
+        for (int all = 0; all < 2; all++) {
+            buf_reset(&shown);
+            conf_show(et_whole_rows, &w, marks, all, &shown);
+            assert_string_equal(buf_cstr(&shown), over[i].shown);
+        }
+        buf_free(&shown);
+        conf_errors_free(&errors);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_secrets_are_stars),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_manual_and_example),
+        cmocka_unit_test(test_overlay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
