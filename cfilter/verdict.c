@@ -70,6 +70,7 @@ bool verdict_is_unscannable(enum scan_outcome outcome, const struct facts *facts
 struct tally {
     const struct fact *virus;
     const struct fact *by[CLASS_ACTIONS];    /* the first that wants each action */
+    uint32_t scored;                         /* a bit for each class that has had its points */
     double score;
 };
 
@@ -101,8 +102,11 @@ static void tally_class(const struct set_class *c, const struct fact *f, bool sc
 {
     r->klass = fact_class_name((enum fact_class)f->klass);
     r->does = verdict_class_action_name(c->action);
-    if (c->action == CLASS_SCORE)
-        r->points = scored ? c->points : 0;
+    /* Readers differ in several ways at once, and a document has more than one macro: that is one suspicion. */
+    if (c->action == CLASS_SCORE && scored && (t->scored & 1U << f->klass) == 0) {
+        r->points = c->points;
+        t->scored |= 1U << f->klass;
+    }
     /* A scan that ran out of time did not take place: not_scanned() sees to it. */
     if (t->by[c->action] == NULL && f->klass != FACT_CLASS_TIMEOUT)
         t->by[c->action] = f;

@@ -3,7 +3,7 @@
  * Pure: settings, facts and circumstances in, an action with its reasons out.  No clock, no log, no socket.
  * Rules, the first that applies: a found virus rejects; a message that was not scanned gets the action of its class (timeout, crashed,
  * engine; put off too often: `unscannable`).  Of the rest the strongest action counts: that of each class of what could not be checked or is
- * suspicious (verdict_class.h), and that of spam by its points, to which a class may add some.
+ * suspicious (verdict_class.h), and that of spam by its points, to which a class may add some, once.
  * Trusted mail (logins, own networks, submission) is exempt from what scores and tags, never from the virus scan: what rejects or defers.
  * Units:     points, bytes, milliseconds.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception

@@ -15,7 +15,7 @@ static const char *const all_words[] = { "defer", "tag", "pass", "score", "rejec
 #define CLASS(name, allowed, action_default, points_default)                                                                             \
     static const struct conf_key name##_class[] = {                                                                                       \
         { "action", CONF_ENUM, AT(action), 0, 0, action_default, APPLY_LIVE, "What becomes of the message.", .words = allowed },          \
-        { "points", CONF_NUMBER, AT(points), 0, 1000, points_default, APPLY_LIVE, "For spam, where the action is score." },               \
+        { "points", CONF_NUMBER, AT(points), 0, 1000, points_default, APPLY_LIVE, "For spam, where the action is score; once a message." },               \
         { "*", CONF_ENUM, AT(action), 0, 0, NULL, APPLY_LIVE, "What becomes of the message.", .words = allowed },                         \
         { NULL },                                                                                                                         \
     }

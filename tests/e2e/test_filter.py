@@ -174,7 +174,7 @@ class Verdicts(HouseTest):
 class Classes(HouseTest):
     """Each way of not being able to check has its own action; explain and scan name class and action."""
     options = {"filter": ", unchecked: {encrypted_archive: reject, limit: defer}, mime: {shapes: {partial: tag}}",
-               "virus": "{database: db, trusted_databases: [demo.ndb], max_recursion: 2}"}
+               "virus": "{database: db, trusted_databases: [demo.ndb], max_recursion: 6}"}
 
     def test_encrypted_archive(self):
         outcome = self.house.send(mails.attachment(mails.encrypted_zip(), "a.zip", "application/zip"))
@@ -185,10 +185,28 @@ class Classes(HouseTest):
         said = self.house.gatepost.ctl("scan", self.place.write("e.eml", mails.attachment(mails.encrypted_zip(), "a.zip", "application/zip")))
         self.assertEqual(said.returncode, 1)
         self.assertIn("encrypted_archive: reject", said.stdout)
+        self.assertRegex(self.house.gatepost.ctl("stats").stdout, r'findings\{[^}]*class="encrypted_archive"[^}]*\} [1-9]')
+
+    def test_readers_that_differ_score(self):
+        two = (b"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nfirst\r\n"
+               b"--b\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n" + mails.wrap64(mails.zipped(b"harmless")) + b"--b--\r\n")
+        message = mails.head("Two types", two)
+        said = self.house.gatepost.ctl("scan", self.place.write("two.eml", message))
+        self.assertEqual(said.returncode, 0, said.stdout)
+        self.assertRegex(said.stdout, r"ambiguous: score  \+2\.0 points")
+        self.assertReply(self.house.send(message), 250)
+
+    def test_documents(self):
+        for name, message, want in (("macro", mails.attachment(mails.macro_document(), "m.doc"), "macro: score  +2.0 points"),
+                                    ("password", mails.attachment(mails.locked_document(), "l.docx"), "encrypted_document: tag")):
+            said = self.house.gatepost.ctl("scan", self.place.write(name + ".eml", message))
+            self.assertIn(want, said.stdout)
+            self.assertReply(self.house.send(message), 250)
+        self.eventually("delivery", lambda: any(b"unchecked=encrypted_document" in m.data for m in self.house.inner.messages))
 
     def test_over_a_limit(self):
         data = b"inside\n"
-        for depth in range(5):
+        for depth in range(9):
             data = mails.zipped(data, f"{depth}.zip")
         self.assertReply(self.house.send(mails.attachment(data, "deep.zip", "application/zip")), 451,
                          "451 4.7.1 Message could not be checked (limit), try again later")

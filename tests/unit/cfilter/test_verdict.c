@@ -118,6 +118,8 @@ static const struct row rows[] = {
     { "budget: reject", .found = { BUDGET }, .klass = "budget", .to = CLASS_REJECT, IS(REJECT, CAUSE_UNCHECKED) },
     { "parsers disagree: points alone", .found = { AMBIGUOUS, SPAM(3) }, IS(TAG, CAUSE_SPAM), .subject = true },
     { "parsers disagree, nothing else", .found = { AMBIGUOUS }, IS(ACCEPT, CAUSE_NONE) },
+    { "parsers disagree in several ways: points but once", .found = { AMBIGUOUS, AMBIGUOUS, AMBIGUOUS, AMBIGUOUS }, IS(ACCEPT, CAUSE_NONE) },
+    { "two classes add up", .found = { AMBIGUOUS, AMBIGUOUS, PHISHING }, IS(TAG, CAUSE_SPAM), .subject = true },
     { "parsers disagree: reject", .found = { AMBIGUOUS }, .klass = "ambiguous", .to = CLASS_REJECT, IS(REJECT, CAUSE_UNCHECKED) },
     { "macros: reject", .found = { MACRO }, .klass = "macro", .to = CLASS_REJECT, IS(REJECT, CAUSE_HEURISTIC) },
     { "macros: tag", .found = { MACRO }, .klass = "macro", .to = CLASS_TAG, IS(TAG, CAUSE_HEURISTIC) },

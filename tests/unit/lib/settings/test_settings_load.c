@@ -94,6 +94,19 @@ static void test_minimal_file(void **state)
     assert_int_equal(s->filter.virus.mode, MODE_ENFORCE);
     assert_int_equal(s->filter.unscannable.action, UNSCANNABLE_REJECT);
     assert_int_equal(s->filter.unscannable.after_tries, 3);
+    assert_int_equal(s->filter.unchecked.encrypted_archive.action, CLASS_TAG);
+    assert_int_equal(s->filter.unchecked.encrypted_document.action, CLASS_TAG);
+    assert_int_equal(s->filter.unchecked.limit.action, CLASS_TAG);
+    assert_int_equal(s->filter.unchecked.budget.action, CLASS_TAG);
+    assert_int_equal(s->filter.unchecked.ambiguous.action, CLASS_SCORE);
+    assert_int_equal(s->filter.unchecked.timeout.action, CLASS_DEFER);
+    assert_int_equal(s->filter.unchecked.crashed.action, CLASS_DEFER);
+    assert_int_equal(s->filter.unchecked.engine.action, CLASS_DEFER);
+    assert_int_equal(s->filter.mime.shapes.partial.action, CLASS_REJECT);
+    assert_int_equal(s->filter.mime.shapes.lone_cr.action, CLASS_REJECT);
+    assert_int_equal(s->filter.virus.heuristics.phishing.action, CLASS_SCORE);
+    assert_true(s->filter.virus.heuristics.phishing.points > 3.9 && s->filter.virus.heuristics.phishing.points < 4.1);
+    assert_true(s->filter.virus.parse.mail && !s->filter.virus.detect_pua);
     assert_int_equal(s->filter.unscannable.after_ms, 4 * 3600 * 1000);
     assert_int_equal(s->filter.spam.max_bytes, 100 << 10);
     assert_int_equal(s->events.keep_ms, 86400 * 1000);
@@ -118,7 +131,8 @@ static void test_short_forms(void **state)
                                    "  rules: {spoof: enforce, allow: 192.0.2.7, deny: {networks: partners, mode: observe}}\n"
                                    "  dnsbl: {name: a, zone: dnsbl.example}\n"
                                    "  limits: {name: l, key: sasl_username, rate: 100/h}\n"
-                                   "filter: {reinject: \"127.0.0.1:10026\", unscannable: tag, spam: {spamd: \"127.0.0.1:783\"}}\n");
+                                   "filter: {reinject: \"127.0.0.1:10026\", unscannable: tag, spam: {spamd: \"127.0.0.1:783\"},\n"
+                                   "  unchecked: {limit: {action: score, points: 3}, engine: pass}, mime: {shapes: {lone-cr: tag}}}\n");
     const struct set_recipient_source *src = s->recipients.sources.v;
     const struct set_limit *limit = s->policy.limits.v;
     struct ipaddr a;
@@ -144,6 +158,11 @@ static void test_short_forms(void **state)
     assert_true(limit->trusted_too);              /* its key holds sasl_username */
     assert_int_equal(limit->action, ACTION_DEFER);
     assert_int_equal(s->filter.unscannable.action, UNSCANNABLE_TAG);
+    assert_int_equal(s->filter.unchecked.limit.action, CLASS_SCORE);
+    assert_true(s->filter.unchecked.limit.points > 2.9 && s->filter.unchecked.limit.points < 3.1);
+    assert_int_equal(s->filter.unchecked.engine.action, CLASS_PASS);
+    assert_int_equal(s->filter.mime.shapes.lone_cr.action, CLASS_TAG);
+    assert_int_equal(s->filter.mime.shapes.partial.action, CLASS_REJECT);
     assert_string_equal(s->filter.spam.spamd.server, "inet:127.0.0.1:783");
     settings_unref(&s);
 }
@@ -219,6 +238,17 @@ static const struct {
     { "filter: {max_message: 101M}", "filter.virus.max_file: is below filter.max_message" },
     { "filter: {xforward_from: all}", "filter.xforward_from: \"all\" is not a network or unix" },
     { "filter: {mime: {parsers: [gmim]}}", "filter.mime.parsers: \"gmim\" is no parser (gmime)" },
+    { "filter: {unchecked: {engine: reject}}", "filter.unchecked.engine: \"reject\" is not defer, tag or pass" },
+    { "filter: {unchecked: {engine: {action: tag}}}", "filter.unchecked.engine: " },
+    { "filter: {unchecked: {timeout: reject}}", "filter.unchecked.timeout: \"reject\" is not defer, tag, pass or score" },
+    { "filter: {unchecked: {crashed: {action: reject}}}", "filter.unchecked.crashed.action: \"reject\" is not" },
+    { "filter: {unchecked: {limits: tag}}", "filter.unchecked.limits: " },
+    { "filter: {mime: {shapes: {whole: tag}}}", "filter.mime.shapes.whole: " },
+    { "filter: {virus: {heuristics: {macro: {action: score, points: -1}}}}", "filter.virus.heuristics.macro.points: " },
+    { "filter: {virus: {include_pua: NetTool, exclude_pua: PWTool}}", "filter.virus.exclude_pua: goes not with" },
+    { "filter: {virus: {include_pua: Net.Tool}}", "filter.virus.include_pua: \"Net.Tool\" is no category" },
+    { "replies: {timeout: \"554 5.7.1 no\"}", "replies.timeout: \"554 5.7.1 no...\" begins with no code of a delay" },
+    { "replies: {shape: \"451 4.7.1 no\"}", "replies.shape: \"451 4.7.1 no...\" begins with no code of a refusal" },
     { "replies: {virus: \"\"}", "replies.virus: must have 1 to 200" },
     { "replies: {virus: \"%x\"}", "replies.virus: % goes before" },
     { "replies: {virus: \"100%\"}", "replies.virus: % goes before" },
