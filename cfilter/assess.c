@@ -118,7 +118,8 @@ static void go_on(struct assess *a)
     if (still_waits(a))
         return;
     if (a->scanned && a->msg.counts && !a->untried && (f->store != NULL || f->poison != NULL) && verdict_is_unscannable(a->outcome, a->outcome == SCAN_DONE ? a->facts : NULL)) {
-        struct unscannable *count = unscannable_count(f->store, f->poison, a->msg.bytes, a->outcome, loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
+        struct unscannable *count = unscannable_count(f->store, f->poison, a->msg.bytes, a->outcome, a->scan_message.apart,
+                                                      loop_wall_ms(f->daemon->loop), 2 * u->after_ms + HOURS(1),
                                                       on_counted, a);
 
         if (count != NULL)
@@ -236,6 +237,7 @@ static void answer_as_before(struct assess *a, const struct poison_record *r, bo
     a->outcome = r->outcome;
     snprintf(a->why, sizeof(a->why), "a worker has ended on it before (%s, try %lld)", scan_outcome_name(r->outcome), (long long)r->tries);
     a->untried = !enough;
+    a->scan_message.apart = r->apart;    /* counted as the try before was made */
     a->tries = r->tries;
     a->since_first_ms = r->last_ms > r->first_ms ? r->last_ms - r->first_ms : 0;
     if (a->front->not_tried != NULL)

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/buf.h"
 #include "lib/proto/header.h"
+
+enum { FIELDS_MAX = 1000, KNOWN_BYTES_MAX = 64 * 1024 };
 
 struct poison {
     size_t n;
@@ -31,42 +34,46 @@ size_t poison_count(const struct poison *p)
     return p != NULL ? p->n : 0;
 }
 
-/* What follows the fields that the front writes anew for each try. */
-static span behind_trace(span message)
+/* A retry brings the same body and the same of these; Received lines grow, and it may be signed anew. */
+static const span stays[] = { { "Message-ID", 10 }, { "Date", 4 }, { "From", 4 }, { "To", 2 }, { "Subject", 7 } };
+
+static bool is_one_that_stays(const struct header_field *f)
 {
+    for (size_t i = 0; i < sizeof stays / sizeof stays[0]; i++)
+        if (header_is(f, stays[i]))
+            return true;
+    return false;
+}
+
+static span body_of(span message)
+{
+    return span_from(message, header_section_end(message));
+}
+
+static void digest_of(span message, struct digest *out)
+{
+    span body = body_of(message);
     struct header_field f;
-    size_t at = 0, begin = 0;
+    size_t at = 0;
+    struct buf known;
+    unsigned char d[SHA256_DIGEST_LENGTH];
 
-    while (header_next(message, &at, &f) && f.name.n > 0) {
-        if (!header_is(&f, SPAN("Received")) && !header_is(&f, SPAN("X-Gatepost")))
-            break;
-        begin = at;
-        if (header_is(&f, SPAN("Received")))
-            break;
-    }
-    return span_from(message, begin);
-}
-
-/* The header grows with each try by other Received lines, and may be signed anew, so the body is what is recognised again; a
- * message without one by its header. */
-static span recognised(span message)
-{
-    span body = span_from(message, header_section_end(message));
-
-    return body.n > 0 ? body : behind_trace(message);
-}
-
-static void digest_of(span s, struct digest *out)
-{
-    SHA256((const unsigned char *)s.p, s.n, out->b);
+    buf_init(&known, KNOWN_BYTES_MAX + sizeof d);
+    for (size_t i = 0; i < FIELDS_MAX && header_next(message, &at, &f) && f.name.n > 0; i++)
+        if (is_one_that_stays(&f) && known.len + f.name.n + f.body.n <= KNOWN_BYTES_MAX) {
+            buf_append(&known, f.name);
+            buf_append(&known, f.body);
+        }
+    SHA256((const unsigned char *)body.p, body.n, d);
+    buf_append(&known, span_of((const char *)d, sizeof d));
+    SHA256((const unsigned char *)known.base, known.len, out->b);
+    buf_free(&known);
 }
 
 void poison_key_of(span message, struct poison_key *out)
 {
-    span s = recognised(message);
-
-    digest_of(s, &out->digest);
-    out->size_bytes = s.n;
+    digest_of(message, &out->digest);
+    out->size_bytes = body_of(message).n;
 }
 
 const struct poison_record *poison_find_key(const struct poison *p, const struct poison_key *key)
@@ -84,13 +91,12 @@ const struct poison_record *poison_find(const struct poison *p, span message)
 
     if (poison_count(p) == 0)
         return NULL;
-    span s = recognised(message);
+    size_t size = body_of(message).n;
     for (size_t i = 0; i < p->n && !worth; i++)
-        worth = p->v[i].key.size_bytes == s.n;
+        worth = p->v[i].key.size_bytes == size;
     if (!worth)
         return NULL;
-    digest_of(s, &key.digest);
-    key.size_bytes = s.n;
+    poison_key_of(message, &key);
     return poison_find_key(p, &key);
 }
 
@@ -135,7 +141,10 @@ enum poison_advice poison_advice(const struct poison_record *r, const struct set
 
     if (!is_deadly(r->outcome))
         return POISON_NONE;
+    if (!r->apart)                 /* the worker may have died of something else */
+        return POISON_APART;
     if (r->tries >= set->after_tries || now_ms - r->first_ms >= set->after_ms)
         return POISON_ENOUGH;
-    return ago_ms >= 0 && ago_ms < set->pause_ms ? POISON_WAIT : POISON_APART;    /* a clock set back must not keep it waiting */
+    /* A clock set back must not keep it waiting. */
+    return ago_ms >= 0 && ago_ms < set->pause_ms ? POISON_WAIT : POISON_APART;
 }

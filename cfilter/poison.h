@@ -1,7 +1,7 @@
 /* poison.h - the messages that a worker did not survive: remembered, so that a retry does not take the next one down.
  *
- * A message is recognised by its body: the header is written anew with each try.  Looking costs nothing while nothing is remembered, and no digest
- * while nothing of the same length is.
+ * A message is recognised by its body and the fields of its header that a retry brings again, so that another one with the same words is none.  Looking
+ * costs nothing while nothing is remembered, and no digest while no body of the same length is.
  * The memory is this process' own: small, and there without a store; unscannable.c keeps the count in the store, and fills the memory from it
  * at start.
  * Pure: the wall clock is given.
@@ -21,12 +21,13 @@ struct poison;
 
 struct poison_key {
     struct digest digest;
-    uint64_t size_bytes;              /* of what the digest is of */
+    uint64_t size_bytes;              /* of the body */
 };
 
 struct poison_record {
     struct poison_key key;
     enum scan_outcome outcome;        /* of the last try */
+    bool apart;                       /* that was in a worker of its own: it is the message, not chance */
     int64_t tries, first_ms, last_ms;
 };
 

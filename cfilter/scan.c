@@ -40,7 +40,8 @@ struct generation {
     uint32_t number;               /* of this holder */
     uint64_t signatures;
     size_t owed;                   /* workers that the pool asked for and has not got */
-    struct child_pool *apart;      /* of one worker, for one message that has killed another; NULL: none is tried now */
+    struct child_pool *apart;      /* of one worker, for messages that have killed another; NULL: none is tried now */
+    size_t apart_jobs;
     bool apart_owed;
     unsigned backoff;
     int64_t ready_since_ms;
@@ -187,9 +188,11 @@ static void on_answer(struct scan_job *j, span reply)
     free(f);
 }
 
-/* The worker that had it goes with it, whatever it answered. */
+/* Its worker goes with it, whatever it answered: the pool gives each job another one, and goes with the last. */
 static void apart_end(struct generation *g)
 {
+    if (--g->apart_jobs > 0)
+        return;
     child_pool_free(&g->apart);
     g->apart_owed = false;
 }
@@ -843,9 +846,13 @@ bool scan_ready(const struct scan *s)
 
 static struct child_pool *apart_begin(struct generation *g)
 {
-    struct child_pool_spec spec = { .workers = 1, .restart_delay_ms = WORKER_RESTART_MS, .supply = supply_apart, .supply_arg = g, .on_note = on_note };
+    struct child_pool_spec spec = { .workers = 1, .recycle_after_jobs = 1, .restart_delay_ms = WORKER_RESTART_MS, .supply = supply_apart,
+                                    .supply_arg = g, .on_note = on_note };
 
-    return g->apart = child_pool_new(g->scan->loop, &spec);
+    g->apart_jobs++;
+    if (g->apart == NULL)
+        g->apart = child_pool_new(g->scan->loop, &spec);
+    return g->apart;
 }
 
 struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64_t deadline_ms, scan_fn *fn, void *arg)
@@ -866,9 +873,6 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
             submit_here(j, buf_span(&record), m->fd);
         else
             job_later(j, SCAN_NO_ENGINE);
-    } else if (m->apart && g->apart != NULL) {
-        job_link(&s->late_jobs, j);
-        job_later(j, SCAN_BUSY);
     } else {
         j->gen = g;
         j->pool = m->apart ? apart_begin(g) : g->pool;

@@ -35,7 +35,7 @@ struct scan_message {
     const char *client_address, *helo, *reverse_path;
     size_t n_rcpt;
     bool want_virus, want_spam;   /* which scanners' extract runs */
-    bool apart;                   /* a worker has died of it: give it a fresh one of its own, which ends after it; one such at a time, else SCAN_BUSY */
+    bool apart;                   /* a worker has died of it: give it a fresh one of its own, which ends after it; one such at a time */
 };
 
 /* facts: for SCAN_DONE only, live during the call. */

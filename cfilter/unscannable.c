@@ -32,27 +32,27 @@ static void key_text(const struct digest *d, char out[KEY_TEXT])
         snprintf(out + 2 * i, 3, "%02x", d->b[i]);
 }
 
-/* ---- a value in the store: "TRIES FIRST_MS LAST_MS OUTCOME BYTES" ---- */
+/* ---- a value in the store: "TRIES FIRST_MS LAST_MS OUTCOME BYTES APART" ---- */
 
 static void put_value(const struct poison_record *r, char *to, size_t size)
 {
-    snprintf(to, size, "%lld %lld %lld %d %llu", (long long)r->tries, (long long)r->first_ms, (long long)r->last_ms, (int)r->outcome,
-             (unsigned long long)r->key.size_bytes);
+    snprintf(to, size, "%lld %lld %lld %d %llu %d", (long long)r->tries, (long long)r->first_ms, (long long)r->last_ms, (int)r->outcome,
+             (unsigned long long)r->key.size_bytes, r->apart);
 }
 
 static bool get_value(span value, struct poison_record *out)
 {
-    uint64_t v[5];
+    uint64_t v[6];
     span word;
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         if (!span_next(&value, ' ', &word) || !span_to_u64(word, &v[i]) || v[i] > INT64_MAX)
             return false;
     }
-    if (value.p != NULL || v[0] == 0 || v[3] > SCAN_BUSY)
+    if (value.p != NULL || v[0] == 0 || v[3] > SCAN_BUSY || v[5] > 1)
         return false;
     *out = (struct poison_record){ .tries = (int64_t)v[0], .first_ms = (int64_t)v[1], .last_ms = (int64_t)v[2], .outcome = (enum scan_outcome)v[3],
-                                   .key = { .size_bytes = v[4] } };
+                                   .key = { .size_bytes = v[4] }, .apart = v[5] == 1 };
     return true;
 }
 
@@ -96,13 +96,13 @@ static void on_recalled(const struct store_value_result *r, void *arg)
         free(u);
 }
 
-struct unscannable *unscannable_count(struct store *s, struct poison *memory, span message, enum scan_outcome outcome, int64_t wall_ms, int64_t keep_ms,
-                                      unscannable_fn *fn, void *arg)
+struct unscannable *unscannable_count(struct store *s, struct poison *memory, span message, enum scan_outcome outcome, bool apart, int64_t wall_ms,
+                                      int64_t keep_ms, unscannable_fn *fn, void *arg)
 {
     struct unscannable *u = xcalloc(1, sizeof(*u));
 
     *u = (struct unscannable){ .store = s, .memory = memory, .fn = fn, .arg = arg, .keep_ms = keep_ms, .in_call = true,
-                               .record = { .outcome = outcome, .first_ms = wall_ms, .last_ms = wall_ms } };
+                               .record = { .outcome = outcome, .apart = apart, .first_ms = wall_ms, .last_ms = wall_ms } };
     poison_key_of(message, &u->record.key);
     key_text(&u->record.key.digest, u->key);
     if (s != NULL)

@@ -17,7 +17,7 @@ static const struct conf_key unscannable_rows[] = {
     { "after_tries", CONF_INT, AT(after_tries), 1, 1000, "3", APPLY_LIVE, "It is put off (4xx) so many times before." },
     { "after", CONF_DURATION, AT(after_ms), 0, DAYS(30), "4h", APPLY_LIVE, "Or so long." },
     { "pause", CONF_DURATION, AT(pause_ms), 0, HOURS(24), "1m", APPLY_LIVE,
-      "After a try that a worker did not survive the next one is not made before; meanwhile it is put off unread." },
+      "After a retry that a worker did not survive the next one is not made before; meanwhile it is put off unread." },
     { "*", CONF_ENUM, AT(action), 0, 0, NULL, APPLY_LIVE, "What becomes of it.", .words = unscannable_words },
     { NULL },
 };
