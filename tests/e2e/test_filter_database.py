@@ -24,7 +24,7 @@ def database(others):
 
 
 class Database(AloneTest):
-    options = {"virus": "{database: db, trusted_databases: [demo.ndb], min_signatures: 10}"}
+    options = {"virus": "{database: db, trusted_databases: [demo.ndb], min_signatures: 10, max_shrink: 100}"}   # each test begins with a small one
 
     @classmethod
     def prepare(cls):
