@@ -34,8 +34,9 @@ void clamav_scan_message(struct clamav *c, span message, const char *scanner, st
 /* One decoded part.  Not looked at again if libclamav's own parser has already taken the same bytes out of this message, or if it is
  * known to be clean; returns whether the engine was called. `text`: line ends and blank lines at the end do not make a difference. */
 bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scanner, struct facts *f);
-/* Whether the engine has seen these bytes in this message, or they are known to be clean; if not, they count as seen from now on: the caller has them looked at. */
-bool clamav_knows(struct clamav *c, span bytes, bool text);
+/* Whether the engine has seen these bytes in this message, or they are known to be clean.  remember: if not, they count as seen from now on, because
+ * the caller has them looked at as a file of their own. */
+bool clamav_knows(struct clamav *c, span bytes, bool text, bool remember);
 /* Several parts as the members of one archive. */
 void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f);
 

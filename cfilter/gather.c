@@ -86,7 +86,7 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
         if (!may_call(g))
             return false;
         g->calls += clamav_scan_part(g->engine, bytes, text && !exact, g->scanner, g->facts);
-    } else if (!clamav_knows(g->engine, bytes, text && !exact)) {
+    } else if (!clamav_knows(g->engine, bytes, text && !exact, as != GATHER_REST)) {
         if (as != GATHER_REST)
             add_file(g, bytes);
         else

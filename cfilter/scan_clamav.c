@@ -253,13 +253,14 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
     return true;
 }
 
-bool clamav_knows(struct clamav *c, span bytes, bool text)
+bool clamav_knows(struct clamav *c, span bytes, bool text, bool remember)
 {
     struct digest digest;
 
     if (bytes.n == 0 || layers_seen(c->layers, bytes, text, &digest))
         return true;
-    layers_remember(c->layers, bytes, &digest);
+    if (remember)
+        layers_remember(c->layers, bytes, &digest);
     return false;
 }
 

@@ -78,13 +78,17 @@ void emit(struct reading *r, span bytes, unsigned flags, const char *how)
     if (r->stop || line_blank(bytes))
         return;
     bool text = memchr(bytes.p, '\0', bytes.n) == NULL;
-    if (bytes.n <= WHOLE_MAX || (flags & ATTACHED) != 0 || (!text && look_file(bytes)))
+    if (bytes.n <= WHOLE_MAX || (flags & ATTACHED) != 0 || (!text && look_file(bytes)) || look_binary(bytes))
         flags |= EXACT;
     hand_out(r, bytes, flags, how);
     if ((flags & EXACT) == 0 || bytes.n > VARIANTS_MAX || !reading_work(r, bytes.n))
         return;
     if (text && ((flags & ATTACHED) != 0 || look_text(bytes)))
         variants(r, bytes, flags, how);
-    else if (!text && (flags & VERBATIM) != 0)
+    else if ((flags & VERBATIM) != 0) {
+        span cut = line_end_off(bytes);
         with_lf(r, bytes, flags, how);
+        if (cut.n > 0 && cut.n < bytes.n)
+            hand_out(r, cut, flags, how);
+    }
 }

@@ -36,11 +36,11 @@ enum { NOISE_MAX = 200 };      /* bytes: shorter noise is made of words and chec
 /* What is not declared must look like something; noise that is long enough may still be a file, but only in the plainest reading. */
 static bool is_worth(span made, unsigned policy, unsigned *flags)
 {
-    if (look_text(made) || look_file(made))
-        return true;
-    if (policy == 0 && made.n > NOISE_MAX)
+    bool looks = look_text(made) || look_file(made);
+
+    if (looks || (policy == 0 && made.n > NOISE_MAX))
         *flags |= EXACT;
-    return made.n > NOISE_MAX;
+    return looks || made.n > NOISE_MAX;
 }
 
 /* Returns what was odd. */
@@ -62,7 +62,7 @@ static unsigned decode_once(const struct body *b, const struct codec *c, unsigne
 static void decode_all(const struct body *b, const struct codec *c, bool declared)
 {
     unsigned policy[POLICIES_MAX], flags = declared ? b->flags : (b->flags & ~(unsigned)DECLARED) | GUESSED;
-    flags |= c == &qp ? 0U : EXACT * (unsigned)declared;
+    flags |= c == &qp ? VERBATIM : EXACT * (unsigned)declared;
     unsigned seen = decode_once(b, c, 0, flags);
     /* Where a multipart's parts are to be seen already, its own encoding is a mistake more often than not. */
     size_t n = seen != 0 && (flags & CONTAINER) == 0 ? c->policies(seen, policy) : 0;

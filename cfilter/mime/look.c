@@ -131,6 +131,17 @@ bool look_text(span bytes)
     return good * 10 >= n * 9;
 }
 
+bool look_binary(span bytes)
+{
+    size_t controls = 0, n = bytes.n < TEXT_SAMPLE ? bytes.n : TEXT_SAMPLE;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)bytes.p[i];
+        controls += (c < ' ' && !is_space(bytes.p[i]) && c != '\f' && c != '\033') || c == 127;
+    }
+    return controls * 50 > n;
+}
+
 bool look_file(span bytes)
 {
     static const span magic[] = {

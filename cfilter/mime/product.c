@@ -39,7 +39,9 @@ static void convert(struct reading *r, span bytes, const struct entity *e, enum 
     if (d.full)
         reading_full(r);
     if (c != CHARSET_UTF7 || d.seen != 0) {
-        emit(r, buf_span(&to), flags & ~(unsigned)(DECLARED | ATTACHED), "charset");
+        bool declared = e != NULL && (e->charsets & CHARSET_BIT(c)) != 0;
+        unsigned exact = declared || (CHARSET_BIT(c) & WIDE) != 0 ? EXACT : 0U;
+        emit(r, buf_span(&to), (flags & ~(unsigned)(DECLARED | ATTACHED)) | exact, "charset");
         read_again(r, buf_span(&to), e, flags & ~(unsigned)DECLARED);
     }
     buf_free(&to);

@@ -108,6 +108,7 @@ bool look_base64(span body);               /* most of it is base64, whatever els
 bool look_qp(span body);                   /* holds escapes that stand for text, not for digits in a link */
 bool look_mime(span bytes);                /* MIME fields at the beginning of lines near its start, or behind a delimiter */
 bool look_text(span bytes);                /* printable, for the most part */
+bool look_binary(span bytes);              /* control characters, more than any text has */
 bool look_file(span bytes);                /* begins as a known kind of binary file does */
 /* ---- shapes.c ---- */
 void shapes_entity(struct reading *r, const struct entity *e, unsigned flags);

@@ -1,0 +1,145 @@
+/* test_gather.c - outputs on their way to a real engine: what is looked at as what, in how many calls.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cfilter/gather.h"
+#include "cfilter/scratch.h"
+#include "default_settings.h"
+
+#define VIRUS "these very bytes are what a signature of the whole file names"
+#define PATTERN "a pattern that may be anywhere"
+
+static char dir[] = "/tmp/gatepost-test-gather.XXXXXX";
+static struct clamav *engine;
+static struct settings set = { .refs = 1000 };
+
+static void put_file(const char *name, const char *text)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/db/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void put_signatures(void)
+{
+    unsigned char md5[EVP_MAX_MD_SIZE];
+    char line[400] = "";
+    unsigned n = 0;
+
+    assert_int_equal(EVP_Digest(VIRUS, sizeof VIRUS - 1, md5, &n, EVP_md5(), NULL), 1);
+    for (unsigned i = 0; i < n; i++)
+        snprintf(line + 2 * i, 3, "%02x", md5[i]);
+    snprintf(line + 2 * n, sizeof line - 2 * n, ":%zu:Test.Whole\n", sizeof VIRUS - 1);
+    put_file("whole.hdb", line);
+    size_t at = (size_t)snprintf(line, sizeof line, "Test.Pattern:0:*:");
+    for (const char *p = PATTERN; *p != '\0'; p++)
+        at += (size_t)snprintf(line + at, sizeof line - at, "%02x", (unsigned char)*p);
+    snprintf(line + at, sizeof line - at, "\n");
+    put_file("pattern.ndb", line);
+}
+
+static int world_start(void **state)
+{
+    static char database[100];
+    struct errtext warning = { "" }, err = { "" };
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(database, sizeof database, "%s/db", dir);
+    assert_int_equal(mkdir(database, 0755), 0);
+    put_signatures();
+    default_of(&set, "filter");
+    set.filter.virus.database = database;
+    engine = clamav_load(&set, dir, &warning, &err);
+    if (engine == NULL)
+        fail_msg("%s", err.text);
+    clamav_use_scratch(engine, dir);
+    return 0;
+}
+
+static int world_end(void **state)
+{
+    (void)state;
+    clamav_free(&engine);
+    default_end();
+    scratch_remove(dir, false);
+    return 0;
+}
+
+static const struct { const char *name; enum gather_as first, second; span bytes; bool found; size_t calls; } rows[] = {
+    { "a whole file", GATHER_FILE, GATHER_FILE, SPAN(VIRUS), true, 1 },
+    { "a part", GATHER_PART, GATHER_PART, SPAN(VIRUS), true, 1 },
+    { "a guess is no whole file", GATHER_REST, GATHER_REST, SPAN(VIRUS), false, 1 },
+    { "a guess that turns out to be a file", GATHER_REST, GATHER_FILE, SPAN(VIRUS), true, 1 },
+    { "a pattern in a file", GATHER_FILE, GATHER_FILE, SPAN("see " PATTERN "!"), true, 1 },
+    { "a pattern in a guess", GATHER_REST, GATHER_REST, SPAN("see " PATTERN "!"), true, 1 },
+    { "nothing", GATHER_FILE, GATHER_REST, SPAN("harmless"), false, 1 },
+};
+
+static void test_rows(void **state)
+{
+    static struct facts f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct gather g;
+        facts_init(&f);
+        clamav_begin_message(engine);
+        gather_init(&g, engine, &f, 10);
+        gather_from(&g, "own");
+        for (int k = 0; k < 20; k++)
+            gather_add(&g, span_of("x0123456789abcdefghijkl" + k, 2), GATHER_FILE, true);
+        gather_add(&g, rows[i].bytes, rows[i].first, false);
+        gather_add(&g, rows[i].bytes, rows[i].second, false);
+        assert_int_equal(f.engine_calls, 0);               /* all wait */
+        gather_flush(&g);
+        if (gather_found(&g) != rows[i].found || g.calls != rows[i].calls || g.spent)
+            fail_msg("%s: found %d, %zu calls", rows[i].name, gather_found(&g), g.calls);
+        if (rows[i].found)
+            assert_string_equal(f.v[0].scanner, "own");
+        gather_free(&g);
+    }
+}
+
+static void test_spent_calls_are_told(void **state)
+{
+    static struct facts f;
+    struct gather g;
+    char *large = malloc(3 << 20);
+
+    (void)state;
+    assert_non_null(large);
+    facts_init(&f);
+    clamav_begin_message(engine);
+    gather_init(&g, engine, &f, 2);
+    for (char c = 'a'; c <= 'c'; c++) {                     /* too large to travel with others */
+        memset(large, c, 3 << 20);
+        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);
+        assert_int_equal(g.spent, c == 'c');
+    }
+    assert_int_equal(g.calls, 2);
+    gather_free(&g);
+    free(large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_spent_calls_are_told) };
+
+    return cmocka_run_group_tests(tests, world_start, world_end);
+}
