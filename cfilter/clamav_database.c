@@ -188,6 +188,23 @@ bool clamav_load_databases(struct cl_engine *e, const struct set_virus *set, uin
     return ok;
 }
 
+static bool same_list(const struct conf_strings *a, const struct conf_strings *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->v[i], b->v[i]) != 0)
+            return false;
+    return true;
+}
+
+bool clamav_same_databases(const struct set_virus *a, const struct set_virus *b)
+{
+    return a->mode == b->mode && strcmp(a->database, b->database) == 0 && clamav_load_options(a) == clamav_load_options(b) &&
+           same_list(&a->databases_extra, &b->databases_extra) && same_list(&a->ignored_signatures, &b->ignored_signatures) &&
+           same_list(&a->include_pua, &b->include_pua) && same_list(&a->exclude_pua, &b->exclude_pua);
+}
+
 /* ---- changes ---- */
 
 static uint64_t stamp_of(const char *name, const struct stat *st)

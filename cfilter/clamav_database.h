@@ -19,6 +19,9 @@ bool clamav_load_databases(struct cl_engine *e, const struct set_virus *set, uin
 /* Names of the signatures in the trusted databases: libclamav does not tell which file a hit is from.  The caller frees the map. */
 struct map *clamav_trusted_names(const struct set_virus *set, struct errtext *warning);
 
+/* Do both load the same signatures out of the same files?  Only then their numbers can be compared. */
+bool clamav_same_databases(const struct set_virus *a, const struct set_virus *b);
+
 /* A stamp of all databases that changes when a file in them does; 0: the folder is not there. */
 uint64_t clamav_database_stamp(const struct set_virus *set);
 

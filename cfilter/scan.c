@@ -809,10 +809,12 @@ int scan_reconfigure(struct scan *s, const struct settings *set, struct errtext 
         return -1;
     }
     bool same = same_for_holder(s->set, set) && (workers == 0 || workers == s->workers);
+    bool comparable = clamav_same_databases(&s->set->filter.virus, &set->filter.virus);
     settings_unref(&s->set);
     s->set = settings_ref((struct settings *)(uintptr_t)set);
     if (same)
         return 0;
+    s->accept_next = s->accept_next || !comparable;      /* fewer because they are told to be fewer */
     if (s->single != NULL) {
         single_load(s);
         return 0;

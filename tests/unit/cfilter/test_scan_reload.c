@@ -178,6 +178,32 @@ static void test_accepted(void **state)
     scan_free(&s);
 }
 
+/* Whoever leaves signatures out means it; with other changes the guard stands. */
+static void test_fewer_by_settings(void **state)
+{
+    const char *names[] = { "Test.B", "Test.C", "Test.D" };
+    struct scan *s = scan_start();
+    struct settings fewer = set, slower = set;
+    struct errtext err = { "" };
+
+    (void)state;
+    fewer.filter.virus.ignored_signatures = (struct conf_strings){ names, 3 };
+    assert_int_equal(scan_reconfigure(s, &fewer, &err), 0);
+    until_it_tells(s, "engine=ready signatures=1");
+    scan_one(s);
+    scan_free(&s);
+
+    s = scan_start();
+    drop("b.ndb");
+    drop("c.ndb");
+    drop("d.ndb");
+    slower.filter.scan_timeout_ms = 30000;
+    assert_int_equal(scan_reconfigure(s, &slower, &err), 0);
+    until_it_tells(s, "held back");
+    assert_int_equal(scan_one(s), 1);
+    scan_free(&s);
+}
+
 static void test_one_engine_at_a_time(void **state)
 {
     set.filter.virus.low_memory = true;
@@ -220,6 +246,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_swaps_under_load, fresh), cmocka_unit_test_setup(test_asked_for, fresh),
         cmocka_unit_test_setup(test_too_few_left, fresh),     cmocka_unit_test_setup(test_accepted, fresh),
+        cmocka_unit_test_setup(test_fewer_by_settings, fresh),
         cmocka_unit_test_setup(test_one_engine_at_a_time, fresh),
     };
     return cmocka_run_group_tests(tests, world_start, world_end);
