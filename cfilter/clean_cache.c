@@ -13,7 +13,7 @@
 
 #include "lib/base/alloc.h"
 
-enum { WAYS = 4, WORDS = sizeof(struct digest) / sizeof(uint64_t), ROWS_MAX = 1 << 24 };
+enum { WAYS = 4, WORDS = sizeof(struct digest) / sizeof(uint64_t), ROWS_MAX = 1 << 20 };
 
 /* by[0]: who said it first, 0: the row is free; by[1]: the next one, 0: nobody yet. */
 struct row {
@@ -28,6 +28,7 @@ struct clean_cache {
     int fd;
     struct row *rows;
     size_t n;
+    size_t used;
     uint8_t *hands;            /* per set of rows: which one goes next */
 };
 
@@ -168,7 +169,9 @@ void clean_cache_add(struct clean_cache *c, const struct digest *key, uint64_t w
                 write_row(&set[i], words, get(&set[i].by[0]), worker);
             return;
         }
-    write_row(victim(c, set, worker), words, worker, 0);
+    struct row *r = victim(c, set, worker);
+    c->used += get(&r->by[0]) == 0;
+    write_row(r, words, worker, 0);
 }
 
 size_t clean_cache_drop(struct clean_cache *c, uint64_t worker)
@@ -186,16 +189,13 @@ size_t clean_cache_drop(struct clean_cache *c, uint64_t worker)
         write_row(r, key, first == worker ? second : first, 0);
         n += second == 0;
     }
+    c->used -= n;
     return n;
 }
 
 size_t clean_cache_rows(const struct clean_cache *c)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n; i++)
-        n += get(&c->rows[i].by[0]) != 0;
-    return n;
+    return c->used;
 }
 
 /* ---- a worker's side ---- */

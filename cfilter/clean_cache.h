@@ -27,12 +27,12 @@ static inline uint64_t clean_worker(uint32_t generation, uint32_t serial)
 
 struct clean_cache;
 
-/* Rounded up to a power of two.  NULL with err: no memory, or a kernel without such seals. */
+/* Rounded up to a power of two, a million at most.  NULL with err: no memory, or a kernel without such seals. */
 struct clean_cache *clean_cache_new(size_t rows, struct errtext *err);
 void clean_cache_free(struct clean_cache **c);
 int clean_cache_fd(const struct clean_cache *c);                                  /* stays the cache's */
 void clean_cache_add(struct clean_cache *c, const struct digest *key, uint64_t worker);
-size_t clean_cache_drop(struct clean_cache *c, uint64_t worker);                  /* how many rows it alone had vouched for */
+size_t clean_cache_drop(struct clean_cache *c, uint64_t worker);                  /* how many rows it alone had vouched for; looks at every row */
 size_t clean_cache_rows(const struct clean_cache *c);                             /* in use */
 
 /* ---- a worker's side ---- */

@@ -93,7 +93,7 @@ const struct conf_key virus_rows[] = {
     { "max_file", CONF_SIZE, AT(max_file_bytes), KB(64), GB(1), "100M", APPLY_LIVE, "Bytes of one file in it." },
     { "max_files", CONF_INT, AT(max_files), 1, 100000, "2000", APPLY_LIVE, "Files in one message." },
     { "max_recursion", CONF_INT, AT(max_recursion), 1, 50, "12", APPLY_LIVE, "Archives within archives." },
-    { "cache", CONF_INT, AT(cache_rows), 0, 16e6, "65536", APPLY_RESTART,
+    { "cache", CONF_INT, AT(cache_rows), 0, 1e6, "65536", APPLY_RESTART,
       "Parts known to be clean that are remembered, 64 bytes each; 0 for none." },
     { "alert_macros", CONF_BOOL, AT(alert_macros), 0, 0, "yes", APPLY_LIVE, "Look for documents with macros (see heuristics)." },
     { "alert_encrypted", CONF_BOOL, AT(alert_encrypted), 0, 0, "yes", APPLY_LIVE, "Look for encrypted archives and documents (see filter.unchecked)." },
