@@ -35,7 +35,7 @@ def process_name(pid):
 class Alone:
     def __init__(self, place, filter="", virus="{database: db, trusted_databases: [demo.ndb]}", more=""):
         self.place = place
-        self.port = place.port()
+        self.port, self.made = place.port(), 0
         self.hop = NextHop(place)
         place.write("db/demo.ndb", mails.signature_database())
         self.parts = {"filter": filter, "virus": virus, "more": more}
@@ -80,8 +80,13 @@ log: {{level: debug}}
                 return reply
         return None
 
+    def ordinary(self):
+        """One that nobody has seen: what killed a worker is known again by its body."""
+        self.made += 1
+        return mails.plain("Minutes of the meeting", f"Dear Bob,\r\n\r\nhere is what we agreed on in meeting {self.made}.\r\n.\r\n..two dots\r\nAlice\r\n".encode())
+
     def send(self, message=None, **more):
-        return smtp.deliver(("127.0.0.1", self.port), "alice@sender.example", ["bob@example.com"], message or mails.plain(), **more)
+        return smtp.deliver(("127.0.0.1", self.port), "alice@sender.example", ["bob@example.com"], message or self.ordinary(), **more)
 
     def count(self, name):
         """One of its counters, by name and perhaps {label="value"}."""

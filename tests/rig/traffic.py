@@ -36,9 +36,9 @@ class Traffic:
         subject = f"traffic-{number:06d}."
         if infected:
             shape = (mails.eicar_plain, mails.eicar_base64, mails.eicar_zip, mails.eicar_nested)[number % 4]()
-            return f"X-Number: {subject}\r\n".encode() + shape
+            return f"X-Number: {subject}\r\n".encode() + shape + subject.encode() + b"\r\n"
         size = self.sizes[number % len(self.sizes)]
-        return mails.attachment(os.urandom(size), subject=subject) if number % 2 else mails.plain(subject, b"words and more words\r\n" * (size // 22))
+        return mails.attachment(os.urandom(size), subject=subject) if number % 2 else mails.plain(subject, subject.encode() + b" words and more words\r\n" * (size // 23) + b"\r\n")
 
     def _run(self):
         while not self.stopping.is_set():
