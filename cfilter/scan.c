@@ -197,14 +197,6 @@ static void apart_end(struct generation *g)
     g->apart_owed = false;
 }
 
-/* Workers end with their holder, and mostly are heard of first.  It has not been shown then that the message had anything to do with it. */
-static bool holder_is_gone(const struct generation *g)
-{
-    siginfo_t info = { .si_pid = 0 };
-
-    return g->holder == NULL || waitid(P_PID, (id_t)child_pid(g->holder), &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
-}
-
 static void on_job(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg)
 {
     struct scan_job *j = arg;
@@ -226,7 +218,8 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
             job_done(j, SCAN_TIMED_OUT, NULL, "the worker was killed at its deadline");
         break;
     case CHILD_CRASHED:
-        if (holder_is_gone(g))
+        /* Workers end with their holder, and often are heard of first: that the message had anything to do with it has not been shown. */
+        if (g->holder == NULL || child_gone(g->holder))
             job_done(j, SCAN_NO_ENGINE, NULL, "the engine ended while the message was being scanned");
         else
             job_done(j, SCAN_CRASHED, NULL, "the worker died on the message");

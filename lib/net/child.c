@@ -419,6 +419,13 @@ void child_kill(struct child *c)
         pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 }
 
+bool child_gone(const struct child *c)
+{
+    char byte;
+
+    return c->sock < 0 || recv(c->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 int child_pid(const struct child *c)
 {
     return c->pid;

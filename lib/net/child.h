@@ -49,6 +49,7 @@ struct child *child_adopt(struct loop *l, int sock, int pidfd, const struct chil
 int child_send(struct child *c, span msg, const int *fds, size_t nfds);
 void child_kill(struct child *c);                 /* SIGKILL by pidfd; on_exit follows */
 void child_free(struct child **c);                /* kills it if it still lives; no callback follows; own ones are reaped, without waiting */
+bool child_gone(const struct child *c);           /* asks now: it has closed its end, or ended; on_exit may still be to come */
 int child_pid(const struct child *c);             /* own ones; -1 for adopted ones */
 
 /* For the code inside a child: blocking. Length, 0 at EOF, -1 with errno (EMSGSIZE: longer than `size`; it is lost). *nfds_inout: room in
