@@ -65,7 +65,7 @@ unsigned charset_by_name(span name)
     for (size_t i = 0; i < name.n; i++) {
         char c = ascii_lower(name.p[i]);
 
-        if (memchr("-_: \t\"'", c, 7) != NULL)
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))   /* readers look past signs, blanks, quotes, NUL and other controls */
             continue;
         if (plain.n == sizeof bytes)
             return 0;

@@ -153,6 +153,7 @@ static void test_names(void **state)
         { SPAN("IBM037"), CHARSET_BIT(CHARSET_IBM037) }, { SPAN("cp500"), CHARSET_BIT(CHARSET_IBM500) }, { SPAN("cp1047"), CHARSET_BIT(CHARSET_IBM1047) },
         { SPAN("ebcdic-cp-us"), CHARSET_BIT(CHARSET_IBM037) }, { SPAN("cp01140"), CHARSET_BIT(CHARSET_IBM037) },
         { SPAN("ISO-2022-JP"), CHARSET_BIT(CHARSET_ISO2022) }, { SPAN("csISO2022KR"), CHARSET_BIT(CHARSET_ISO2022) },
+        { SPAN("utf-7\x05\n"), CHARSET_BIT(CHARSET_UTF7) }, { SPAN("utf\0-7"), CHARSET_BIT(CHARSET_UTF7) },
         { SPAN("HZ-GB-2312"), CHARSET_BIT(CHARSET_HZ) }, { SPAN("cp50220"), CHARSET_BIT(CHARSET_ISO2022) },
         { SPAN("utf-8"), 0 }, { SPAN("us-ascii"), 0 }, { SPAN(""), 0 }, { SPAN("iso-8859-1"), 0 },
         { SPAN("utf-16utf-16utf-16utf-16utf-16utf-16utf-16"), 0 },
