@@ -88,7 +88,7 @@ class Database(AloneTest):
         def folder_gone():
             os.rename(self.place.path("db"), self.place.path("db.away"))
 
-        ways = (no_signatures, cut_off, gone, folder_gone) + ((junk, container_cut_off, unreadable) if HEAVY else ())
+        ways = (no_signatures, cut_off, gone) + ((folder_gone, junk, container_cut_off, unreadable) if HEAVY else ())
         with self.traffic as traffic:
             for how in ways:
                 how()

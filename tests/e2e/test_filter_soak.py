@@ -1,6 +1,6 @@
 """Mixed mail with a fault every few seconds: at the end everything that was accepted has come once, and nothing else.
 
-GATEPOST_SOAK_S: how long (30 s if not said).  The order of faults is drawn from GATEPOST_SOAK_SEED, which is told when it fails.
+GATEPOST_SOAK_S: how long (20 s if not said).  The order of faults is drawn from GATEPOST_SOAK_SEED, which is told when it fails.
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
@@ -13,7 +13,7 @@ from rig import mails, nexthop
 from rig.alone import SANITIZED, AloneTest
 from rig.traffic import Traffic
 
-SECONDS = float(os.environ.get("GATEPOST_SOAK_S", "30"))
+SECONDS = float(os.environ.get("GATEPOST_SOAK_S", "20"))
 SEED = int(os.environ.get("GATEPOST_SOAK_SEED", str(int(time.time()))))
 BETWEEN_S = 2.0
 RECOVERS_S = 60 if SANITIZED else 30
