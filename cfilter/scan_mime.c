@@ -46,11 +46,11 @@ static bool take_output(const struct union_output *o, void *arg)
     return gather_add(arg, o->bytes, o->exact ? GATHER_FILE : o->declared ? GATHER_PART : GATHER_REST, o->text);
 }
 
-static void tell_bits(struct facts *f, enum fact_class klass, unsigned bits, const char *(*name)(unsigned), const char *detail)
+static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klass, unsigned bits, const char *(*name)(unsigned), const char *detail)
 {
     for (unsigned bit = 1; bit != 0 && bit <= bits; bit <<= 1)
         if ((bits & bit) != 0)
-            facts_add(f, OWN, FACT_UNCHECKED, klass, 0, name(bit), detail);
+            facts_add(f, OWN, kind, klass, 0, name(bit), detail);
 }
 
 static void read_own(struct view *v, struct gather *g, struct facts *f)
@@ -61,6 +61,7 @@ static void read_own(struct view *v, struct gather *g, struct facts *f)
         .max_parts = (size_t)m->max_parts, .max_depth = (size_t)m->max_depth, .max_decoded_bytes = by_size < most ? by_size : most,
         .key = *rand_process_key(),
     };
+    static const char differ[] = "readers of mail differ";
     struct union_report report;
 
     gather_from(g, OWN);
@@ -70,8 +71,9 @@ static void read_own(struct view *v, struct gather *g, struct facts *f)
         return;
     if (report.limit != NULL)
         unchecked(f, OWN, report.limit);
-    tell_bits(f, FACT_CLASS_SHAPE, report.shapes, union_shape_name, "a shape that hides things");
-    tell_bits(f, FACT_CLASS_AMBIGUOUS, report.disagreements, union_disagreement_name, "readers of mail differ");
+    tell_bits(f, FACT_UNCHECKED, FACT_CLASS_SHAPE, report.shapes, union_shape_name, "a shape that hides things");
+    tell_bits(f, FACT_UNCHECKED, FACT_CLASS_AMBIGUOUS, report.disagreements & ~(unsigned)DISAGREE_USUAL, union_disagreement_name, differ);
+    tell_bits(f, FACT_NOTE, FACT_CLASS_NONE, report.disagreements & DISAGREE_USUAL, union_disagreement_name, differ);
 }
 
 static void extract(struct view *v, struct facts *f)

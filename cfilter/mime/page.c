@@ -245,7 +245,7 @@ static void hidden_parts(struct reading *r, size_t from, size_t to)
 
 static void note(struct reading *r, const struct entity *e, unsigned flags)
 {
-    unsigned types = e->types & (TYPE_MULTIPART | TYPE_MESSAGE | TYPE_TEXT | TYPE_OTHER);
+    unsigned types = e->plain_types & (TYPE_MULTIPART | TYPE_MESSAGE | TYPE_TEXT | TYPE_OTHER);
 
     if ((flags & OUTSIDE) != 0 && e->header.n > 0)
         r->report->disagreements |= DISAGREE_OUTSIDE;

@@ -202,6 +202,7 @@ void union_read(span message, const struct union_limits *limits, union_sink *sin
         r.page = p;
         page_read(&r, p);
     }
+    out->work_bytes = r.work;
     once_free(&r.outputs);
     once_free(&r.pages_seen);
     once_free(&r.boundaries);

@@ -44,11 +44,14 @@ enum union_disagreement {      /* bits: where readers part ways */
     DISAGREE_DECODER = 32,     /* decoders make different bytes of it */
     DISAGREE_LINE_ENDS = 64,   /* other parts under other line ends */
 };
+/* What mailing lists, homemade senders and broken gateways do every day: worth a note, no points. */
+#define DISAGREE_USUAL (DISAGREE_HEADER_END | DISAGREE_ENCODING | DISAGREE_DECODER | DISAGREE_LINE_ENDS)
 const char *union_disagreement_name(unsigned bit);
 
 struct union_report {
     size_t outputs, output_bytes, decoded_bytes, parts, pages;
     const char *limit;         /* "parts", "depth", "bytes", "fields"; NULL: all was read */
+    size_t work_bytes;         /* read again and again: grows with the message, not with its square */
     unsigned shapes, disagreements;
     bool encrypted;            /* S/MIME that cannot be looked into */
 };

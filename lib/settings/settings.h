@@ -143,7 +143,7 @@ struct set_heuristics { struct set_class macro, phishing, pua, other; };
 struct set_mime {
     struct conf_strings parsers;     /* default [libclamav, gmime, own] */
     int64_t max_calls;               /* of the engine for what the parsers find in one message, 32 */
-    int64_t max_decoded_bytes;       /* 512 MB; and never more than 64 times the message + 16 MB */
+    int64_t max_decoded_bytes;       /* 256 MB; and never more than 64 times the message + 16 MB */
     int64_t max_parts, max_depth;    /* 20000, 30 */
     struct set_shapes shapes;
 };

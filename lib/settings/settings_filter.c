@@ -48,7 +48,7 @@ static const struct conf_key mime_rows[] = {
       "Readers of MIME; what any of them finds is scanned. own follows every reading that some mail reader takes.", .check = check_parsers },
     { "max_calls", CONF_INT, AT(max_calls), 1, 10000, "32", APPLY_LIVE,
       "Calls of the virus engine for what gmime and own find in one message; ordinary mail needs none or one." },
-    { "max_decoded", CONF_SIZE, AT(max_decoded_bytes), MB(1), GB(2), "512M", APPLY_LIVE,
+    { "max_decoded", CONF_SIZE, AT(max_decoded_bytes), MB(1), GB(2), "256M", APPLY_LIVE,
       "Bytes that own decodes and reads again in one message, and at most 64 times its size; ordinary mail stays below 6 times." },
     { "max_parts", CONF_INT, AT(max_parts), 10, 1e6, "20000", APPLY_LIVE, "Entities that a reader looks at in one message." },
     { "max_depth", CONF_INT, AT(max_depth), 2, 100, "30", APPLY_LIVE,

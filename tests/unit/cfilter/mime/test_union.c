@@ -158,6 +158,51 @@ static void test_limits_are_told(void **state)
     buf_free(&in);
 }
 
+/* ---- what grows with what ---- */
+
+static size_t work_of(const char *head, const char *again, const char *step, size_t times)
+{
+    struct union_limits l = { .max_parts = 1000000, .max_depth = 30, .max_decoded_bytes = 1000000000, .key = { 1, 2 } };
+    struct found f = { .wanted = SPAN(FILE_TEXT) };
+    struct union_report r;
+    struct buf in;
+
+    buf_init(&in, 64 << 20);
+    buf_append_str(&in, head);
+    for (size_t i = 0; i < times; i++) {
+        buf_append_str(&in, again);
+        buf_printf(&in, step, i, i);
+    }
+    union_read(buf_span(&in), &l, take, &f, &r);
+    assert_null(r.limit);
+    buf_free(&in);
+    return r.work_bytes + r.decoded_bytes;
+}
+
+/* %zu: the number of the step.  A hostile message must not cost the square of its size. */
+static const struct { const char *name, *head, *again, *step; size_t times; } growing[] = {
+    { "nested messages", "", "Content-Type: message/rfc822\r\n\r\n", "", 300 },
+    { "nested multiparts", TOP, "", "Content-Type: multipart/mixed; boundary=b%08zu\r\n\r\n--b%08zu\r\n", 200 },
+    { "parts", MIXED, "--b\r\n\r\nx\r\n", "", 2000 },
+    { "delimiters of many boundaries", TOP "\r\n", "", "--%zu\r\nContent-Type: a/b\r\n\r\n%zu\r\n", 2000 },
+    { "fields in a text", TOP "\r\n", "Content-Type: a/b\r\nx\r\n", "", 8000 },
+    { "one line", TOP "\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "", 2000 },
+    { "lone CRs", TOP "\r\n", "\r\r\r\r", "", 10000 },
+    { "short lines of base64", TOP "\r\n", "Hello\r\n", "", 10000 },
+    { "begin lines", TOP "\r\n", "begin 644 x\r\n#0V%T\r\n", "", 2000 },
+};
+
+static void test_cost_grows_with_the_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++) {
+        size_t once = work_of(growing[i].head, growing[i].again, growing[i].step, growing[i].times);
+        size_t fourfold = work_of(growing[i].head, growing[i].again, growing[i].step, 4 * growing[i].times);
+        if (fourfold > 6 * once)
+            fail_msg("%s: %zu bytes of work, four times the message %zu", growing[i].name, once, fourfold);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_each_output_once),
         cmocka_unit_test(test_the_sink_may_stop),
         cmocka_unit_test(test_limits_are_told),
+        cmocka_unit_test(test_cost_grows_with_the_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
