@@ -9,7 +9,7 @@ import time
 
 from processes import memory_mb, tree, tree_pss_mb
 
-LOOK_S, RELOAD_WITHIN_S = 0.05, 60
+LOOK_S, RELOAD_WITHIN_S = 0.05, 300
 
 
 def name_of(pid):
