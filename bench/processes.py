@@ -25,12 +25,14 @@ def waited_s(pid):
 
 
 def tree(pid):
-    """pid and all processes below it."""
+    """pid and all processes below it that live: one that has ended may wait to be reaped."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                parents.setdefault(int(stat_fields(entry)[1]), []).append(int(entry))
+                fields = stat_fields(entry)
+                if fields[0] != "Z":
+                    parents.setdefault(int(fields[1]), []).append(int(entry))
             except (OSError, ValueError, IndexError):
                 pass
     found, new = [pid], [pid]
