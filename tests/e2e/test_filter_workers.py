@@ -191,7 +191,9 @@ class Workers(AloneTest):
         try:
             for _ in range(5):
                 self.assertReply(self.alone.send(), 250)
-            os.kill(self.alone.workers()[0], signal.SIGKILL)
+            victim = self.alone.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            self.eventually("the worker's end", lambda: victim not in self.alone.workers(), SLACK_S)
             for _ in range(5):
                 self.assertReply(self.alone.send(), 250)
         finally:
