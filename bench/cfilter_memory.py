@@ -35,10 +35,22 @@ def signatures(peer):
     return float(re.search(r"^\w*scan_signatures\S* ([0-9.e+]+)$", said, re.M).group(1))
 
 
+def scanners_of(front):
+    """The holders of engines and their workers; a process that saves something may come and go beside them."""
+    found = []
+    for pid in tree(front)[1:]:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                found += [pid] if b"scan-holder" in f.read() else []
+        except OSError:
+            pass
+    return found
+
+
 def wait_for_takeover(peer, front, before, processes):
     """The new engine serves, and the old holder and its workers have gone."""
     end = time.monotonic() + RELOAD_WITHIN_S
-    while signatures(peer) <= before or len(tree(front)) > processes:
+    while signatures(peer) <= before or len(scanners_of(front)) > processes:
         if time.monotonic() > end:
             raise TimeoutError("the new database did not take over")
         time.sleep(0.2)
@@ -47,7 +59,7 @@ def wait_for_takeover(peer, front, before, processes):
 def reload_peak(peer, database, front):
     """A signature more, and the sum of Pss is watched until the new generation has taken over and the old one has gone."""
     peak, done = [0.0], threading.Event()
-    before, processes = signatures(peer), len(tree(front))
+    before, processes = signatures(peer), len(scanners_of(front))
 
     def watch():
         while not done.is_set():
