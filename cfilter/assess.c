@@ -215,7 +215,7 @@ static void start_lookups(struct assess *a)
             continue;
         if (!have_lookup_message(a, &err)) {
             lookup_failed(a, s, err.text);
-            return;
+            continue;
         }
         *p = (struct pending){ a, s, NULL };
         a->n_pending++;

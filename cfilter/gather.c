@@ -4,6 +4,8 @@
  */
 #include "cfilter/gather.h"
 
+#include <assert.h>
+
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
 
 /* Before and between outputs that are strung together: no signature may begin in one and end in the next, and the whole is to be no file of any
@@ -65,7 +67,9 @@ static void add_file(struct gather *g, span bytes)
     if (bundle_add(&g->files, bytes))
         return;
     gather_flush(g);
-    bundle_add(&g->files, bytes);
+    bool fits = bundle_add(&g->files, bytes);
+    assert(fits);                      /* LARGE goes alone, and the bundle is empty */
+    (void)fits;
 }
 
 static void add_rest(struct gather *g, span bytes)
