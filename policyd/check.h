@@ -5,8 +5,10 @@
  * Completion: start leads to check_done exactly once, now or later, or to cancel.  check_step and check_done may end the decision and
  *             take the run's memory with them: each must be the last thing a callback does.
  * Memory:     everything a check needs for one request comes from run->arena and goes with the request.
- * Stages:     CHECK_FACTS checks run side by side; CHECK_CHARGE checks, which take something (a rate limit), start when the others
- *             are certain not to refuse, so that what is refused is never counted.
+ * Stages:     CHECK_FACTS checks run side by side.  CHECK_AFTER checks judge by what those found, and start when nothing pending can
+ *             change the outcome any more.  CHECK_CHARGE checks, which take something (a rate limit, a greylist entry), start when the
+ *             others are certain not to refuse, so that what is refused is never counted.
+ * States:     a check runs at the protocol states it names.  At DATA Postfix names no recipient when there are several.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_POLICYD_CHECK_H
@@ -21,11 +23,14 @@
 struct check_run;
 struct message;
 
-enum check_stage { CHECK_FACTS, CHECK_CHARGE };
+enum check_stage { CHECK_FACTS, CHECK_AFTER, CHECK_CHARGE };
+
+#define CHECK_AT(state) (1u << (state))
 
 struct check {
     const char *name;
     enum check_stage stage;
+    unsigned states;             /* CHECK_AT(POLICY_STATE_RCPT) | ... */
     void (*start)(struct check_run *run);
     /* May be NULL for a check that is never pending.  The decision no longer waits: stop what is under way.  When run->overdue is set
      * the time was up: what is known, or decided without the missing answer, may still be reported. */
@@ -55,6 +60,7 @@ struct finding {
     double points;
     const char *saw;             /* the raw fact: "127.0.0.4", "not listed", "timeout" */
     const char *text;            /* for the reply: a list's reason, a limit's words; NULL: none */
+    const char *prepend;         /* a header field, "Received-SPF: pass ...", for a message that passes; NULL: none */
     int64_t took_us;             /* set by check_report */
 };
 
@@ -83,6 +89,9 @@ struct finding *check_report(struct check_run *run, const struct finding *f);
 void check_text(struct check_run *run, struct finding *f, const char *text);
 /* What this check may still bring; without a call, nothing. */
 void check_pending(struct check_run *run, const struct decide_pending *pending);
+/* What was found so far, in the order it came, and what it leads to: for checks of later stages. */
+struct finding *const *check_findings(const struct check_run *run, size_t *n_out);
+const struct decision *check_decision(const struct check_run *run);
 /* Something was reported: may end the decision. */
 void check_step(struct check_run *run);
 void check_done(struct check_run *run);

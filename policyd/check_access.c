@@ -47,4 +47,4 @@ static void access_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_access = { .name = "access", .stage = CHECK_FACTS, .start = access_start };
+const struct check check_access = { .name = "access", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = access_start };

@@ -354,4 +354,4 @@ static void dnsbl_cancel(struct check_run *run)
     }
 }
 
-const struct check check_dnsbl = { .name = "dnsbl", .stage = CHECK_FACTS, .start = dnsbl_start, .cancel = dnsbl_cancel };
+const struct check check_dnsbl = { .name = "dnsbl", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = dnsbl_start, .cancel = dnsbl_cancel };

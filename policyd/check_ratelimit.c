@@ -359,5 +359,5 @@ static void ratelimit_cancel(struct check_run *run)
 }
 
 const struct check check_ratelimit = {
-    .name = "ratelimit", .stage = CHECK_CHARGE, .start = ratelimit_start, .cancel = ratelimit_cancel,
+    .name = "ratelimit", .stage = CHECK_CHARGE, .states = CHECK_AT(POLICY_STATE_RCPT), .start = ratelimit_start, .cancel = ratelimit_cancel,
 };

@@ -55,4 +55,4 @@ static void spoof_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_spoof = { .name = "spoof", .stage = CHECK_FACTS, .start = spoof_start };
+const struct check check_spoof = { .name = "spoof", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = spoof_start };

@@ -10,6 +10,7 @@
 #include "lib/base/alloc.h"
 #include "policyd/policyd.h"
 #include "policyd/reply.h"
+#include "policyd/serve.h"
 
 enum { EXIT_PASS = 0, EXIT_REFUSED = 1, EXIT_USAGE = 64 };
 
@@ -146,8 +147,9 @@ static void run_policy(struct ctl_request *q, void *arg)
         return usage(q);
     }
     request_prepare(&e->req, p->rules->set, e->arena);
-    if (p->rules->mode == MODE_OFF || e->req.state != POLICY_STATE_RCPT) {
-        ctl_print(q, "%s\nanswer: action=DUNNO\n", p->rules->mode == MODE_OFF ? "policy.mode is off" : "only protocol_state=RCPT is judged");
+    if (p->rules->mode == MODE_OFF || !serve_judges(e->req.state)) {
+        ctl_print(q, "%s\nanswer: action=DUNNO\n",
+                  p->rules->mode == MODE_OFF ? "policy.mode is off" : "only RCPT, DATA and END-OF-MESSAGE are judged");
         eval_release(&e);
         return ctl_finish(&q, EXIT_PASS);
     }

@@ -52,6 +52,17 @@ void check_pending(struct check_run *run, const struct decide_pending *pending)
     run->pending = *pending;
 }
 
+struct finding *const *check_findings(const struct check_run *run, size_t *n_out)
+{
+    *n_out = run->eval->n_findings;
+    return run->eval->findings;
+}
+
+const struct decision *check_decision(const struct check_run *run)
+{
+    return &run->eval->decision;
+}
+
 void check_step(struct check_run *run)
 {
     look(run->eval);
@@ -79,7 +90,7 @@ static void start_stage(struct eval *e, enum check_stage stage)
 
     e->starting = true;
     for (size_t i = 0; all_checks[i] != NULL && e->n_runs < CHECKS_MAX; i++) {
-        if (all_checks[i]->stage != stage)
+        if (all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0)
             continue;
         e->runs[e->n_runs++] = (struct check_run){
             .check = all_checks[i], .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message,
@@ -183,7 +194,7 @@ static void overdue(void *arg)
     if (!e->dry)
         ++*e->services->count.overdue;
     cancel_runs(e, true);
-    if (e->stage == EVAL_FACTS)
+    if (e->stage != EVAL_CHARGE)
         loop_timer_start(e->services->loop, &e->deadline, CHARGE_DEADLINE_MS, overdue, e);
     look(e);
 }
@@ -193,6 +204,22 @@ static void stay(struct eval *e)
 {
     if (!loop_timer_active(&e->deadline) && !e->overdue)
         loop_timer_start(e->services->loop, &e->deadline, e->rules->set->policy.timeout_ms, overdue, e);
+}
+
+/* The checks of the next stage, when there is one for what stands; false: none is left. */
+static bool next_stage(struct eval *e)
+{
+    if (e->stage == EVAL_FACTS) {
+        e->stage = EVAL_AFTER;
+        start_stage(e, CHECK_AFTER);
+        return true;
+    }
+    if (e->stage == EVAL_AFTER && !outcome_refuses(e->decision.enforced.outcome)) {
+        e->stage = EVAL_CHARGE;
+        start_stage(e, CHECK_CHARGE);
+        return true;
+    }
+    return false;
 }
 
 /* Goes on as far as it can.  e may be gone when it returns. */
@@ -205,18 +232,12 @@ static void look(struct eval *e)
     if (e->starting || e->stage == EVAL_ENDED || e->stage == EVAL_IDLE)
         return;
     set = &e->rules->set->policy;
-    facts_pending = sum_pending(e, &pending);
-    e->decision = decide(e->decide_hits, e->n_hits, &pending, &set->score);
-    if (!e->decision.certain)
-        return stay(e);
-    if (e->stage == EVAL_FACTS && !outcome_refuses(e->decision.enforced.outcome)) {
-        e->stage = EVAL_CHARGE;
-        start_stage(e, CHECK_CHARGE);
+    do {
         facts_pending = sum_pending(e, &pending);
         e->decision = decide(e->decide_hits, e->n_hits, &pending, &set->score);
         if (!e->decision.certain)
             return stay(e);
-    }
+    } while (next_stage(e));
     if (!worth_a_wait(e, facts_pending))
         return end(e);
     stay(e);
@@ -254,6 +275,14 @@ void eval_start(struct eval *e, struct rules *rules, struct message *message, bo
     e->stage = EVAL_FACTS;
     start_stage(e, CHECK_FACTS);
     look(e);
+}
+
+void eval_pass(struct eval *e, struct rules *rules, struct message *message)
+{
+    e->rules = rules_ref(rules);
+    e->message = message != NULL ? message_ref(message) : NULL;
+    e->took_us = 0;
+    e->stage = EVAL_ENDED;
 }
 
 static void empty(struct eval *e)

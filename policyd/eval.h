@@ -37,7 +37,7 @@ struct eval {
     /* eval.c's own */
     eval_fn *fn;
     void *arg;
-    enum { EVAL_IDLE, EVAL_FACTS, EVAL_CHARGE, EVAL_ENDED } stage;
+    enum { EVAL_IDLE, EVAL_FACTS, EVAL_AFTER, EVAL_CHARGE, EVAL_ENDED } stage;
     bool starting;                    /* checks are being started: nothing ends before all have been */
     bool waited;                      /* the last wait, for words or facts, is over */
     struct decide_hit decide_hits[EVAL_FINDINGS_MAX];
@@ -52,6 +52,8 @@ struct eval {
 struct eval *eval_take(struct services *s);
 /* Evaluates e->req (prepared) against rules. */
 void eval_start(struct eval *e, struct rules *rules, struct message *message, bool dry, eval_fn *fn, void *arg);
+/* A decision without any check (policy.mode is off, yet the message is handed over): a pass.  The caller calls fn's work himself. */
+void eval_pass(struct eval *e, struct rules *rules, struct message *message);
 /* Gives it back, at any time; what is pending is cancelled. */
 void eval_release(struct eval **e);
 /* Frees those that are kept. */

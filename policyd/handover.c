@@ -58,6 +58,8 @@ void message_unref(struct message **msg)
     if (gone == NULL || --gone->refs > 0)
         return;
     free(gone->hits);
+    for (size_t i = 0; i < gone->n_prepends; i++)
+        free(gone->prepends[i]);
     free(gone);
 }
 
@@ -110,6 +112,21 @@ static bool hits_name(span hits, span name)
     return false;
 }
 
+static void add_prepend(struct message *msg, const char *field)
+{
+    for (size_t i = 0; i < msg->n_prepends; i++) {
+        if (strcmp(msg->prepends[i], field) == 0)
+            return;
+    }
+    if (msg->n_prepends < MESSAGE_PREPENDS_MAX)
+        msg->prepends[msg->n_prepends++] = xstrdup(field);
+}
+
+const char *message_next_prepend(struct message *msg)
+{
+    return msg->n_prepended < msg->n_prepends ? msg->prepends[msg->n_prepended++] : NULL;
+}
+
 void message_add(struct message *msg, struct finding *const *findings, size_t n, double score)
 {
     if (score > msg->score)
@@ -120,6 +137,8 @@ void message_add(struct message *msg, struct finding *const *findings, size_t n,
         size_t have = msg->hits != NULL ? strlen(msg->hits) : 0;
         int len;
 
+        if (f->prepend != NULL && f->mode == MODE_ENFORCE)
+            add_prepend(msg, f->prepend);
         if (f->kind != FINDING_HIT || f->mode != MODE_ENFORCE || f->points == 0)
             continue;
         if (msg->hits != NULL && hits_name(span_of(msg->hits, have), span_str(f->name)))

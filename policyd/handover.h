@@ -14,7 +14,7 @@
 #include "policyd/check.h"
 #include "policyd/request.h"
 
-enum { HANDOVER_HITS_MAX = 500 };
+enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8 };
 
 struct message {
     unsigned refs;
@@ -24,6 +24,8 @@ struct message {
     uint64_t charged;          /* bit i: message limit i of the rules `charged_serial` was charged */
     uint64_t charged_serial;
     bool handed_over;
+    char *prepends[MESSAGE_PREPENDS_MAX];   /* header fields its checks ask for, each once; those before n_prepended are written */
+    size_t n_prepends, n_prepended;
 };
 
 struct handover_memory;
@@ -39,6 +41,8 @@ void message_unref(struct message **msg);
 
 /* Adds what one decision found. */
 void message_add(struct message *msg, struct finding *const *findings, size_t n, double score);
+/* The next header field that a check asked for, now taken as written; NULL: none is left.  Postfix takes one an answer. */
+const char *message_next_prepend(struct message *msg);
 /* "X-Gatepost: ..." for a request at DATA. */
 void message_field(const struct message *msg, const struct request *r, const struct settings *set, int64_t wall_ms,
                    const struct handover_key *key, struct buf *to);

@@ -65,6 +65,8 @@ static void log_decision(const struct eval *e, const char *id, const struct poli
         return;
     logline_begin(&l, id);
     log_who(&l, r);
+    if (r->state != POLICY_STATE_RCPT)
+        logline_str(&l, "state", request_attr(r, POLICY_PROTOCOL_STATE));
     logline_addr(&l, "rcpt", request_attr(r, POLICY_RECIPIENT));
     logline_str(&l, "action", span_str(reply_word(answer)));
     logline_num(&l, "score", e->decision.enforced.score);
@@ -158,7 +160,7 @@ static void event_decision(const struct eval *e, const char *id, const struct po
 
     if (j == NULL)
         return;
-    json_cstr(j, "state", "RCPT");
+    json_str(j, "state", request_attr(&e->req, POLICY_PROTOCOL_STATE));
     json_cstr(j, "action", reply_word(answer));
     json_num(j, "score", e->decision.enforced.score);
     event_short(s, j, &e->req);
@@ -176,13 +178,8 @@ static void event_decision(const struct eval *e, const char *id, const struct po
     events_emit(s->events);
 }
 
-void record_decision(const struct eval *e, const char *id, const struct policy_reply *answer, const struct policy_reply *would)
-{
-    log_decision(e, id, answer, would);
-    event_decision(e, id, answer, would);
-}
-
-void record_handover(struct services *s, const struct request *r, const struct message *msg)
+/* What cfilter is told at DATA, which sums up what was decided at each RCPT. */
+static void record_handover(struct services *s, const struct request *r, const struct message *msg)
 {
     struct json_out *j;
     struct logline l;
@@ -205,4 +202,16 @@ void record_handover(struct services *s, const struct request *r, const struct m
     json_int(j, "recipients", (int64_t)policy_request_number(&r->attrs, POLICY_RECIPIENT_COUNT));
     event_short(s, j, r);
     events_emit(s->events);
+}
+
+void record_decision(const struct eval *e, const char *id, const struct policy_reply *answer, const struct policy_reply *would)
+{
+    bool plain = e->n_hits == 0 && !e->overdue;
+
+    if (plain && answer->verb == POLICY_SAY_PREPEND && e->req.state == POLICY_STATE_DATA)
+        return record_handover(e->services, &e->req, e->message);
+    if (plain && answer->verb == POLICY_SAY_DUNNO && e->req.state != POLICY_STATE_RCPT)
+        return;                          /* its recipients were told of one by one */
+    log_decision(e, id, answer, would);
+    event_decision(e, id, answer, would);
 }

@@ -32,6 +32,36 @@ static void count(struct counters *c, const struct policy_reply *r, const struct
         ++*c->passed;
 }
 
+/* One header field an answer: what cfilter must be told goes before what the checks want to say.  false: nothing to prepend. */
+static bool prepend(struct serving *s, struct policy_reply *r)
+{
+    struct eval *e = s->eval;
+    struct services *sv = e->services;
+    struct message *msg = e->message;
+    const char *field;
+    size_t colon;
+    span text;
+
+    if (msg == NULL || e->req.state == POLICY_STATE_END_OF_MESSAGE)      /* Postfix takes no field there: access(5) */
+        return false;
+    if (e->req.state == POLICY_STATE_DATA && e->rules->hand_over && !msg->handed_over) {
+        msg->handed_over = true;
+        buf_reset(&sv->field);
+        message_field(msg, &e->req, e->rules->set, loop_wall_ms(sv->loop), &e->rules->key, &sv->field);
+        ++*sv->count.handed_over;
+        text = buf_span(&sv->field);
+    } else if ((field = message_next_prepend(msg)) != NULL) {
+        text = span_str(field);
+    } else {
+        return false;
+    }
+    colon = span_find(text, ':');
+    r->verb = POLICY_SAY_PREPEND;
+    r->header = span_head(text, colon);
+    r->text = span_trim(span_from(text, colon + 1));
+    return true;
+}
+
 static void decided(struct eval *e, void *arg)
 {
     struct serving *s = arg;
@@ -46,8 +76,10 @@ static void decided(struct eval *e, void *arg)
     r = reply_of(e, &e->decision.enforced, id);
     would = reply_of(e, &e->decision.would, id);
     if (e->message != NULL)
-        message_add(e->message, e->hits, e->n_hits, e->decision.enforced.score);
+        message_add(e->message, e->findings, e->n_findings, e->decision.enforced.score);
     count(&e->services->count, &r, &would);
+    if (r.verb == POLICY_SAY_DUNNO && prepend(s, &r) && would.verb == POLICY_SAY_DUNNO)
+        would = r;
     record_decision(e, id, &r, &would);
     answer(s, &r);
 }
@@ -58,42 +90,23 @@ static void judge(struct serving *s, struct rules *rules)
     struct services *sv = e->services;
     struct message *msg;
 
-    if (rules->mode == MODE_OFF) {
+    if (rules->mode == MODE_OFF && !(rules->hand_over && e->req.state == POLICY_STATE_DATA)) {
         ++*sv->count.dunno;
         return answer(s, &say_dunno);
     }
     msg = handover_message(sv->messages, &e->req, loop_now_ms(sv->loop), loop_wall_ms(sv->loop));
+    if (rules->mode == MODE_OFF) {
+        eval_pass(e, rules, msg);
+        message_unref(&msg);
+        return decided(e, s);
+    }
     eval_start(e, rules, msg, false, decided, s);
     message_unref(&msg);
 }
 
-/* Once an instance: PREPEND repeated would be a field repeated. */
-static void hand_over(struct serving *s, struct rules *rules)
+bool serve_judges(enum policy_state state)
 {
-    struct eval *e = s->eval;
-    struct services *sv = e->services;
-    int64_t wall_ms = loop_wall_ms(sv->loop);
-    struct message *msg = rules->hand_over ? handover_message(sv->messages, &e->req, loop_now_ms(sv->loop), wall_ms) : NULL;
-    struct policy_reply r = { .verb = POLICY_SAY_PREPEND };
-    size_t colon;
-    span field;
-
-    if (msg == NULL || msg->handed_over) {
-        message_unref(&msg);
-        ++*sv->count.dunno;
-        return answer(s, &say_dunno);
-    }
-    msg->handed_over = true;
-    buf_reset(&sv->field);
-    message_field(msg, &e->req, rules->set, wall_ms, &rules->key, &sv->field);
-    record_handover(sv, &e->req, msg);
-    message_unref(&msg);
-    ++*sv->count.handed_over;
-    field = buf_span(&sv->field);
-    colon = span_find(field, ':');
-    r.header = span_head(field, colon);
-    r.text = span_trim(span_from(field, colon + 1));
-    answer(s, &r);
+    return state == POLICY_STATE_RCPT || state == POLICY_STATE_DATA || state == POLICY_STATE_END_OF_MESSAGE;
 }
 
 void serve(struct serving *s, struct eval *e, struct rules *rules, serve_fn *fn, void *arg)
@@ -103,18 +116,10 @@ void serve(struct serving *s, struct eval *e, struct rules *rules, serve_fn *fn,
     s->arg = arg;
     ++*e->services->count.requests;
     request_prepare(&e->req, rules->set, e->arena);
-    switch (e->req.state) {
-    case POLICY_STATE_RCPT:
-        judge(s, rules);
-        break;
-    case POLICY_STATE_DATA:
-        hand_over(s, rules);
-        break;
-    default:
-        ++*e->services->count.dunno;
-        answer(s, &say_dunno);
-        break;
-    }
+    if (serve_judges(e->req.state))
+        return judge(s, rules);
+    ++*e->services->count.dunno;
+    answer(s, &say_dunno);
 }
 
 void serve_cancel(struct serving *s)

@@ -1,6 +1,7 @@
 /* serve.h - from one access request to its answer: state, checks, hand-over, log and events.
  *
- * Only RCPT is judged and only DATA carries the hand-over; every other state is answered DUNNO.
+ * RCPT, DATA and END-OF-MESSAGE are judged, each by the checks that name it; every other state is answered DUNNO.  DATA carries the
+ * hand-over to cfilter; a header field that a check asks for goes with the next answer that has room for one.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_POLICYD_SERVE_H
@@ -22,6 +23,8 @@ struct serving {
 
 /* Answers e->req (request_take has filled it) by the rules; takes the eval over. */
 void serve(struct serving *s, struct eval *e, struct rules *rules, serve_fn *fn, void *arg);
+/* Whether requests of that state are judged. */
+bool serve_judges(enum policy_state state);
 /* The asker has gone: nothing is answered. */
 void serve_cancel(struct serving *s);
 
