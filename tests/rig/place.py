@@ -4,6 +4,7 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("GATEPOST_BUILD", "build"))
 USER = "nobody"
+PORTS = (12000, 32000)
 
 
 def wait_for(what, test, seconds=20.0):
@@ -86,13 +88,14 @@ class Place:
         return path
 
     def port(self):
-        """A TCP and UDP port of 127.0.0.1 that nobody has now, and that this place gives out once."""
+        """A TCP and UDP port of 127.0.0.1 that nobody has now, and that this place gives out once.  Not one of those that the kernel
+        gives to outgoing connections: it could be taken again before a server binds it."""
         while True:
+            port = random.randrange(*PORTS)
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
-                t.bind(("127.0.0.1", 0))
-                port = t.getsockname()[1]
                 try:
+                    t.bind(("127.0.0.1", port))
                     u.bind(("127.0.0.1", port))
                 except OSError:
                     continue
