@@ -37,6 +37,7 @@ struct daemon_private {
     char *ctl_path, *pid_path;
     int64_t started_ms, drain_until_ms;
     struct loop_timer drain_timer, watchdog_timer;
+    struct loop_task log_task;
     int64_t watchdog_ms;
     uint64_t reloads, reload_failures;
     int ready_fd;                    /* to the process that waits for a daemonized start; -1: none */

@@ -106,8 +106,24 @@ static void tell_starter(struct daemon_private *p)
     p->ready_fd = -1;
 }
 
+/* ---- one write of log lines a turn ---- */
+
+static void write_log(void *arg)
+{
+    (void)arg;
+    log_flush();
+}
+
+static void log_waits(void *arg)
+{
+    struct daemon *d = arg;
+
+    loop_defer(d->loop, &d->priv->log_task, write_log, d);
+}
+
 void daemon_run(struct daemon *d)
 {
+    log_batch(log_waits, d);
     loop_signal(d->loop, SIGTERM, on_stop_signal, d);
     loop_signal(d->loop, SIGINT, on_stop_signal, d);
     if (d->serving) {
@@ -119,6 +135,8 @@ void daemon_run(struct daemon *d)
         tell_starter(d->priv);
     }
     loop_run(d->loop);
+    log_batch(NULL, NULL);
+    loop_task_cancel(&d->priv->log_task);
     loop_timer_stop(&d->priv->drain_timer);
     loop_timer_stop(&d->priv->watchdog_timer);
 }

@@ -15,6 +15,10 @@
 void log_open(const char *ident, const struct set_log *set, bool foreground);
 void log_reconfigure(const struct set_log *set);
 void log_close(void);
+/* For a daemon with a loop: lines below a warning wait; `waiting` is called when the first does, and log_flush, at the end of that turn,
+ * writes them together.  NULL: each line goes out at once, as before. */
+void log_batch(void (*waiting)(void *arg), void *arg);
+void log_flush(void);
 /* Free-form line; for start, stop, warnings.  A warning names what the operator can do. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));     /* a person must act */
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

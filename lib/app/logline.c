@@ -2,12 +2,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "lib/app/log.h"
+#include "lib/base/decimal.h"
 
 /* VALUE_BYTES: no single value (a HELO name of 500 bytes) pushes the ones behind it off the line. */
 enum { LOGLINE_BYTES = 2000, VALUE_BYTES = 320 };
@@ -50,29 +50,56 @@ static void add_key(struct logline *l, const char *key)
     add(l, "=", 1);
 }
 
+static bool is_plain(unsigned char c, const char *also)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && strchr(also, c) == NULL;
+}
+
+/* The next piece of a value: a run of plain bytes, or one byte escaped into `coded`. */
+static span next_piece(span *value, const char *also, char coded[4])
+{
+    static const char hex[] = "0123456789ABCDEF";
+    unsigned char c = (unsigned char)value->p[0];
+    size_t n = 0;
+    span piece;
+
+    while (n < value->n && is_plain((unsigned char)value->p[n], also))
+        n++;
+    if (n > 0) {
+        piece = span_head(*value, n);
+    } else if (c == '"' || c == '\\') {
+        coded[0] = '\\';
+        coded[1] = (char)c;
+        piece = span_of(coded, 2);
+    } else {
+        memcpy(coded, "\\x", 2);
+        coded[2] = hex[c >> 4];
+        coded[3] = hex[c & 15];
+        piece = span_of(coded, 4);
+    }
+    *value = span_from(*value, n > 0 ? n : 1);
+    return piece;
+}
+
 /* `also`: printable bytes that would end the value where it stands, written as \xNN. */
 static void add_escaped(struct logline *l, span value, const char *also)
 {
-    size_t used = 0;
+    size_t room = VALUE_BYTES;
 
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        char piece[8];
-        int n;
+    while (value.n > 0) {
+        char coded[4];
+        span piece = next_piece(&value, also, coded);
+        bool cut = piece.n > room;
 
-        if (c == '"' || c == '\\')
-            n = snprintf(piece, sizeof piece, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f || strchr(also, c) != NULL)
-            n = snprintf(piece, sizeof piece, "\\x%02X", c);
-        else
-            n = snprintf(piece, sizeof piece, "%c", c);
-        used += (size_t)n;
-        if (used > VALUE_BYTES) {
+        if (cut)
+            piece.n = piece.p == coded ? 0 : room;
+        if (!add(l, piece.p, piece.n))
+            return;
+        if (cut) {
             add(l, "...", 3);
             return;
         }
-        if (!add(l, piece, (size_t)n))
-            return;
+        room -= piece.n;
     }
 }
 
@@ -111,13 +138,23 @@ void logline_client(struct logline *l, const char *key, span name, const struct 
     ipaddr_format(a, text);
     add_key(l, key);
     add_escaped(l, name.n > 0 ? name : SPAN("unknown"), " []");
-    addf(l, "[%s]", text[0] != '\0' ? text : "unknown");
+    add(l, "[", 1);
+    add(l, text[0] != '\0' ? text : "unknown", text[0] != '\0' ? strlen(text) : 7);
+    add(l, "]", 1);
+}
+
+static void add_int(struct logline *l, int64_t value)
+{
+    char text[DECIMAL_TEXT_MAX];
+    span digits = decimal_i64(value, text);
+
+    add(l, digits.p, digits.n);
 }
 
 void logline_int(struct logline *l, const char *key, int64_t value)
 {
     add_key(l, key);
-    addf(l, "%" PRId64, value);
+    add_int(l, value);
 }
 
 void logline_num(struct logline *l, const char *key, double value)
@@ -125,11 +162,14 @@ void logline_num(struct logline *l, const char *key, double value)
     double cents = round(value * 100) / 100;
 
     add_key(l, key);
+    if (cents == (double)(int)cents)
+        return add_int(l, (int)cents);
     addf(l, "%.6g", cents == 0 ? 0.0 : cents);      /* no "-0" */
 }
 
 void logline_ms(struct logline *l, const char *key, int64_t ms)
 {
     add_key(l, key);
-    addf(l, "%" PRId64 "ms", ms);
+    add_int(l, ms);
+    add(l, "ms", 2);
 }

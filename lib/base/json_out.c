@@ -4,10 +4,9 @@
  */
 #include "lib/base/json_out.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "lib/base/decimal.h"
 
 /* Length of the UTF-8 character at the head of s (RFC 3629: shortest form, no surrogates), or 0. */
 static size_t utf8_length(span s)
@@ -161,34 +160,37 @@ void json_cstr(struct json_out *j, const char *key, const char *value)
 
 void json_int(struct json_out *j, const char *key, int64_t value)
 {
+    char text[DECIMAL_TEXT_MAX];
+
     lead(j, key);
-    buf_printf(j->to, "%" PRId64, value);
+    buf_append(j->to, decimal_i64(value, text));
+}
+
+/* Three decimals at most, without zeros at the end.  By hand, because printf writes the decimal point of the locale. */
+static void put_thousandths(struct buf *to, int64_t value)
+{
+    int64_t rest = value < 0 ? -value : value;
+    char text[DECIMAL_TEXT_MAX], point[4] = { '.', (char)('0' + rest % 1000 / 100), (char)('0' + rest % 100 / 10), (char)('0' + rest % 10) };
+    size_t n = 4;
+
+    while (n > 1 && point[n - 1] == '0')
+        n--;
+    if (value < 0)
+        buf_append_char(to, '-');
+    buf_append(to, decimal_i64(rest / 1000, text));
+    if (n > 1)
+        buf_append(to, span_of(point, n));
 }
 
 void json_num(struct json_out *j, const char *key, double value)
 {
-    long long thousandths;
-    char text[32];
-    int n;
-
     lead(j, key);
-    if (!isfinite(value)) {   /* RFC 8259 section 6 has no words for these */
+    if (!isfinite(value))     /* RFC 8259 section 6 has no words for these */
         buf_append(j->to, SPAN("null"));
-        return;
-    }
-    if (fabs(value) >= 1e15) {
+    else if (fabs(value) >= 1e15)
         buf_printf(j->to, "%.0f", value);
-        return;
-    }
-    /* By hand, because printf writes the decimal point of the locale. */
-    thousandths = llround(value * 1000);
-    n = snprintf(text, sizeof(text), "%s%lld.%03lld", thousandths < 0 ? "-" : "", llabs(thousandths) / 1000,
-                 llabs(thousandths) % 1000);
-    while (text[n - 1] == '0')
-        n--;
-    if (text[n - 1] == '.')
-        n--;
-    buf_append(j->to, (span){ text, (size_t)n });
+    else
+        put_thousandths(j->to, llround(value * 1000));
 }
 
 void json_bool(struct json_out *j, const char *key, bool value)

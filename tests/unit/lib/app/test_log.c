@@ -176,6 +176,68 @@ static void test_syslog(void **state)
     rmdir(folder);
 }
 
+static int told_waiting;
+
+static void on_waiting(void *arg)
+{
+    told_waiting++;
+    (void)arg;
+}
+
+static void drain_lines(int fd, char *all, size_t size)
+{
+    ssize_t n = read(fd, all, size - 1);
+
+    all[n > 0 ? n : 0] = '\0';
+}
+
+/* A daemon's lines of one turn: told of once, written together, and at once when one is urgent. */
+static void test_batch(void **state)
+{
+    const struct set_log to_stderr = { .to = LOG_TO_STDERR, .level = LOG_LEVEL_INFO };
+    int pair[2], saved = dup(STDERR_FILENO);
+    char all[65536], big[1900];
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(pipe2(pair, O_NONBLOCK), 0);
+    dup2(pair[1], STDERR_FILENO);
+    log_open("x", &to_stderr, true);
+    log_info("what other tests lost is told here");
+    drain_lines(pair[0], all, sizeof all);
+    log_batch(on_waiting, NULL);
+    told_waiting = 0;
+    log_info("one");
+    log_info("two");
+    drain_lines(pair[0], all, sizeof all);
+    assert_string_equal(all, "");
+    assert_int_equal(told_waiting, 1);
+    log_flush();
+    drain_lines(pair[0], all, sizeof all);
+    assert_string_equal(all, "x: one\nx: two\n");
+    log_info("three");
+    log_warning("four");
+    drain_lines(pair[0], all, sizeof all);
+    assert_string_equal(all, "x: three\nx: warning: four\n");
+
+    /* more than one write and more than a pipe promises to take at once: whole and in order */
+    memset(big, 'b', sizeof big);
+    for (int i = 0; i < 12; i++)
+        log_info("%02d%.*s", i, (int)sizeof big, big);
+    log_flush();
+    dup2(saved, STDERR_FILENO);
+    log_close();
+    drain_lines(pair[0], all, sizeof all);
+    for (char *line = strtok(all, "\n"); line != NULL; line = strtok(NULL, "\n"), n++) {
+        assert_int_equal(strlen(line), 3 + 2 + sizeof big);
+        assert_int_equal((line[3] - '0') * 10 + line[4] - '0', (int)n);
+    }
+    assert_int_equal(n, 12);
+    close(saved);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 /* A full pipe as stderr must not stop a daemon. */
 static void test_stderr_never_blocks(void **state)
 {
@@ -218,7 +280,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line),   cmocka_unit_test(test_escapes),             cmocka_unit_test(test_long_values_and_lines),
-        cmocka_unit_test(test_syslog), cmocka_unit_test(test_stderr_never_blocks), cmocka_unit_test(test_fence),
+        cmocka_unit_test(test_syslog), cmocka_unit_test(test_stderr_never_blocks), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_fence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
