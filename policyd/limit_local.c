@@ -10,17 +10,26 @@
 #include "lib/base/lru.h"
 #include "lib/store/store_rules.h"
 
+struct local_count {
+    struct limit_state state;
+    struct store_limit whole;    /* as it is for all hosts together; its key is not used */
+    int64_t owed;
+};
+
 struct limit_local {
-    struct lru *full;    /* limit key -> int64_t: when the bucket is full again, microseconds */
-    struct lru *once;    /* once key -> char */
+    struct lru *counts;          /* limit key -> struct local_count */
+    struct lru *once;            /* once key -> int64_t: when it was charged, us; 0: given back */
+    int64_t hosts;
+    bool owing;
 };
 
 struct limit_local *limit_local_new(size_t max_keys)
 {
     struct limit_local *t = xcalloc(1, sizeof(*t));
 
-    t->full = lru_new(max_keys, sizeof(int64_t), NULL);
-    t->once = lru_new(max_keys, sizeof(char), NULL);
+    t->counts = lru_new(max_keys, sizeof(struct local_count), NULL);
+    t->once = lru_new(max_keys, sizeof(int64_t), NULL);
+    t->hosts = 1;
     return t;
 }
 
@@ -28,58 +37,140 @@ void limit_local_free(struct limit_local **t)
 {
     if (*t == NULL)
         return;
-    lru_free(&(*t)->full);
+    lru_free(&(*t)->counts);
     lru_free(&(*t)->once);
     free(*t);
     *t = NULL;
 }
 
-static bool seen_before(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms)
+void limit_local_hosts(struct limit_local *t, int64_t hosts)
 {
-    int64_t expires_ms;
-
-    return q->once.n > 0 && lru_get(t->once, q->once, &expires_ms) != NULL && expires_ms > now_ms;
+    t->hosts = hosts > 1 ? hosts : 1;
 }
 
-static int64_t full_at_us(struct limit_local *t, span key)
+static int64_t share(int64_t n, int64_t hosts)
 {
-    int64_t expires_ms;
-    const int64_t *kept = lru_get(t->full, key, &expires_ms);
-
-    return kept != NULL ? *kept : 0;
+    return n <= 1 || hosts <= 1 ? n : (n + hosts - 1) / hosts;
 }
 
-static void charge(struct limit_local *t, const struct store_limits_request *q, int64_t now_us)
+/* This host's part: at least one. */
+static struct limit_rate part_of(const struct limit_local *t, const struct store_limit *l)
 {
-    for (size_t i = 0; i < q->n; i++) {
-        struct gcra g = gcra_of(&q->limits[i]);
-        int64_t free_us = gcra_free_us(&g, full_at_us(t, q->limits[i].key), now_us);
-        int64_t full_us = now_us + g.window_us - free_us + g.need_us;
+    struct store_limit part = *l;
 
-        *(int64_t *)lru_put(t->full, q->limits[i].key, full_us / 1000 + 1) = full_us;
-    }
-    if (q->once.n > 0)
-        lru_put(t->once, q->once, now_us / 1000 + q->once_ms);
+    part.count = share(l->count, t->hosts);
+    part.burst = share(l->burst, t->hosts);
+    return limit_rate_of(&part);
+}
+
+static int64_t *seen_before(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms)
+{
+    int64_t expires_ms, *charged_us;
+
+    if (q->once.n == 0)
+        return NULL;
+    charged_us = lru_get(t->once, q->once, &expires_ms);
+    return charged_us != NULL && expires_ms > now_ms ? charged_us : NULL;
+}
+
+static void state_now(struct limit_local *t, const struct store_limit *l, const struct limit_rate *rate, int64_t now_us, struct limit_state *st)
+{
+    int64_t expires_ms;
+    const struct local_count *kept = lru_get(t->counts, l->key, &expires_ms);
+
+    *st = kept != NULL ? kept->state : (struct limit_state){ .kind = rate->kind };
+    limit_now(rate, st, now_us);
+}
+
+static void charge(struct limit_local *t, const struct store_limit *l, int64_t now_us)
+{
+    struct limit_rate rate = part_of(t, l);
+    struct limit_state st;
+    struct local_count *c;
+
+    if (rate.cost == 0)
+        return;
+    state_now(t, l, &rate, now_us, &st);
+    limit_charge(&rate, &st, now_us);
+    c = lru_put(t->counts, l->key, limit_expires_us(&st) / 1000 + 1);
+    c->state = st;
+    c->whole = *l;
+    c->owed += rate.cost;
+    t->owing = true;
 }
 
 void limit_local_decide(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms, struct store_limits_result *r)
 {
-    bool repeated = seen_before(t, q, now_ms);
-    int64_t free_us[STORE_LIMITS_MAX];
+    bool repeated = seen_before(t, q, now_ms) != NULL, fits = true;
 
-    *r = (struct store_limits_result){ .outcome = STORE_HIT, .n = q->n, .committed = true };
+    *r = (struct store_limits_result){ .outcome = STORE_HIT, .n = q->n };
     for (size_t i = 0; i < q->n; i++) {
-        struct gcra g = gcra_of(&q->limits[i]);
+        struct limit_rate rate = part_of(t, &q->limits[i]);
+        struct limit_state st;
 
-        free_us[i] = gcra_free_us(&g, full_at_us(t, q->limits[i].key), now_ms * 1000);
-        if (!repeated && !gcra_fits(&g, free_us[i]))
-            r->committed = false;
+        state_now(t, &q->limits[i], &rate, now_ms * 1000, &st);
+        limit_look(&rate, &st, now_ms * 1000, &r->each[i]);
+        if (repeated)
+            r->each[i].exceeded = false;
+        fits = fits && !r->each[i].exceeded;
     }
+    r->committed = fits || q->force;
+    if (!r->committed || repeated)
+        return;
     for (size_t i = 0; i < q->n; i++) {
-        struct gcra g = gcra_of(&q->limits[i]);
-
-        gcra_result(&g, free_us[i], !repeated && !gcra_fits(&g, free_us[i]), r->committed && !repeated, &r->each[i]);
+        charge(t, &q->limits[i], now_ms * 1000);
+        r->each[i].left = r->each[i].left > q->limits[i].cost ? r->each[i].left - q->limits[i].cost : 0;
     }
-    if (r->committed && !repeated)
-        charge(t, q, now_ms * 1000);
+    if (q->once.n > 0)
+        *(int64_t *)lru_put(t->once, q->once, now_ms + q->once_ms) = now_ms * 1000;
+}
+
+bool limit_local_refund(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms)
+{
+    int64_t *charged_us = seen_before(t, q, now_ms), then_us;
+
+    if (charged_us == NULL || *charged_us == 0)
+        return false;
+    then_us = *charged_us;
+    *charged_us = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        struct limit_rate rate = part_of(t, &q->limits[i]);
+        int64_t expires_ms;
+        struct local_count *c = lru_get(t->counts, q->limits[i].key, &expires_ms);
+
+        if (c == NULL || !c->state.there)
+            continue;
+        limit_now(&rate, &c->state, now_ms * 1000);
+        limit_refund(&rate, &c->state, then_us, now_ms * 1000);
+        c->owed -= rate.cost < c->owed ? rate.cost : c->owed;
+    }
+    return true;
+}
+
+struct taking { struct store_limit *limits; size_t n; };
+
+static bool take_one(span key, void *value, int64_t expires_ms, void *arg)
+{
+    struct taking *w = arg;
+    struct local_count *c = value;
+
+    (void)expires_ms;
+    if (c->owed <= 0)
+        return true;
+    w->limits[w->n] = c->whole;
+    w->limits[w->n].key = key;
+    w->limits[w->n++].cost = c->owed;
+    c->owed = 0;
+    return w->n < STORE_LIMITS_MAX;
+}
+
+size_t limit_local_take_owed(struct limit_local *t, struct store_limit limits[STORE_LIMITS_MAX])
+{
+    struct taking w = { .limits = limits };
+
+    if (!t->owing)
+        return 0;
+    lru_each(t->counts, take_one, &w);
+    t->owing = w.n == STORE_LIMITS_MAX;
+    return w.n;
 }

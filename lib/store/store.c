@@ -55,45 +55,77 @@ static void ignore_value(const struct store_value_result *r, void *arg)
     (void)arg;
 }
 
-static void limits_with_long_keys(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
-{
+/* Where keys that were too long stand for the time of a call. */
+struct long_keys {
+    struct store_limits_request fitted;
     struct store_limit limits[STORE_LIMITS_MAX];
     char room[STORE_LIMITS_MAX + 1][STORE_KEY_MAX];
-    struct store_limits_request fitted = *q;
+};
 
+static bool keys_fit(const struct store_limits_request *q)
+{
+    bool fits = q->once.n <= STORE_KEY_MAX;
+
+    for (size_t i = 0; i < q->n; i++)
+        fits = fits && q->limits[i].key.n > 0 && q->limits[i].key.n <= STORE_KEY_MAX;
+    return fits;
+}
+
+static void fit_keys(const struct store_limits_request *q, struct long_keys *to)
+{
+    to->fitted = *q;
+    to->fitted.limits = to->limits;
     for (size_t i = 0; i < q->n; i++) {
-        limits[i] = q->limits[i];
-        limits[i].key = key_fit(q->limits[i].key, room[i]);
+        to->limits[i] = q->limits[i];
+        to->limits[i].key = key_fit(q->limits[i].key, to->room[i]);
     }
     if (q->once.n > 0)
-        fitted.once = key_fit(q->once, room[STORE_LIMITS_MAX]);
-    fitted.limits = limits;
-    s->backend->limits(s, &fitted, fn, arg, call_out);
+        to->fitted.once = key_fit(q->once, to->room[STORE_LIMITS_MAX]);
+}
+
+static void limits_with_long_keys(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
+{
+    struct long_keys keys;
+
+    fit_keys(q, &keys);
+    s->backend->limits(s, &keys.fitted, fn, arg, call_out);
 }
 
 void store_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
 {
-    bool fits = q->once.n <= STORE_KEY_MAX;
-
     assert(q->n <= STORE_LIMITS_MAX);
     *call_out = NULL;
-    for (size_t i = 0; i < q->n; i++)
-        fits = fits && q->limits[i].key.n > 0 && q->limits[i].key.n <= STORE_KEY_MAX;
     if (q->n == 0)
         fn(&(struct store_limits_result){ .outcome = STORE_HIT, .committed = true }, arg);
-    else if (fits)
+    else if (keys_fit(q))
         s->backend->limits(s, q, fn, arg, call_out);
     else
         limits_with_long_keys(s, q, fn, arg, call_out);
 }
 
+void store_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
+{
+    struct long_keys keys;
+
+    assert(q->n <= STORE_LIMITS_MAX);
+    *call_out = NULL;
+    if (q->n == 0 || q->once.n == 0) {
+        fn(STORE_MISS, arg);
+        return;
+    }
+    fit_keys(q, &keys);
+    s->backend->refund(s, &keys.fitted, fn, arg, call_out);
+}
+
 void store_grey(struct store *s, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out)
 {
-    char room[STORE_KEY_MAX];
+    char room[STORE_KEY_MAX], auto_room[STORE_KEY_MAX];
     struct store_grey_request fitted = *q;
 
     *call_out = NULL;
     fitted.key = key_fit(q->key, room);
+    if (q->auto_key.n > 0)
+        fitted.auto_key = key_fit(q->auto_key, auto_room);
     s->backend->grey(s, &fitted, fn, arg, call_out);
 }
 

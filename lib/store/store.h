@@ -20,13 +20,18 @@ enum store_outcome { STORE_HIT, STORE_MISS, STORE_DOWN };
 
 enum { STORE_LIMITS_MAX = 16, STORE_KEY_MAX = 400, STORE_VALUE_MAX = 4096 };
 
-/* GCRA: `count` events per `per_ms`, up to `burst` at once; each decision costs `cost` of them.  A look (cost 0) is exceeded when not even
- * one would fit; a cost above `burst` never fits. */
+/* Each decision costs `cost` events.  A look (cost 0) asks for room for `want` of them (0: one) and takes nothing.
+ * STORE_GCRA:    `count` events per `per_ms`, up to `burst` at once; more than `burst` never fits.
+ * STORE_SLIDING: at most `count` in the last `per_ms`.  Two counters of adjoining windows, the older one taken in proportion: exact as
+ *                long as the older window's events came evenly, and never more than 2 * count - 1 in any window of per_ms, whatever came. */
+enum store_limit_kind { STORE_GCRA, STORE_SLIDING };
 struct store_limit {
     span key;               /* whole and unique: "limit-name/key value" */
     int64_t count, per_ms;
-    int64_t burst;
+    int64_t burst;          /* STORE_GCRA */
     int64_t cost;           /* 0: only looks */
+    enum store_limit_kind kind;
+    int64_t want;           /* of a look */
 };
 struct store_limit_result {
     bool exceeded;
@@ -42,7 +47,7 @@ struct store_limits_result {
 };
 typedef void store_limits_fn(const struct store_limits_result *r, void *arg);
 
-/* Decides all limits at once: all are checked, and only if none is exceeded all are charged.  A `once` key (empty: none) that was
+/* Decides all limits at once: all are checked, and only if none is exceeded (or `force` is set) all are charged.  A `once` key (empty: none) that was
  * charged before within once_ms takes nothing again and exceeds nothing: a request that Postfix repeats is not counted twice and gets
  * the answer that it got. */
 struct store_limits_request {
@@ -51,12 +56,27 @@ struct store_limits_request {
     span once;
     int64_t once_ms;
     int64_t now_ms;
+    bool force;             /* what happened is counted, whether it fits or not; `exceeded` still tells */
 };
 void store_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 
+/* Gives back what was charged under q->once, with the limits and costs of then: exactly, and at most once.  MISS: nothing was, or it
+ * was given back before. */
+typedef void store_refund_fn(enum store_outcome outcome, void *arg);
+void store_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
+
 enum grey_answer { GREY_WAIT, GREY_PASS };
-struct store_grey_request { span key; int64_t delay_ms, window_ms, keep_ms; int64_t now_ms; };
-struct store_grey_result { enum store_outcome outcome; enum grey_answer answer; int64_t wait_ms; int64_t tries; const char *why; };
+/* auto_key (empty: none) names who is greylisted, "{192.0.2.0/24}": after auto_after passes of keys of his, at most one an hour counted,
+ * all of his pass, for auto_keep_ms from the last.  In a cluster both keys must carry the same part in braces. */
+struct store_grey_request { span key; int64_t delay_ms, window_ms, keep_ms; int64_t now_ms; span auto_key; int64_t auto_after, auto_keep_ms; };
+struct store_grey_result {
+    enum store_outcome outcome;
+    enum grey_answer answer;
+    int64_t wait_ms;
+    int64_t tries;
+    const char *why;
+    bool automatic;         /* passes because of auto_key; `key` was not looked at */
+};
 typedef void store_grey_fn(const struct store_grey_result *r, void *arg);
 /* First seen -> WAIT; seen again after delay and within window -> PASS, kept keep_ms from the last pass. A clock set back never lengthens the wait. */
 void store_grey(struct store *s, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out);

@@ -11,6 +11,7 @@
 
 struct store_backend {
     void (*limits)(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+    void (*refund)(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
     void (*grey)(struct store *s, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out);
     void (*remember)(struct store *s, const char *table, span key, span value, int64_t ttl_ms, int64_t now_ms, store_value_fn *fn, void *arg);
     void (*recall)(struct store *s, const char *table, span key, int64_t now_ms, store_value_fn *fn, void *arg, struct store_call **call_out);

@@ -8,24 +8,12 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "lib/store/store_rules.h"
 
 #define FROM_STORE(s) ((struct embedded *)(void *)(s))
 #define SWEEP_MS 100
 #define SWEEP_ROUND_MS SECONDS(60)    /* each entry is looked at about once in this time */
 
-static int64_t time_of(const struct embedded *e, int64_t asked_ms)
-{
-    return asked_ms > 0 ? asked_ms : embedded_now_ms(e);
-}
-
-static uint64_t hash_of(const struct embedded *e, span key)
-{
-    return siphash(key, &e->head->key);
-}
-
-/* The live slot, marked as used; an expired one goes. */
-static struct slot *find_live(struct embedded *e, enum store_table_id id, uint64_t hash, span key, int64_t now_ms)
+struct slot *embedded_find(struct embedded *e, enum store_table_id id, uint64_t hash, span key, int64_t now_ms)
 {
     struct slot *s = table_find(&e->tables[id], hash, key);
 
@@ -39,7 +27,7 @@ static struct slot *find_live(struct embedded *e, enum store_table_id id, uint64
     return s;
 }
 
-static struct slot *insert(struct embedded *e, enum store_table_id id, uint64_t hash, span key, size_t data_bytes, int64_t now_ms)
+struct slot *embedded_insert(struct embedded *e, enum store_table_id id, uint64_t hash, span key, size_t data_bytes, int64_t now_ms)
 {
     struct slot *s = table_insert(&e->tables[id], hash, key, data_bytes);
 
@@ -48,158 +36,65 @@ static struct slot *insert(struct embedded *e, enum store_table_id id, uint64_t 
     return s;
 }
 
-/* ---- limits ---- */
+/* ---- greylist ---- */
 
-struct limit_step {
-    struct gcra gcra;
-    uint64_t hash;
-    struct slot *slot;
-    int64_t free_us;       /* before this decision */
-};
-
-static void limit_write(struct slot *s, const struct gcra *g, int64_t full_us)
+static void grey_read(struct slot *s, struct grey_state *st)
 {
-    struct limit_data *d = slot_data(s);
+    const struct grey_data *d;
 
-    d->full_us = full_us;
-    d->every_us = g->every_us;
-    d->window_us = g->window_us;
-    s->expires_ms = (full_us + 999) / 1000;
-    table_write_end(s);
-}
-
-/* When the bucket is full again; 0: it is. */
-static int64_t limit_read(struct slot *s, const struct gcra *g, int64_t now_us)
-{
-    int64_t full_us, capped_us;
-
-    if (s == NULL)
-        return 0;
-    full_us = ((struct limit_data *)slot_data(s))->full_us;
-    capped_us = gcra_capped_us(g, full_us, now_us);
-    if (capped_us != full_us) {
-        table_write_begin(s);
-        limit_write(s, g, capped_us);
-    }
-    return capped_us;
-}
-
-static bool limits_look(struct embedded *e, const struct store_limits_request *q, struct limit_step *steps, int64_t now_ms)
-{
-    bool fits = true;
-
-    for (size_t i = 0; i < q->n; i++) {
-        steps[i].hash = hash_of(e, q->limits[i].key);
-        table_prefetch(&e->tables[TABLE_LIMITS], steps[i].hash);
-    }
-    for (size_t i = 0; i < q->n; i++) {
-        struct limit_step *st = &steps[i];
-
-        st->gcra = gcra_of(&q->limits[i]);
-        st->slot = find_live(e, TABLE_LIMITS, st->hash, q->limits[i].key, now_ms);
-        st->free_us = gcra_free_us(&st->gcra, limit_read(st->slot, &st->gcra, now_ms * 1000), now_ms * 1000);
-        fits = gcra_fits(&st->gcra, st->free_us) && fits;
-    }
-    return fits;
-}
-
-/* A kill between two of these leaves a decision that nobody heard of counted in part: at worst one event too many. */
-static void limits_charge(struct embedded *e, const struct store_limits_request *q, const struct limit_step *steps, int64_t now_ms)
-{
-    bool moved = false;
-
-    for (size_t i = 0; i < q->n; i++) {
-        const struct limit_step *st = &steps[i];
-        struct slot *s = st->slot;
-
-        if (st->gcra.need_us == 0)
-            continue;
-        if (moved || s == NULL)      /* an insertion may have evicted what was found before it */
-            s = table_find(&e->tables[TABLE_LIMITS], st->hash, q->limits[i].key);
-        if (s != NULL) {
-            table_write_begin(s);
-        } else {
-            s = insert(e, TABLE_LIMITS, st->hash, q->limits[i].key, sizeof(struct limit_data), now_ms);
-            moved = true;
-        }
-        if (s != NULL)
-            limit_write(s, &st->gcra, now_ms * 1000 + st->gcra.window_us - st->free_us + st->gcra.need_us);
-    }
-}
-
-static void once_write(struct embedded *e, const struct store_limits_request *q, uint64_t hash, int64_t now_ms)
-{
-    struct slot *s = insert(e, TABLE_ONCE, hash, q->once, 0, now_ms);
-
+    *st = (struct grey_state){ 0 };
     if (s == NULL)
         return;
-    s->expires_ms = now_ms + q->once_ms;
+    d = slot_data(s);
+    *st = (struct grey_state){ d->first_ms, d->last_ms, d->tries, d->passed != 0 };
+}
+
+static bool grey_write(struct embedded *e, uint64_t hash, span key, const struct grey_state *st, int64_t expires_ms, int64_t now_ms)
+{
+    struct slot *s = table_find(&e->tables[TABLE_GREY], hash, key);
+
+    if (s != NULL)
+        table_write_begin(s);
+    else if ((s = embedded_insert(e, TABLE_GREY, hash, key, sizeof(struct grey_data), now_ms)) == NULL)
+        return false;
+    *(struct grey_data *)slot_data(s) = (struct grey_data){ st->first_ms, st->last_ms, st->tries, st->passed };
+    s->expires_ms = expires_ms + 1;        /* the last millisecond still counts */
     table_write_end(s);
+    return true;
 }
 
-static bool costs_something(const struct store_limits_request *q)
+/* One key, without the authority's. */
+static void grey_one(struct embedded *e, const struct store_grey_request *q, int64_t now_ms, struct store_grey_result *r)
 {
-    for (size_t i = 0; i < q->n; i++)
-        if (q->limits[i].cost > 0)
-            return true;
-    return false;
+    uint64_t hash = embedded_hash(e, q->key);
+    struct grey_state st;
+    int64_t expires_ms;
+
+    grey_read(embedded_find(e, TABLE_GREY, hash, q->key, now_ms), &st);
+    grey_step(&st, q, now_ms, r, &expires_ms);
+    if (!grey_write(e, hash, q->key, &st, expires_ms, now_ms))   /* what cannot be noted would wait for ever: nobody knows */
+        *r = (struct store_grey_result){ .outcome = STORE_DOWN, .why = "no memory for another greylist entry" };
 }
-
-static void embedded_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
-{
-    struct embedded *e = FROM_STORE(store);
-    int64_t now_ms = time_of(e, q->now_ms);
-    struct limit_step steps[STORE_LIMITS_MAX];
-    struct store_limits_result r;
-    uint64_t once_hash = q->once.n > 0 ? hash_of(e, q->once) : 0;
-    bool fits = limits_look(e, q, steps, now_ms);
-    bool again = q->once.n > 0 && find_live(e, TABLE_ONCE, once_hash, q->once, now_ms) != NULL;
-    bool charge = fits && !again;
-
-    if (charge) {
-        limits_charge(e, q, steps, now_ms);
-        if (q->once.n > 0 && q->once_ms > 0 && costs_something(q))
-            once_write(e, q, once_hash, now_ms);
-    }
-    r.outcome = STORE_HIT;
-    r.committed = fits || again;
-    r.n = q->n;
-    r.why = NULL;
-    for (size_t i = 0; i < q->n; i++)
-        gcra_result(&steps[i].gcra, steps[i].free_us, !again && !gcra_fits(&steps[i].gcra, steps[i].free_us), charge, &r.each[i]);
-    *call_out = NULL;
-    fn(&r, arg);
-}
-
-/* ---- greylist ---- */
 
 static void embedded_grey(struct store *store, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out)
 {
     struct embedded *e = FROM_STORE(store);
-    int64_t now_ms = time_of(e, q->now_ms), expires_ms;
-    uint64_t hash = hash_of(e, q->key);
-    struct slot *s = find_live(e, TABLE_GREY, hash, q->key, now_ms);
-    struct grey_state st = { 0 };
+    int64_t now_ms = embedded_time(e, q->now_ms);
+    uint64_t hash = q->auto_key.n > 0 ? embedded_hash(e, q->auto_key) : 0;
     struct store_grey_result r = { 0 };
+    struct grey_state whole = { 0 };
 
-    if (s != NULL) {
-        const struct grey_data *d = slot_data(s);
-
-        st = (struct grey_state){ d->first_ms, d->last_ms, d->tries, d->passed != 0 };
-    }
-    grey_step(&st, q, now_ms, &r, &expires_ms);
-    if (s != NULL)
-        table_write_begin(s);
-    else
-        s = insert(e, TABLE_GREY, hash, q->key, sizeof(struct grey_data), now_ms);
-    if (s != NULL) {
-        *(struct grey_data *)slot_data(s) = (struct grey_data){ st.first_ms, st.last_ms, st.tries, st.passed };
-        s->expires_ms = expires_ms + 1;        /* the last millisecond still counts */
-        table_write_end(s);
+    if (q->auto_key.n > 0)
+        grey_read(embedded_find(e, TABLE_GREY, hash, q->auto_key, now_ms), &whole);
+    if (grey_auto_pass(&whole, q, now_ms)) {
+        r = (struct store_grey_result){ .outcome = STORE_HIT, .answer = GREY_PASS, .tries = whole.tries, .automatic = true };
     } else {
-        /* What cannot be noted would wait for ever: nobody knows. */
-        r = (struct store_grey_result){ .outcome = STORE_DOWN, .why = "no memory for another greylist entry" };
+        grey_one(e, q, now_ms, &r);
+        if (r.answer == GREY_PASS && q->auto_key.n > 0)
+            grey_auto_count(&whole, q, now_ms);
     }
+    if (q->auto_key.n > 0 && r.outcome == STORE_HIT && r.answer == GREY_PASS)
+        grey_write(e, hash, q->auto_key, &whole, now_ms + q->auto_keep_ms, now_ms);
     *call_out = NULL;
     fn(&r, arg);
 }
@@ -221,10 +116,10 @@ static void embedded_remember(struct store *store, const char *table, span key, 
                               store_value_fn *fn, void *arg)
 {
     struct embedded *e = FROM_STORE(store);
-    int64_t now_ms = time_of(e, asked_ms);
+    int64_t now_ms = embedded_time(e, asked_ms);
     char room[VALUE_KEY_MAX];
     span full = embedded_value_key(table, key, room);
-    uint64_t hash = hash_of(e, full);
+    uint64_t hash = embedded_hash(e, full);
     struct table *t = &e->tables[TABLE_VALUES];
     struct slot *s = table_find(t, hash, full);
     struct value_data *d;
@@ -236,7 +131,7 @@ static void embedded_remember(struct store *store, const char *table, span key, 
     if (s != NULL) {
         table_write_begin(s);
         s->used_s = (uint32_t)(now_ms / 1000);
-    } else if ((s = insert(e, TABLE_VALUES, hash, full, sizeof(*d) + value.n, now_ms)) == NULL) {
+    } else if ((s = embedded_insert(e, TABLE_VALUES, hash, full, sizeof(*d) + value.n, now_ms)) == NULL) {
         fn(&(struct store_value_result){ .outcome = STORE_DOWN, .why = "no memory for another value" }, arg);
         return;
     }
@@ -253,10 +148,10 @@ static void embedded_recall(struct store *store, const char *table, span key, in
                             struct store_call **call_out)
 {
     struct embedded *e = FROM_STORE(store);
-    int64_t now_ms = time_of(e, asked_ms);
+    int64_t now_ms = embedded_time(e, asked_ms);
     char room[VALUE_KEY_MAX], value[STORE_VALUE_MAX];
     span full = embedded_value_key(table, key, room);
-    struct slot *s = find_live(e, TABLE_VALUES, hash_of(e, full), full, now_ms);
+    struct slot *s = embedded_find(e, TABLE_VALUES, embedded_hash(e, full), full, now_ms);
     struct store_value_result r = { .outcome = STORE_MISS };
 
     if (s != NULL) {
@@ -279,7 +174,7 @@ static void embedded_forget(struct store *store, const char *table, span key, st
     char room[VALUE_KEY_MAX];
     enum store_table_id id = strcmp(table, "limits") == 0 ? TABLE_LIMITS : strcmp(table, "grey") == 0 ? TABLE_GREY : TABLE_VALUES;
     span full = id == TABLE_VALUES ? embedded_value_key(table, key, room) : key;
-    struct slot *s = table_find(&e->tables[id], hash_of(e, full), full);
+    struct slot *s = table_find(&e->tables[id], embedded_hash(e, full), full);
 
     if (s != NULL)
         table_remove(&e->tables[id], s);
@@ -333,6 +228,7 @@ static void embedded_close(struct store *store)
 
 static const struct store_backend embedded_backend = {
     .limits = embedded_limits,
+    .refund = embedded_refund,
     .grey = embedded_grey,
     .remember = embedded_remember,
     .recall = embedded_recall,

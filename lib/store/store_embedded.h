@@ -7,12 +7,13 @@
 
 #include "lib/net/child.h"
 #include "lib/store/store_backend.h"
+#include "lib/store/store_rules.h"
 #include "lib/store/store_table.h"
 
 struct scan_walk;
 
-/* The data of a slot, table by table. */
-struct limit_data { int64_t full_us, every_us, window_us; };
+/* The data of a slot, table by table; a limit's is union limit_data, as long as its kind is. */
+struct once_data { int64_t charged_us; };           /* 0: given back */
 struct grey_data { int64_t first_ms, last_ms, tries, passed; };
 struct value_data { int64_t written_ms; char value[]; };
 
@@ -38,6 +39,26 @@ int embedded_map(struct embedded *e, uint64_t max_entries, struct errtext *err);
 void embedded_unmap(struct embedded *e);
 int64_t embedded_now_ms(const struct embedded *e);   /* store time */
 void embedded_mark_time(struct embedded *e);         /* notes both clocks in the head */
+
+/* The caller's time, or the store's. */
+static inline int64_t embedded_time(const struct embedded *e, int64_t asked_ms)
+{
+    return asked_ms > 0 ? asked_ms : embedded_now_ms(e);
+}
+
+static inline uint64_t embedded_hash(const struct embedded *e, span key)
+{
+    return siphash(key, &e->head->key);
+}
+
+/* The live slot, marked as used; an expired one goes. */
+struct slot *embedded_find(struct embedded *e, enum store_table_id id, uint64_t hash, span key, int64_t now_ms);
+struct slot *embedded_insert(struct embedded *e, enum store_table_id id, uint64_t hash, span key, size_t data_bytes, int64_t now_ms);
+
+/* store_embedded_limits.c */
+void embedded_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+void embedded_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
+void embedded_limit_read(struct slot *s, struct limit_state *st);
 
 /* store_embedded_scan.c */
 void embedded_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg);

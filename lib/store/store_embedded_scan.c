@@ -6,7 +6,6 @@
 
 #include "lib/base/alloc.h"
 #include "lib/store/store_embedded.h"
-#include "lib/store/store_rules.h"
 
 enum { WALK_SLOTS = 2000 };      /* a turn of the loop */
 
@@ -28,15 +27,16 @@ struct scan_walk {
 
 static void item_of(const struct scan_walk *w, struct slot *s, struct buf *text, struct store_scan_item *item)
 {
-    const struct limit_data *limit = slot_data(s);
     const struct grey_data *grey = slot_data(s);
     const struct value_data *value = slot_data(s);
+    struct limit_state limit;
 
     item->key = span_from(slot_key(s), w->strip);
     item->ttl_left_ms = s->expires_ms - w->now_ms;
     switch (w->id) {
     case TABLE_LIMITS:
-        gcra_describe(text, limit->full_us, limit->every_us, limit->window_us, w->now_ms * 1000);
+        embedded_limit_read(s, &limit);
+        limit_describe(text, &limit, w->now_ms * 1000);
         item->age_ms = -1;
         break;
     case TABLE_GREY:

@@ -10,21 +10,15 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "lib/store/store_rules.h"
 
 #define FROM_STORE(s) ((struct store_redis *)(void *)(s))
-#define ODD_REPLY "Redis gave a reply that the script cannot give"
-
-/* Every limit of a decision in one slot of a cluster: the part in braces decides. */
-#define LIMIT_TABLE "{limit}"
-#define ONCE_TABLE  "{limit}-once"
 
 static const char *table_name(const char *table)
 {
-    return strcmp(table, "limits") == 0 ? LIMIT_TABLE : table;
+    return strcmp(table, "limits") == 0 ? REDIS_LIMIT_TABLE : table;
 }
 
-static bool integers(const redisReply *reply, size_t n)
+bool redis_integers(const redisReply *reply, size_t n)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n)
         return false;
@@ -34,76 +28,19 @@ static bool integers(const redisReply *reply, size_t n)
     return true;
 }
 
-/* ---- limits ---- */
-
-struct limits_wait {
-    size_t n;
-    struct gcra gcra[];
-};
-
-static void limits_done(struct redis_call *c, const redisReply *reply, const char *why)
-{
-    const struct limits_wait *w = c->more;
-    struct store_limits_result r;
-
-    r.n = w->n;
-    r.outcome = STORE_HIT;
-    r.why = NULL;
-    if (reply == NULL || !integers(reply, w->n + 1)) {
-        r.outcome = STORE_DOWN;
-        r.committed = false;
-        r.why = reply == NULL ? why : ODD_REPLY;
-        memset(r.each, 0, sizeof(r.each));
-    } else {
-        int64_t how = reply->element[0]->integer;
-
-        r.committed = how != 1;
-        for (size_t i = 0; i < w->n; i++) {
-            int64_t free_us = reply->element[i + 1]->integer;
-
-            gcra_result(&w->gcra[i], free_us, how != 2 && !gcra_fits(&w->gcra[i], free_us), how == 0, &r.each[i]);
-        }
-    }
-    ((store_limits_fn *)c->fn)(&r, c->arg);
-}
-
-static void redis_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
-{
-    struct redis_call *c = redis_call_new(FROM_STORE(store), SCRIPT_LIMITS, limits_done);
-    struct limits_wait *w = xmalloc(sizeof(*w) + q->n * sizeof(w->gcra[0]));
-
-    w->n = q->n;
-    c->more = w;
-    c->fn = (void (*)(void))fn;
-    c->arg = arg;
-    for (size_t i = 0; i < q->n; i++)
-        redis_call_key(c, LIMIT_TABLE, q->limits[i].key);
-    if (q->once.n > 0)
-        redis_call_key(c, ONCE_TABLE, q->once);
-    redis_call_arg(c, q->now_ms > 0 ? q->now_ms : 0);
-    redis_call_arg(c, q->once_ms > 0 ? q->once_ms : 0);
-    redis_call_arg(c, (int64_t)q->n);
-    for (size_t i = 0; i < q->n; i++) {
-        w->gcra[i] = gcra_of(&q->limits[i]);
-        redis_call_arg(c, w->gcra[i].every_us);
-        redis_call_arg(c, w->gcra[i].window_us);
-        redis_call_arg(c, w->gcra[i].need_us);
-    }
-    redis_call_start(c, call_out);
-}
-
 /* ---- greylist ---- */
 
 static void grey_done(struct redis_call *c, const redisReply *reply, const char *why)
 {
-    struct store_grey_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : ODD_REPLY };
+    struct store_grey_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : REDIS_ODD_REPLY };
 
-    if (reply != NULL && integers(reply, 3))
+    if (reply != NULL && redis_integers(reply, 4))
         r = (struct store_grey_result){
             .outcome = STORE_HIT,
             .answer = reply->element[0]->integer == 1 ? GREY_PASS : GREY_WAIT,
             .wait_ms = reply->element[1]->integer,
             .tries = reply->element[2]->integer,
+            .automatic = reply->element[3]->integer == 1,
         };
     ((store_grey_fn *)c->fn)(&r, c->arg);
 }
@@ -115,10 +52,14 @@ static void redis_grey(struct store *store, const struct store_grey_request *q, 
     c->fn = (void (*)(void))fn;
     c->arg = arg;
     redis_call_key(c, "grey", q->key);
+    if (q->auto_key.n > 0)
+        redis_call_key(c, "grey", q->auto_key);
     redis_call_arg(c, q->now_ms > 0 ? q->now_ms : 0);
     redis_call_arg(c, q->delay_ms);
     redis_call_arg(c, q->window_ms);
     redis_call_arg(c, q->keep_ms);
+    redis_call_arg(c, q->auto_after);
+    redis_call_arg(c, q->auto_keep_ms);
     redis_call_start(c, call_out);
 }
 
@@ -149,7 +90,7 @@ static void redis_remember(struct store *store, const char *table, span key, spa
 
 static void recall_done(struct redis_call *c, const redisReply *reply, const char *why)
 {
-    struct store_value_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : ODD_REPLY };
+    struct store_value_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : REDIS_ODD_REPLY };
 
     if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
         r = (struct store_value_result){ .outcome = STORE_MISS };
@@ -178,7 +119,7 @@ static void redis_recall(struct store *store, const char *table, span key, int64
 
 static void forget_done(struct redis_call *c, const redisReply *reply, const char *why)
 {
-    struct store_value_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : ODD_REPLY };
+    struct store_value_result r = { .outcome = STORE_DOWN, .why = reply == NULL ? why : REDIS_ODD_REPLY };
 
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)
         r = (struct store_value_result){ .outcome = reply->integer > 0 ? STORE_HIT : STORE_MISS };
@@ -229,6 +170,7 @@ static void redis_close(struct store *store)
 
 static const struct store_backend redis_backend = {
     .limits = redis_limits,
+    .refund = redis_refund,
     .grey = redis_grey,
     .remember = redis_remember,
     .recall = redis_recall,

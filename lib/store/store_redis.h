@@ -7,8 +7,9 @@
 
 #include "lib/net/redisc.h"
 #include "lib/store/store_backend.h"
+#include "lib/store/store_rules.h"
 
-enum redis_script { SCRIPT_LIMITS, SCRIPT_GREY, SCRIPT_REMEMBER, SCRIPT_RECALL, SCRIPT_FORGET, SCRIPT_PEEK, SCRIPT_COUNT };
+enum redis_script { SCRIPT_LIMITS, SCRIPT_REFUND, SCRIPT_GREY, SCRIPT_REMEMBER, SCRIPT_RECALL, SCRIPT_FORGET, SCRIPT_PEEK, SCRIPT_COUNT };
 
 struct redis_script_text {
     const char *text;
@@ -33,7 +34,7 @@ struct store_redis {
     char problem[256];
 };
 
-enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 3 + 3 * STORE_LIMITS_MAX };
+enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 4 + 5 * STORE_LIMITS_MAX };
 
 /* The reply, or NULL and why.  Runs once, unless cancelled.  call: its own; freed after the return. */
 typedef void redis_call_fn(struct redis_call *call, const redisReply *reply, const char *why);
@@ -70,6 +71,19 @@ void redis_call_free(struct redis_call *c);     /* no callback */
 /* Whether a question may be asked now; a breaker that is open answers DOWN at once. */
 bool redis_gate(struct store_redis *s, bool *probe_out, const char **why_out);
 void redis_gate_result(struct store_redis *s, bool probe, bool answered, const char *why);
+
+/* A script's reply as it must be: so many whole numbers. */
+bool redis_integers(const redisReply *reply, size_t n);
+#define REDIS_ODD_REPLY "Redis gave a reply that the script cannot give"
+/* Every limit of a decision in one slot of a cluster: the part in braces decides. */
+#define REDIS_LIMIT_TABLE "{limit}"
+#define REDIS_ONCE_TABLE  "{limit}-once"
+
+/* store_redis_limits.c */
+void redis_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+void redis_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
+/* A limit's value as the scripts write it. */
+bool redis_limit_read(span value, struct limit_state *st);
 
 /* store_redis_scan.c */
 void redis_scan_stop(struct store_redis *s);

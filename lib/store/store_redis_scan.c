@@ -9,7 +9,6 @@
 
 #include "lib/base/alloc.h"
 #include "lib/store/store_redis.h"
-#include "lib/store/store_rules.h"
 
 #define SCAN_COUNT "1000"            /* places Redis looks at in a step */
 #define PATTERN_MAX 600
@@ -62,18 +61,15 @@ static span name_at(const struct redis_walk *w, size_t i)
     return span_of(buf_span(&w->names).p + w->names_at[i], w->names_at[i + 1] - w->names_at[i]);
 }
 
-/* "FULL_US EVERY_US WINDOW_US" */
 static bool show_limit(span value, int64_t now_us, struct buf *text, struct store_scan_item *item)
 {
-    uint64_t full, every, window;
-    span piece;
+    struct limit_state st;
 
-    if (!span_next(&value, ' ', &piece) || !span_to_u64(piece, &full) || !span_next(&value, ' ', &piece) || !span_to_u64(piece, &every)
-        || !span_to_u64(value, &window) || full > INT64_MAX || every > INT64_MAX || window > INT64_MAX || (int64_t)full <= now_us)
+    if (!redis_limit_read(value, &st) || limit_expires_us(&st) <= now_us)
         return false;
-    gcra_describe(text, (int64_t)full, (int64_t)every, (int64_t)window, now_us);
+    limit_describe(text, &st, now_us);
     item->age_ms = -1;
-    item->ttl_left_ms = ((int64_t)full - now_us) / 1000;
+    item->ttl_left_ms = (limit_expires_us(&st) - now_us) / 1000;
     return true;
 }
 

@@ -13,50 +13,129 @@
     "local now = tonumber(ARGV[1])\n" \
     "if now == 0 then local t = redis.call('TIME') now = t[1] * 1000 + math.floor(t[2] / 1000) end\n"
 
-/* KEYS: the limits, then perhaps the once key.  ARGV: now_ms, once_ms, n, then every_us, window_us, need_us of each.
- * Value of a limit: "FULL_US EVERY_US WINDOW_US".  Reply: 0 charged, 1 exceeded, 2 charged before; then what was free in each (us). */
+/* What limits and refund share.  Each limit has five numbers from ARGV[5 * i] on: kind (0: GCRA, 1: two counters), every_us or count,
+ * window_us, cost, want.  Values: "FULL_US EVERY_US WINDOW_US" or "w START_US BEFORE IN WINDOW_US".  A state is what is owed (us), or
+ * the window's start and its counters. */
+#define LIMIT_STATES \
+    NOW_MS \
+    "now = now * 1000\n" \
+    "local n = tonumber(ARGV[3])\n" \
+    "local had = redis.call('MGET', unpack(KEYS))\n" \
+    "local kind, rate, window, cost, want, a, b, c = {}, {}, {}, {}, {}, {}, {}, {}\n" \
+    "local function put(i)\n" \
+    "  local value, until_us\n" \
+    "  if kind[i] == 1 then\n" \
+    "    value = string.format('w %.0f %.0f %.0f %.0f', a[i], b[i], c[i], window[i])\n" \
+    "    until_us = a[i] + 2 * window[i]\n" \
+    "  else\n" \
+    "    value = string.format('%.0f %.0f %.0f', now + a[i], rate[i], window[i])\n" \
+    "    until_us = now + a[i]\n" \
+    "  end\n" \
+    "  if until_us <= now then redis.call('DEL', KEYS[i]) return end\n" \
+    "  redis.call('SET', KEYS[i], value, 'PX', string.format('%.0f', math.ceil((until_us - now) / 1000)))\n" \
+    "end\n" \
+    "for i = 1, n do\n" \
+    "  kind[i], rate[i], window[i] = tonumber(ARGV[5 * i]), tonumber(ARGV[5 * i + 1]), tonumber(ARGV[5 * i + 2])\n" \
+    "  cost[i], want[i] = tonumber(ARGV[5 * i + 3]), tonumber(ARGV[5 * i + 4])\n" \
+    "  if kind[i] == 1 then\n" \
+    "    local start = now - now % window[i]\n" \
+    "    local at, before, inside, of = string.match(had[i] or '', '^w (%d+) (%d+) (%d+) (%d+)$')\n" \
+    "    at = tonumber(at)\n" \
+    "    a[i], b[i], c[i] = start, 0, 0\n" \
+    "    if at and tonumber(of) == window[i] then\n" \
+    "      if at >= start then b[i], c[i] = tonumber(before), tonumber(inside) end\n" \
+    "      if at > start then put(i) end\n" \
+    "      if start - at == window[i] then b[i] = tonumber(inside) end\n" \
+    "    end\n" \
+    "  else\n" \
+    "    local full = tonumber(string.match(had[i] or '', '^(%d+) %d+ %d+$')) or 0\n" \
+    "    a[i], b[i], c[i] = math.max(full - now, 0), 0, 0\n" \
+    "    if a[i] > window[i] then a[i] = window[i] put(i) end\n" \
+    "  end\n" \
+    "end\n" \
+    "local once = KEYS[n + 1]\n" \
+    "local lasts, charged = string.match(once and had[n + 1] or '', '^(%d+) (%d+)$')\n" \
+    "lasts, charged = tonumber(lasts) or 0, tonumber(charged) or 0\n"
+
+/* KEYS: the limits, then perhaps the once key ("UNTIL_US CHARGED_US").  ARGV: now_ms, once_ms, n, force, then the limits.
+ * Reply: 0 charged, 1 exceeded, 2 charged before; then of each: over, and its state before: owed_us 0 0, or elapsed_us before in. */
 static const char limits_text[] =
-    NOW_MS
-    "now = now * 1000\n"
-    "local function put(i, full)\n"
-    "  redis.call('SET', KEYS[i], string.format('%.0f %s %s', full, ARGV[3 * i + 1], ARGV[3 * i + 2]),\n"
-    "             'PX', string.format('%.0f', math.ceil((full - now) / 1000)))\n"
-    "end\n"
-    "local n, over, out, full = tonumber(ARGV[3]), false, {0}, {}\n"
-    "local had = redis.call('MGET', unpack(KEYS))\n"
-    "local once = KEYS[n + 1]\n"
-    "local again = once and had[n + 1] and tonumber(had[n + 1]) > now\n"
+    LIMIT_STATES
+    "local over, out = false, {0}\n"
     "for i = 1, n do\n"
-    "  local every, window, need = tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3])\n"
-    "  local at = had[i] and tonumber(string.match(had[i], '^%d+')) or 0\n"
-    "  if at < now then at = now end\n"
-    "  if at > now + window then at = now + window put(i, at) end\n"
-    "  full[i] = at + need\n"
-    "  out[i + 1] = window - (at - now)\n"
-    "  if need == 0 then need = every end\n"
-    "  if need > out[i + 1] then over = true end\n"
+    "  local too_much\n"
+    "  if kind[i] == 1 then\n"
+    "    local used = c[i] + math.ceil(b[i] * ((window[i] - (now - a[i])) / window[i]))\n"
+    "    too_much = used + want[i] > rate[i]\n"
+    "  else\n"
+    "    too_much = want[i] * rate[i] > window[i] - a[i]\n"
+    "  end\n"
+    "  over = over or too_much\n"
+    "  out[4 * i - 2] = too_much and 1 or 0\n"
+    "  out[4 * i - 1] = kind[i] == 1 and now - a[i] or a[i]\n"
+    "  out[4 * i] = b[i]\n"
+    "  out[4 * i + 1] = c[i]\n"
     "end\n"
-    "if again then out[1] = 2 return out end\n"
-    "if over then out[1] = 1 return out end\n"
+    "if lasts > now then out[1] = 2 return out end\n"
+    "if over and ARGV[4] == '0' then out[1] = 1 return out end\n"
     "local took = false\n"
     "for i = 1, n do\n"
-    "  if ARGV[3 * i + 3] ~= '0' then\n"
+    "  if cost[i] > 0 then\n"
     "    took = true\n"
-    "    put(i, full[i])\n"
+    "    if kind[i] == 1 then c[i] = c[i] + cost[i] else a[i] = math.min(a[i] + cost[i] * rate[i], window[i]) end\n"
+    "    put(i)\n"
     "  end\n"
     "end\n"
     "if once and took and ARGV[2] ~= '0' then\n"
-    "  redis.call('SET', once, string.format('%.0f', now + tonumber(ARGV[2]) * 1000), 'PX', ARGV[2])\n"
+    "  redis.call('SET', once, string.format('%.0f %.0f', now + tonumber(ARGV[2]) * 1000, now), 'PX', ARGV[2])\n"
     "end\n"
     "return out\n";
 
-/* ARGV: now_ms, delay_ms, window_ms, keep_ms.  Value: "wait|pass FIRST_MS LAST_MS TRIES".  Reply: passed, wait_ms, tries. */
+/* KEYS: the limits and the once key.  ARGV as for limits.  Reply: 1 given back, 0 nothing was charged, or it was given back before. */
+static const char refund_text[] =
+    LIMIT_STATES
+    "if charged == 0 or lasts <= now then return 0 end\n"
+    "redis.call('SET', once, string.format('%.0f 0', lasts), 'PX', string.format('%.0f', math.ceil((lasts - now) / 1000)))\n"
+    "for i = 1, n do\n"
+    "  if had[i] and cost[i] > 0 then\n"
+    "    if kind[i] == 0 then\n"
+    "      a[i] = math.max(a[i] - cost[i] * rate[i], 0)\n"
+    "    else\n"
+    "      local start = charged - charged % window[i]\n"
+    "      if start >= a[i] then c[i] = math.max(c[i] - cost[i], 0)\n"
+    "      elseif a[i] - start == window[i] then b[i] = math.max(b[i] - cost[i], 0) end\n"
+    "    end\n"
+    "    put(i)\n"
+    "  end\n"
+    "end\n"
+    "return 1\n";
+
+/* KEYS: the key, then perhaps the authority's.  ARGV: now_ms, delay_ms, window_ms, keep_ms, auto_after, auto_keep_ms.
+ * Value: "wait|pass FIRST_MS LAST_MS TRIES"; an authority's FIRST_MS is when a pass was counted last, TRIES how many were.
+ * Reply: passed, wait_ms, tries, automatic. */
 static const char grey_text[] =
     NOW_MS
     "local delay, window, keep = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])\n"
-    "local word, first, last, tries = string.match(redis.call('GET', KEYS[1]) or '', '^(%l+) (%d+) (%d+) (%d+)$')\n"
-    "local passed = word == 'pass'\n"
-    "first, last, tries = tonumber(first), tonumber(last), tonumber(tries) or 0\n"
+    "local after, auto_keep = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
+    "local function get(key)\n"
+    "  local word, first, last, tries = string.match(redis.call('GET', key) or '', '^(%l+) (%d+) (%d+) (%d+)$')\n"
+    "  return word == 'pass', tonumber(first), tonumber(last), tonumber(tries) or 0\n"
+    "end\n"
+    "local function put(key, passed, first, tries, ttl)\n"
+    "  redis.call('SET', key, string.format('%s %.0f %.0f %.0f', passed and 'pass' or 'wait', first, now, tries),\n"
+    "             'PX', string.format('%.0f', math.max(ttl + 1, 1)))\n"
+    "end\n"
+    "local whole, counted, passes = KEYS[2], nil, 0\n"
+    "if whole then\n"
+    "  local _, first, last, tries = get(whole)\n"
+    "  if tries > 0 and now - last > auto_keep then tries = 0 end\n"
+    "  counted, passes = first, tries\n"
+    "  if after > 0 and passes >= after then\n"
+    "    put(whole, true, counted, passes, auto_keep)\n"
+    "    return {1, 0, passes, 1}\n"
+    "  end\n"
+    "end\n"
+    "local passed, first, last, tries = get(KEYS[1])\n"
     "local back = tries > 0 and now < last\n"
     "local waited = back and delay or now - (first or now)\n"
     "if tries == 0 or (passed and not back and now - last > keep) or (not passed and not back and waited > window) then\n"
@@ -65,10 +144,12 @@ static const char grey_text[] =
     "  passed, first = true, now\n"
     "end\n"
     "tries = tries + 1\n"
-    "local ttl = passed and keep or first + window - now\n"
-    "redis.call('SET', KEYS[1], string.format('%s %.0f %.0f %.0f', passed and 'pass' or 'wait', first, now, tries),\n"
-    "           'PX', string.format('%.0f', math.max(ttl + 1, 1)))\n"
-    "return {passed and 1 or 0, passed and 0 or delay - waited, tries}\n";
+    "put(KEYS[1], passed, first, tries, passed and keep or first + window - now)\n"
+    "if passed and whole then\n"
+    "  if passes == 0 or now < counted or now - counted >= 3600000 then passes, counted = passes + 1, now end\n"
+    "  put(whole, after > 0 and passes >= after, counted, passes, auto_keep)\n"
+    "end\n"
+    "return {passed and 1 or 0, passed and 0 or delay - waited, tries, 0}\n";
 
 /* ARGV: now_ms, ttl_ms, value.  Value: "WRITTEN_MS EXPIRES_MS VALUE". */
 static const char remember_text[] =
@@ -96,6 +177,7 @@ static const char peek_text[] =
 
 static struct redis_script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_LIMITS] = { .text = limits_text },
+    [SCRIPT_REFUND] = { .text = refund_text },
     [SCRIPT_GREY] = { .text = grey_text },
     [SCRIPT_REMEMBER] = { .text = remember_text },
     [SCRIPT_RECALL] = { .text = recall_text },

@@ -215,6 +215,25 @@ static UNUSED struct got limits(struct rig *r, const struct store_limits_request
     return g;
 }
 
+static void on_refund(enum store_outcome outcome, void *arg)
+{
+    struct got *g = arg;
+
+    assert_false(g->done);
+    g->value.outcome = outcome;
+    got_why(g, NULL);
+}
+
+static UNUSED enum store_outcome refund(struct rig *r, const struct store_limits_request *q)
+{
+    struct store_call *call;
+    struct got g = { 0 };
+
+    store_refund(r->store, q, on_refund, &g, &call);
+    rig_wait(r, &g);
+    return g.value.outcome;
+}
+
 static UNUSED struct got grey(struct rig *r, struct store_grey_request q)
 {
     struct store_call *call;
@@ -291,7 +310,7 @@ static UNUSED void scan(struct rig *r, const char *table, span prefix, size_t li
 
 static UNUSED struct store_limit limit_of(const char *key, int64_t count, int64_t per_ms, int64_t burst, int64_t cost)
 {
-    return (struct store_limit){ span_str(key), count, per_ms, burst, cost };
+    return (struct store_limit){ .key = span_str(key), .count = count, .per_ms = per_ms, .burst = burst, .cost = cost };
 }
 
 #endif

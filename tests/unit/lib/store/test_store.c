@@ -197,6 +197,197 @@ static void test_look_and_large_cost(void **state)
     assert_int_equal(g.limits.each[0].retry_ms, 1000);
 }
 
+/* ---- two counters ---- */
+
+/* The model keeps every event: what the two counters say must lie between the truth if the older window's events had all come at its
+ * beginning and if they had all come at its end. */
+struct event_log { int64_t at_ms[4000], cost[4000]; size_t n; };
+
+static int64_t counted(const struct event_log *log, int64_t after_ms, int64_t until_ms)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < log->n; i++) {
+        if (log->at_ms[i] >= after_ms && log->at_ms[i] < until_ms)
+            sum += log->cost[i];
+    }
+    return sum;
+}
+
+static void test_sliding_against_a_model(void **state)
+{
+    enum { COUNT = 20, PER = 60000 };
+    static struct event_log log;
+    struct rig *r = rig_of(state);
+    uint32_t seed = 99;
+    int64_t now_ms = T0;
+
+    log.n = 0;
+    for (int round = 0; round < 2500; round++) {
+        struct store_limit l = { .key = SPAN("slide/x"), .kind = STORE_SLIDING, .count = COUNT, .per_ms = PER };
+        struct got g;
+
+        seed = seed * 1664525 + 1013904223;
+        now_ms += (seed >> 8) % 7 == 0 ? (seed >> 12) % 100000 : (seed >> 12) % 4000;
+        l.cost = 1 + (seed >> 24) % 3;
+        int64_t start_ms = now_ms - now_ms % PER, in = counted(&log, start_ms, now_ms + 1);
+        int64_t before = counted(&log, start_ms - PER, start_ms), elapsed_ms = now_ms - start_ms;
+        int64_t used = in + (before * (PER - elapsed_ms) + PER - 1) / PER;
+        bool over = used + l.cost > COUNT;
+
+        g = limits(r, &(struct store_limits_request){ .limits = &l, .n = 1, .now_ms = now_ms });
+        assert_int_equal(g.limits.outcome, STORE_HIT);
+        assert_int_equal(g.limits.each[0].exceeded, over);
+        assert_int_equal(g.limits.committed, !over);
+        if (over) {                                  /* what retry_ms says is true, and no later than need be */
+            struct store_limit look = l;
+
+            look.cost = 0;
+            look.want = l.cost;
+            assert_true(g.limits.each[0].retry_ms > 0);
+            assert_true(g.limits.each[0].retry_ms <= 2 * PER);
+            g = limits(r, &(struct store_limits_request){ .limits = &look, .n = 1, .now_ms = now_ms });
+            assert_true(g.limits.each[0].exceeded);
+            assert_int_equal(g.limits.each[0].left, COUNT > used ? COUNT - used : 0);
+            continue;
+        }
+        log.at_ms[log.n] = now_ms;
+        log.cost[log.n++] = l.cost;
+        assert_true(counted(&log, now_ms - PER + 1, now_ms + 1) < 2 * COUNT);        /* the bound that store.h states */
+    }
+}
+
+static void test_sliding_retry(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limit l = { .key = SPAN("slide/retry"), .kind = STORE_SLIDING, .count = 4, .per_ms = 60000, .cost = 1 };
+    int64_t start_ms = T0 - T0 % 60000;
+    struct store_limits_request q = { .limits = &l, .n = 1, .now_ms = start_ms };
+    struct got g;
+
+    for (int i = 0; i < 4; i++)
+        assert_false(limits(r, &q).limits.each[0].exceeded);
+    g = limits(r, &q);
+    assert_true(g.limits.each[0].exceeded);
+    assert_int_equal(g.limits.each[0].retry_ms, 60000 + 15000);      /* in the next window a quarter of the four is gone after a quarter */
+    q.now_ms = start_ms + 74999;
+    assert_true(limits(r, &q).limits.each[0].exceeded);
+    q.now_ms = start_ms + 75000;
+    assert_false(limits(r, &q).limits.each[0].exceeded);
+    q.now_ms = start_ms + 30000;                                     /* the clock was set back: two windows at most */
+    g = limits(r, &q);
+    assert_true(g.limits.each[0].retry_ms <= 120000);
+    l.want = 9;
+    l.cost = 0;
+    q.now_ms = start_ms + 1000000;
+    assert_true(limits(r, &q).limits.each[0].exceeded);              /* never fits */
+    l.kind = STORE_GCRA;                                             /* a limit that was changed begins anew */
+    l.burst = 4;
+    l.want = 0;
+    l.cost = 1;
+    assert_int_equal(limits(r, &q).limits.each[0].left, 3);
+    l.kind = STORE_SLIDING;
+    assert_int_equal(limits(r, &q).limits.each[0].left, 3);
+}
+
+/* ---- force and refunds ---- */
+
+static int64_t left_of(struct rig *r, struct store_limit l, int64_t now_ms)
+{
+    l.cost = 0;
+    return limits(r, &(struct store_limits_request){ .limits = &l, .n = 1, .now_ms = now_ms }).limits.each[0].left;
+}
+
+static void test_force(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limit l[2] = { limit_of("force/g", 10, 10000, 10, 15),
+                                { .key = SPAN("force/s"), .kind = STORE_SLIDING, .count = 10, .per_ms = 10000, .cost = 15 } };
+    struct store_limits_request q = { .limits = l, .n = 2, .now_ms = T0, .force = true };
+    struct got g = limits(r, &q);
+
+    assert_true(g.limits.committed);
+    assert_true(g.limits.each[0].exceeded);
+    assert_true(g.limits.each[1].exceeded);
+    assert_int_equal(left_of(r, l[0], T0), 0);
+    assert_int_equal(left_of(r, l[1], T0), 0);
+    assert_int_equal(left_of(r, l[0], T0 + 10000), 10);              /* one window at most is owed */
+}
+
+static void test_refund(void **state)
+{
+    struct rig *r = rig_of(state);
+    int64_t start_ms = T0 - T0 % 60000 + 1000;
+    struct store_limit l[2] = { limit_of("refund/g", 60, 60000, 60, 7),
+                                { .key = SPAN("refund/s"), .kind = STORE_SLIDING, .count = 60, .per_ms = 60000, .cost = 7 } };
+    struct store_limits_request q = { .limits = l, .n = 2, .now_ms = start_ms, .once = SPAN("m1"), .once_ms = 600000 }, other = q;
+
+    assert_int_equal(refund(r, &q), STORE_MISS);                     /* nothing was charged */
+    assert_true(limits(r, &q).limits.committed);
+    other.once = SPAN("m2");
+    assert_true(limits(r, &other).limits.committed);
+    assert_int_equal(left_of(r, l[0], start_ms), 46);
+    assert_int_equal(left_of(r, l[1], start_ms), 46);
+    q.now_ms = start_ms + 1000;
+    assert_int_equal(refund(r, &q), STORE_HIT);
+    assert_int_equal(left_of(r, l[0], start_ms), 53);
+    assert_int_equal(left_of(r, l[1], start_ms), 53);
+    assert_int_equal(refund(r, &q), STORE_MISS);                     /* once only */
+    assert_int_equal(left_of(r, l[1], start_ms), 53);
+    assert_true(limits(r, &q).limits.committed);                     /* asked again, the message takes nothing again */
+    assert_int_equal(left_of(r, l[1], start_ms), 53);
+    /* in the next window the refund goes to the older counter, in the one after it to none */
+    other.now_ms = start_ms + 60000;
+    assert_int_equal(refund(r, &other), STORE_HIT);
+    assert_int_equal(left_of(r, l[1], start_ms + 60000), 60);
+    other.once = SPAN("m3");
+    other.now_ms = start_ms;
+    l[0].key = SPAN("refund/g3");
+    l[1].key = SPAN("refund/s3");
+    assert_true(limits(r, &other).limits.committed);
+    other.now_ms = start_ms + 180000;
+    assert_int_equal(refund(r, &other), STORE_HIT);
+    assert_int_equal(left_of(r, l[0], other.now_ms), 60);
+    assert_int_equal(left_of(r, l[1], other.now_ms), 60);
+}
+
+/* Charged, forced and given back at random: what is left is what the model says. */
+static void test_refunds_against_a_model(void **state)
+{
+    enum { COUNT = 50, PER = 60000, MESSAGES = 40 };
+    struct rig *r = rig_of(state);
+    int64_t start_ms = T0 - T0 % PER, taken[MESSAGES] = { 0 }, sum = 0;
+    bool asked[MESSAGES] = { false };
+    uint32_t seed = 7;
+
+    for (int round = 0; round < 1500; round++) {
+        struct store_limit l = { .key = SPAN("model/s"), .kind = STORE_SLIDING, .count = COUNT, .per_ms = PER };
+        struct store_limits_request q = { .limits = &l, .n = 1, .now_ms = start_ms + round * 20, .once_ms = 600000 };
+        char once[16];
+        size_t m;
+
+        seed = seed * 1664525 + 1013904223;
+        m = (seed >> 8) % MESSAGES;
+        snprintf(once, sizeof(once), "msg%zu", m);
+        q.once = span_str(once);
+        l.cost = 1 + (int64_t)m % 4;
+        if ((seed >> 20) % 3 == 0) {
+            assert_int_equal(refund(r, &q), taken[m] > 0 ? STORE_HIT : STORE_MISS);
+            sum -= taken[m];
+            taken[m] = 0;
+        } else {
+            bool fits = sum + l.cost <= COUNT;
+
+            assert_int_equal(limits(r, &q).limits.committed, fits || asked[m]);
+            if (fits && !asked[m]) {
+                asked[m] = true;
+                sum += taken[m] = l.cost;
+            }
+        }
+        assert_int_equal(left_of(r, l, q.now_ms), COUNT - sum);
+    }
+}
+
 static void test_once(void **state)
 {
     struct rig *r = rig_of(state);
@@ -289,12 +480,50 @@ static void test_grey_rows(void **state)
     struct rig *r = rig_of(state);
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct got g = grey(r, (struct store_grey_request){ span_str(rows[i].key), MINUTES(5), DAYS(2), DAYS(30), T0 + rows[i].at_ms });
+        struct got g = grey(r, (struct store_grey_request){ span_str(rows[i].key), MINUTES(5), DAYS(2), DAYS(30), T0 + rows[i].at_ms, { NULL, 0 }, 0, 0 });
 
         if (g.grey.outcome != STORE_HIT || g.grey.answer != rows[i].want || g.grey.wait_ms != rows[i].wait_ms || g.grey.tries != rows[i].tries)
             fail_msg("%s: outcome %d answer %d wait %lld tries %lld", rows[i].name, (int)g.grey.outcome, (int)g.grey.answer,
                      (long long)g.grey.wait_ms, (long long)g.grey.tries);
     }
+}
+
+static void test_grey_automatic(void **state)
+{
+    struct rig *r = rig_of(state);
+    int64_t now_ms = T0;
+    struct got g;
+
+    for (int i = 0; i < 3; i++) {
+        char key[40];
+        struct store_grey_request q = { .delay_ms = MINUTES(5), .window_ms = DAYS(2), .keep_ms = DAYS(30), .auto_key = SPAN("{192.0.2.0/24}"),
+                                        .auto_after = 2, .auto_keep_ms = DAYS(30) };
+
+        snprintf(key, sizeof(key), "{192.0.2.0/24}/a%d@b/c@d", i);
+        q.key = span_str(key);
+        q.now_ms = now_ms;
+        g = grey(r, q);
+        assert_int_equal(g.grey.outcome, STORE_HIT);
+        assert_int_equal(g.grey.answer, i < 2 ? GREY_WAIT : GREY_PASS);
+        assert_int_equal(g.grey.automatic, i == 2);
+        if (i == 2)
+            break;
+        q.now_ms = now_ms += MINUTES(6);
+        assert_int_equal(grey(r, q).grey.answer, GREY_PASS);
+        q.now_ms = now_ms += MINUTES(30);                            /* the same hour: not counted twice */
+        assert_int_equal(grey(r, q).grey.answer, GREY_PASS);
+        now_ms += MINUTES(40);
+    }
+    struct store_grey_request q = { .key = SPAN("{192.0.2.0/24}/z@b/c@d"), .delay_ms = MINUTES(5), .window_ms = DAYS(2), .keep_ms = DAYS(30),
+                                    .auto_key = SPAN("{192.0.2.0/24}"), .auto_after = 2, .auto_keep_ms = DAYS(30), .now_ms = now_ms + DAYS(29) };
+    assert_true(grey(r, q).grey.automatic);                          /* and each use keeps it */
+    q.now_ms += DAYS(29);
+    assert_true(grey(r, q).grey.automatic);
+    q.now_ms += DAYS(31);
+    assert_int_equal(grey(r, q).grey.answer, GREY_WAIT);
+    q.auto_key = SPAN("{198.51.100.0/24}");
+    q.key = SPAN("{198.51.100.0/24}/z@b/c@d");
+    assert_int_equal(grey(r, q).grey.answer, GREY_WAIT);
 }
 
 static void test_grey_never_waits_longer(void **state)
@@ -304,7 +533,7 @@ static void test_grey_never_waits_longer(void **state)
 
     /* Whatever the clock does: nobody is told to wait longer than the delay, and who comes at the told time passes. */
     for (int round = 0; round < 300; round++) {
-        struct store_grey_request q = { SPAN("same key"), MINUTES(5), HOURS(4), DAYS(1), T0 };
+        struct store_grey_request q = { SPAN("same key"), MINUTES(5), HOURS(4), DAYS(1), T0, { NULL, 0 }, 0, 0 };
         struct got g;
 
         seed = seed * 1664525 + 1013904223;
@@ -371,7 +600,7 @@ static void test_scan(void **state)
     char key[32];
 
     limits(r, &(struct store_limits_request){ .limits = l, .n = 2, .once = SPAN("hidden"), .once_ms = 9999 });
-    grey(r, (struct store_grey_request){ SPAN("192.0.2.0/24 a@b c@d"), MINUTES(5), DAYS(2), DAYS(30), 0 });
+    grey(r, (struct store_grey_request){ SPAN("192.0.2.0/24 a@b c@d"), MINUTES(5), DAYS(2), DAYS(30), 0, { NULL, 0 }, 0, 0 });
     for (int i = 0; i < 40; i++) {
         snprintf(key, sizeof(key), "key*%02d", i);
         remember(r, "rcpt", span_str(key), SPAN("v [x]"), HOURS(1), 0);
@@ -431,7 +660,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_burst_then_rate), BOTH(test_against_a_model), BOTH(test_all_or_nothing), BOTH(test_look_and_large_cost), BOTH(test_once),
-        BOTH(test_limit_clock_back), BOTH(test_long_and_odd_keys), BOTH(test_grey_rows), BOTH(test_grey_never_waits_longer),
+        BOTH(test_limit_clock_back), BOTH(test_long_and_odd_keys), BOTH(test_grey_rows), BOTH(test_grey_never_waits_longer), BOTH(test_grey_automatic),
+        BOTH(test_sliding_against_a_model), BOTH(test_sliding_retry), BOTH(test_force), BOTH(test_refund), BOTH(test_refunds_against_a_model),
         BOTH(test_values), BOTH(test_scan), BOTH(test_own_clock),
     };
     int failed;

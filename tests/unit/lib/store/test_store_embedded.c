@@ -86,7 +86,7 @@ static void test_restart_keeps_all(void **state)
     struct rig *r = *state;
     struct store_limit l = limit_of("a/x", 1, MINUTES(1), 2, 1);
     struct store_limits_request q = { .limits = &l, .n = 1, .once = SPAN("once 1"), .once_ms = HOURS(1) };
-    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0 };
+    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0, { NULL, 0 }, 0, 0 };
 
     rig_open(r);
     limits(r, &q);
@@ -233,7 +233,7 @@ static void test_half_written_entry(void **state)
 static void test_copy_and_reboot(void **state)
 {
     struct rig *r = *state;
-    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0 };
+    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0, { NULL, 0 }, 0, 0 };
     char path[128];
 
     r->set.store.save_interval_ms = SECONDS(60);
@@ -390,7 +390,7 @@ static void test_clock_steps_age_nothing(void **state)
 {
     static const int64_t steps[] = { HOURS(1), -HOURS(1), DAYS(7300), -DAYS(7300), -HOURS(1) };
     struct rig *r = *state;
-    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0 };
+    struct store_grey_request g = { SPAN("triplet"), MINUTES(5), DAYS(1), DAYS(30), 0, { NULL, 0 }, 0, 0 };
 
     rig_open(r);
     fill(r, 50);

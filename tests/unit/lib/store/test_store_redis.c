@@ -108,9 +108,9 @@ static void test_keys_and_values_are_readable(void **state)
     limits(r, &(struct store_limits_request){ .limits = &l, .n = 1, .once = SPAN("5d1.1"), .once_ms = SECONDS(100), .now_ms = RIG_WALL });
     snprintf(want, sizeof(want), "%lld000 10000000 30000000", (long long)(RIG_WALL + SECONDS(10)));
     assert_string_equal(raw_get(r, "{limit}:per-client/192.0.2.1").text, want);
-    snprintf(want, sizeof(want), "%lld000", (long long)(RIG_WALL + SECONDS(100)));
+    snprintf(want, sizeof(want), "%lld000 %lld000", (long long)(RIG_WALL + SECONDS(100)), (long long)RIG_WALL);
     assert_string_equal(raw_get(r, "{limit}-once:5d1.1").text, want);
-    grey(r, (struct store_grey_request){ SPAN("192.0.2.0/24 <a@b> <c@d>"), MINUTES(5), DAYS(2), DAYS(30), RIG_WALL });
+    grey(r, (struct store_grey_request){ SPAN("192.0.2.0/24 <a@b> <c@d>"), MINUTES(5), DAYS(2), DAYS(30), RIG_WALL, { NULL, 0 }, 0, 0 });
     snprintf(want, sizeof(want), "wait %lld %lld 1", (long long)RIG_WALL, (long long)RIG_WALL);
     assert_string_equal(raw_get(r, "grey:192.0.2.0/24 <a@b> <c@d>").text, want);
     remember(r, "rcpt", SPAN("a@example.com"), SPAN("valid"), HOURS(1), RIG_WALL);
@@ -164,7 +164,7 @@ static void test_killed_and_back(void **state)
     assert_int_equal(recall(r, "rcpt", SPAN("x"), 0).value.outcome, STORE_DOWN);
     assert_int_equal(remember(r, "rcpt", SPAN("x"), SPAN("v"), 1000, 0).value.outcome, STORE_DOWN);
     assert_int_equal(forget(r, "rcpt", SPAN("x")).value.outcome, STORE_DOWN);
-    assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, 0 }).grey.outcome, STORE_DOWN);
+    assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, 0, { NULL, 0 }, 0, 0 }).grey.outcome, STORE_DOWN);
     scan(r, "rcpt", SPAN(""), 9, &found);
     assert_int_equal(found.outcome, STORE_DOWN);
 
@@ -270,7 +270,7 @@ static void test_foreign_values(void **state)
         scan(r, "grey", SPAN(""), 9, &found);
         scan(r, "rcpt", SPAN(""), 9, &found);
         assert_int_equal(recall(r, "rcpt", SPAN("k"), RIG_WALL).value.outcome, STORE_MISS);
-        assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, RIG_WALL }).grey.answer, GREY_WAIT);
+        assert_int_equal(grey(r, (struct store_grey_request){ SPAN("k"), 1000, 2000, 3000, RIG_WALL, { NULL, 0 }, 0, 0 }).grey.answer, GREY_WAIT);
         assert_int_equal(limits(r, &q).limits.outcome, STORE_HIT);
     }
     RAW(r, SPAN("DEL"), span_str(limit_key));

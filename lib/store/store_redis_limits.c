@@ -1,0 +1,155 @@
+/* store_redis_limits.c - limits in Redis: the scripts decide, the arithmetic of the answer is done here.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include <stdlib.h>
+
+#include "lib/base/alloc.h"
+#include "lib/store/store_redis.h"
+
+#define FROM_STORE(s) ((struct store_redis *)(void *)(s))
+
+enum { NUMBERS = 4 };                    /* of each limit in a reply */
+
+struct limits_wait {
+    size_t n;
+    struct limit_rate rates[];
+};
+
+/* The state that the script saw, on a clock of its own: only what has passed since the state's beginning matters. */
+static int64_t state_of(const struct limit_rate *rate, redisReply *const *numbers, struct limit_state *st)
+{
+    *st = (struct limit_state){ .kind = rate->kind, .there = true };
+    if (rate->kind == STORE_GCRA) {
+        st->data.gcra.full_us = numbers[1]->integer;
+        st->data.gcra.every_us = rate->every_us;
+        st->data.gcra.window_us = rate->window_us;
+        return 0;
+    }
+    st->data.sliding.before = numbers[2]->integer;
+    st->data.sliding.in = numbers[3]->integer;
+    st->data.sliding.window_us = rate->window_us;
+    return numbers[1]->integer;
+}
+
+static void limits_decided(const struct limits_wait *w, const redisReply *reply, struct store_limits_result *r)
+{
+    int64_t how = reply->element[0]->integer;
+
+    r->outcome = STORE_HIT;
+    r->why = NULL;
+    r->committed = how != 1;
+    for (size_t i = 0; i < w->n; i++) {
+        redisReply *const *numbers = &reply->element[1 + NUMBERS * i];
+        struct store_limit_result *each = &r->each[i];
+        struct limit_state st;
+        int64_t now_us = state_of(&w->rates[i], numbers, &st);
+
+        limit_look(&w->rates[i], &st, now_us, each);
+        each->exceeded = how != 2 && numbers[0]->integer != 0;
+        if (!each->exceeded)
+            each->retry_ms = 0;
+        else if (each->retry_ms <= 0)    /* a millionth's difference between the two reckonings */
+            each->retry_ms = 1;
+        if (how == 0)
+            each->left = each->left > w->rates[i].cost ? each->left - w->rates[i].cost : 0;
+    }
+}
+
+static void limits_done(struct redis_call *c, const redisReply *reply, const char *why)
+{
+    const struct limits_wait *w = c->more;
+    struct store_limits_result r;
+
+    r.n = w->n;
+    if (reply != NULL && redis_integers(reply, 1 + NUMBERS * w->n)) {
+        limits_decided(w, reply, &r);
+    } else {
+        r.outcome = STORE_DOWN;
+        r.committed = false;
+        r.why = reply == NULL ? why : REDIS_ODD_REPLY;
+        memset(r.each, 0, sizeof(r.each));
+    }
+    ((store_limits_fn *)c->fn)(&r, c->arg);
+}
+
+static void refund_done(struct redis_call *c, const redisReply *reply, const char *why)
+{
+    enum store_outcome outcome = STORE_DOWN;
+
+    (void)why;
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)
+        outcome = reply->integer != 0 ? STORE_HIT : STORE_MISS;
+    ((store_refund_fn *)c->fn)(outcome, c->arg);
+}
+
+/* Keys and numbers of a request, the same for both scripts. */
+static void put_request(struct redis_call *c, const struct store_limits_request *q, struct limits_wait *w)
+{
+    for (size_t i = 0; i < q->n; i++)
+        redis_call_key(c, REDIS_LIMIT_TABLE, q->limits[i].key);
+    if (q->once.n > 0)
+        redis_call_key(c, REDIS_ONCE_TABLE, q->once);
+    redis_call_arg(c, q->now_ms > 0 ? q->now_ms : 0);
+    redis_call_arg(c, q->once_ms > 0 ? q->once_ms : 0);
+    redis_call_arg(c, (int64_t)q->n);
+    redis_call_arg(c, q->force ? 1 : 0);
+    for (size_t i = 0; i < q->n; i++) {
+        const struct limit_rate *rate = &w->rates[i];
+
+        w->rates[i] = limit_rate_of(&q->limits[i]);
+        redis_call_arg(c, rate->kind == STORE_SLIDING ? 1 : 0);
+        redis_call_arg(c, rate->kind == STORE_SLIDING ? rate->count : rate->every_us);
+        redis_call_arg(c, rate->window_us);
+        redis_call_arg(c, rate->cost);
+        redis_call_arg(c, rate->want);
+    }
+}
+
+static struct redis_call *call_of(struct store *store, enum redis_script script, redis_call_fn *done, const struct store_limits_request *q,
+                                  void (*fn)(void), void *arg)
+{
+    struct redis_call *c = redis_call_new(FROM_STORE(store), script, done);
+    struct limits_wait *w = xmalloc(sizeof(*w) + q->n * sizeof(w->rates[0]));
+
+    w->n = q->n;
+    c->more = w;
+    c->fn = fn;
+    c->arg = arg;
+    put_request(c, q, w);
+    return c;
+}
+
+void redis_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
+{
+    redis_call_start(call_of(store, SCRIPT_LIMITS, limits_done, q, (void (*)(void))fn, arg), call_out);
+}
+
+void redis_refund(struct store *store, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
+{
+    redis_call_start(call_of(store, SCRIPT_REFUND, refund_done, q, (void (*)(void))fn, arg), call_out);
+}
+
+/* ---- values ---- */
+
+static bool next_number(span *text, int64_t *out)
+{
+    uint64_t n;
+    span piece;
+
+    if (!span_next(text, ' ', &piece) || !span_to_u64(piece, &n) || n > INT64_MAX)
+        return false;
+    *out = (int64_t)n;
+    return true;
+}
+
+bool redis_limit_read(span value, struct limit_state *st)
+{
+    *st = (struct limit_state){ .kind = span_starts(value, SPAN("w ")) ? STORE_SLIDING : STORE_GCRA, .there = true };
+    if (st->kind == STORE_GCRA)
+        return next_number(&value, &st->data.gcra.full_us) && next_number(&value, &st->data.gcra.every_us)
+            && next_number(&value, &st->data.gcra.window_us);
+    value = span_from(value, 2);
+    return next_number(&value, &st->data.sliding.start_us) && next_number(&value, &st->data.sliding.before)
+        && next_number(&value, &st->data.sliding.in) && next_number(&value, &st->data.sliding.window_us);
+}
