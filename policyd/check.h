@@ -31,6 +31,7 @@ struct check {
     const char *name;
     enum check_stage stage;
     unsigned states;             /* CHECK_AT(POLICY_STATE_RCPT) | ... */
+    bool harvest_too;            /* also at a hook of policy.harvest_contexts, where no other check runs */
     void (*start)(struct check_run *run);
     /* May be NULL for a check that is never pending.  The decision no longer waits: stop what is under way.  When run->overdue is set
      * the time was up: what is known, or decided without the missing answer, may still be reported. */
@@ -100,6 +101,6 @@ void check_done(struct check_run *run);
 void check_skip(struct check_run *run, const char *name, enum mode mode, const char *why);
 
 extern const struct check *const all_checks[];   /* ended by NULL */
-enum { CHECKS_MAX = 16 };
+enum { CHECKS_MAX = 24 };
 
 #endif

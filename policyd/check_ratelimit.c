@@ -1,20 +1,21 @@
-/* check_ratelimit.c - so many recipients or messages a time, by any key.
+/* check_ratelimit.c - so many recipients, messages or bytes a time, by any key.
  *
- * Limits are looked at and charged at RCPT, where a 4xx can still be given, and only for what no other check refuses.  A recipient is
- * charged once an (instance, recipient), a message at the first recipient of its instance that is let in.  Enforced limits are decided
- * together: when one is exceeded, none is charged.  While the store is away this process counts alone.
- * Keys:      "NAME/VALUE" or "NAME/VALUE|VALUE": lower case; '%', '|' and bytes outside printable ASCII as %XX.
+ * RCPT looks ahead: would this recipient, beside those let in before, still fit?  DATA charges recipients and messages, END-OF-MESSAGE
+ * bytes; so what is refused is not counted, and each is charged once an instance, however often Postfix asks.  Where Postfix does not
+ * ask at DATA (wiring.h), RCPT charges.  A limit by recipient is charged at DATA for each that was let in.
+ * Enforced limits are decided together: when one is exceeded, none is charged.  While the store is away this process counts alone.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "lib/app/log.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
+#include "policyd/limit_commit.h"
+#include "policyd/limit_key.h"
 #include "policyd/limit_local.h"
+#include "policyd/limit_text.h"
 
-/* Postfix asks again within seconds: once per list that names the service, and after a lost connection. */
+/* Postfix asks again within seconds: once per list that names the service, and after a lost connection.  A refund may come as late. */
 #define ONCE_MS MINUTES(10)
-
-enum { DEFAULT_RETRY_S = 60 };
 
 /* The limits of one mode that apply to a request. */
 struct group {
@@ -22,7 +23,7 @@ struct group {
     struct store_call *call;
     bool open;
     bool asking;                         /* inside store_limits */
-    size_t n;
+    size_t n;                            /* rates */
     const struct limit_rule *rules[STORE_LIMITS_MAX];
     struct store_limit limits[STORE_LIMITS_MAX];
     struct store_limits_request ask;
@@ -32,131 +33,15 @@ struct ratelimit_run {
     struct group enforced, observed;
 };
 
-/* ---- keys ---- */
-
-/* Room for every address that can be; what is longer is cut, and such keys share their count. */
-struct key_writer {
-    char text[4096];
-    size_t n;
-};
-
-static void key_raw(struct key_writer *w, span s)
-{
-    if (s.n > sizeof(w->text) - w->n)
-        s.n = sizeof(w->text) - w->n;
-    if (s.n > 0)
-        memcpy(w->text + w->n, s.p, s.n);
-    w->n += s.n;
-}
-
-static void key_value(struct key_writer *w, span s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    size_t plain = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char coded[3] = { '%', hex[c >> 4], hex[c & 15] };
-
-        if (c > 0x20 && c < 0x7f && c != '%' && c != '|')
-            continue;
-        key_raw(w, span_of(s.p + plain, i - plain));
-        key_raw(w, span_of(coded, 3));
-        plain = i + 1;
-    }
-    key_raw(w, span_from(s, plain));
-}
-
-static bool client_value(const struct request *r, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
-{
-    unsigned prefix = r->client.family == 6 ? part->prefix6 : part->prefix4;
-
-    if (!r->client_plain)
-        return false;
-    if (prefix == 32 && r->client.family == 4) {
-        *out = span_str(r->client_text);
-        return true;
-    }
-    struct ipnet net = ipnet_of(&r->client, prefix);
-
-    ipnet_format(&net, text);
-    *out = span_str(text);
-    return true;
-}
-
-/* The value of a part; false when the request has none, and the limit then does not apply. */
-static bool part_value(const struct request *r, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
-{
-    switch (part->part) {
-    case PART_CLIENT:
-        return client_value(r, part, text, out);
-    case PART_SENDER:
-        *out = r->sender.n > 0 ? r->sender : SPAN("<>");   /* bounces have one sender: nobody */
-        return true;
-    case PART_SENDER_DOMAIN:
-        *out = r->sender_domain;
-        break;
-    case PART_SASL_USERNAME:
-        *out = r->login;
-        break;
-    case PART_RECIPIENT:
-        *out = r->recipient;
-        break;
-    case PART_RECIPIENT_DOMAIN:
-        *out = r->recipient_domain;
-        break;
-    case PART_HELO:
-        *out = r->helo;
-        break;
-    case PART_ALL:
-        *out = SPAN("all");
-        return true;
-    }
-    return out->n > 0;
-}
-
-static bool limit_key(struct check_run *run, const struct limit_rule *rule, span *key_out)
-{
-    struct key_writer w;
-
-    w.n = 0;
-    key_raw(&w, span_str(rule->set->name));
-    for (size_t i = 0; i < rule->n_parts; i++) {
-        char text[IPADDR_TEXT_MAX + 4];
-        span value = { NULL, 0 };
-
-        if (!part_value(run->req, &rule->parts[i], text, &value))
-            return false;
-        key_raw(&w, i == 0 ? SPAN("/") : SPAN("|"));
-        key_value(&w, value);
-    }
-    *key_out = arena_span(run->arena, span_of(w.text, w.n));
-    return true;
-}
-
 /* ---- what was decided ---- */
 
-static const char *retry_text(struct check_run *run, const struct limit_rule *rule, int64_t retry_s)
+static void report_exceeded(struct check_run *run, const struct limit_rule *rule, int64_t retry_ms, const char *saw, bool local)
 {
-    const char *text = rule->set->text;
-    const char *mark;
+    struct finding f = { .name = rule->finding, .kind = FINDING_HIT, .mode = rule->mode, .wish = rule->wish, .reply = REPLY_OWN_TEXT, .saw = saw };
 
-    if (text == NULL || text[0] == '\0')
-        return arena_printf(run->arena, "Rate limit %s exceeded, try again in %lld seconds", rule->set->name, (long long)retry_s);
-    if ((mark = strstr(text, "%r")) == NULL)
-        return text;
-    return arena_printf(run->arena, "%.*s%lld%s", (int)(mark - text), text, (long long)retry_s, mark + 2);
-}
-
-static void report_exceeded(struct check_run *run, const struct limit_rule *rule, const struct store_limit_result *r, bool local)
-{
-    int64_t retry_s = r->retry_ms > 0 ? (r->retry_ms + 999) / 1000 : DEFAULT_RETRY_S;
-    struct finding f = {
-        .name = rule->finding, .kind = FINDING_HIT, .mode = rule->mode, .wish = rule->wish, .reply = REPLY_OWN_TEXT,
-        .text = retry_text(run, rule, retry_s),
-        .saw = local ? "exceeded by this process' own count, the store is away" : "exceeded",
-    };
-
+    f.text = limit_text(rule, retry_ms, loop_wall_ms(run->services->loop), run->arena);
+    if (rule->set->action == LIMIT_PREPEND)
+        f.prepend = limit_header(rule, run->arena);
     /* What this process alone has counted is no fact about the whole: it may put off, never refuse. */
     if (local && f.wish == WISH_REJECT)
         f.wish = WISH_DEFER;
@@ -165,43 +50,81 @@ static void report_exceeded(struct check_run *run, const struct limit_rule *rule
     check_report(run, &f);
 }
 
-static void report_fits(struct check_run *run, const struct limit_rule *rule, const struct store_limit_result *r)
+static void report_fits(struct check_run *run, const struct limit_rule *rule, int64_t left)
 {
     struct finding f = { .name = rule->finding, .kind = FINDING_CLEAR, .mode = rule->mode, .saw = "within" };
 
     if (run->dry)
-        f.saw = arena_printf(run->arena, "within, %lld left", (long long)r->left);
+        f.saw = arena_printf(run->arena, "within, %lld left", (long long)left);
     check_report(run, &f);
 }
 
-static void remember_charged(struct group *g)
+/* One finding a limit: the rates of a limit stand together. */
+static void take_result(struct group *g, const struct store_limits_result *r, bool local)
 {
-    struct message *msg = g->run->message;
+    g->open = false;
+    for (size_t i = 0, next; i < g->n; i = next) {
+        int64_t retry_ms = 0, left = INT64_MAX;
+        const char *period = NULL;
 
-    for (size_t i = 0; msg != NULL && i < g->n; i++) {
-        if (g->rules[i]->set->count != LIMIT_MESSAGES)
-            continue;
-        if (msg->charged_serial != g->run->rules->serial) {
-            msg->charged_serial = g->run->rules->serial;
-            msg->charged = 0;
+        for (next = i; next < g->n && g->rules[next] == g->rules[i]; next++) {
+            const struct store_limit_result *each = &r->each[next];
+
+            left = each->left < left ? each->left : left;
+            if (each->exceeded && (period == NULL || each->retry_ms > retry_ms)) {
+                retry_ms = each->retry_ms;
+                period = arena_str(g->run->arena, g->limits[next].key);
+            }
         }
-        msg->charged |= UINT64_C(1) << g->rules[i]->index;
+        if (period == NULL)
+            report_fits(g->run, g->rules[i], left);
+        else
+            report_exceeded(g->run, g->rules[i], retry_ms,
+                            local ? "exceeded by this process' own count, the store is away" : arena_printf(g->run->arena, "exceeded: %s", period),
+                            local);
     }
 }
 
-static void take_result(struct group *g, const struct store_limits_result *r, bool local)
+static void unknown(struct group *g, const char *why)
 {
-    struct check_run *run = g->run;
-
     g->open = false;
     for (size_t i = 0; i < g->n; i++) {
-        if (r->each[i].exceeded)
-            report_exceeded(run, g->rules[i], &r->each[i], local);
-        else
-            report_fits(run, g->rules[i], &r->each[i]);
+        struct finding f = { .name = g->rules[i]->finding, .kind = FINDING_UNKNOWN, .mode = g->rules[i]->mode, .saw = why };
+
+        if (i == 0 || g->rules[i] != g->rules[i - 1])
+            check_report(g->run, &f);
     }
-    if (r->committed && !run->dry)
-        remember_charged(g);
+}
+
+/* ---- without the store ---- */
+
+static void report_failure(struct check_run *run, const struct limit_rule *rule, const char *why)
+{
+    struct finding f = { .name = rule->finding, .kind = FINDING_UNKNOWN, .mode = rule->mode, .saw = why };
+
+    if (rule->set->on_failure == LIMIT_FAIL_DEFER) {
+        f.kind = FINDING_HIT;
+        f.wish = WISH_DEFER;
+        f.reply = REPLY_OWN_TEXT;
+        f.text = "Limits cannot be looked up now, try again later";
+    }
+    check_report(run, &f);
+}
+
+/* Those that say so are left out of the local count. */
+static void fail_by_rule(struct group *g, const char *why)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        if (g->rules[i]->set->on_failure == LIMIT_FAIL_LOCAL) {
+            g->rules[kept] = g->rules[i];
+            g->limits[kept++] = g->limits[i];
+        } else if (i == 0 || g->rules[i] != g->rules[i - 1]) {
+            report_failure(g->run, g->rules[i], why);
+        }
+    }
+    g->ask.n = g->n = kept;
 }
 
 static void count_locally(struct group *g, const char *why)
@@ -214,18 +137,10 @@ static void count_locally(struct group *g, const char *why)
         log_warning("limits: the store is away (%s), this process counts alone until it is back", why != NULL ? why : "no answer");
     ++*sv->count.store_down;
     ++*sv->count.limits_local;
+    fail_by_rule(g, why != NULL ? why : "no answer");
+    limit_local_hosts(sv->local, g->run->rules->set->store.type == STORE_TYPE_REDIS ? g->run->rules->set->store.hosts : 1);
     limit_local_decide(sv->local, &g->ask, loop_now_ms(sv->loop), &r);
     take_result(g, &r, true);
-}
-
-static void unknown(struct group *g, const char *why)
-{
-    g->open = false;
-    for (size_t i = 0; i < g->n; i++) {
-        struct finding f = { .name = g->rules[i]->finding, .kind = FINDING_UNKNOWN, .mode = g->rules[i]->mode, .saw = why };
-
-        check_report(g->run, &f);
-    }
 }
 
 static void tell(struct check_run *run)
@@ -244,82 +159,149 @@ static void limits_decided(const struct store_limits_result *r, void *arg)
     struct group *g = arg;
 
     g->call = NULL;
-    if (r->outcome != STORE_DOWN)
+    if (r->outcome != STORE_DOWN) {
         take_result(g, r, false);
-    else if (g->run->dry)
+        if (!g->run->dry)
+            limit_commit_owed(g->run->services);
+    } else if (g->run->dry) {
         unknown(g, "the store is away");
-    else
+    } else {
         count_locally(g, r->why);
+    }
     if (!g->asking)
         tell(g->run);
 }
 
-/* ---- start ---- */
+/* ---- what is asked, and when ---- */
 
-static bool charged_before(const struct check_run *run, const struct limit_rule *rule)
+/* `cost` is charged; with 0, room for `want` is looked for.  false: this limit has no question at this state. */
+struct question { int64_t cost, want; };
+
+static bool question_at_rcpt(const struct check_run *run, const struct limit_rule *rule, bool charge_here, struct question *q)
 {
     const struct message *msg = run->message;
+    size_t before = msg != NULL ? msg->n_let_in : 0;
+    bool again = msg != NULL && before > 0 && message_has(msg, run->req->recipient);
+    uint64_t size;
 
-    return msg != NULL && rule->set->count == LIMIT_MESSAGES && msg->charged_serial == run->rules->serial &&
-           (msg->charged >> rule->index & 1) != 0;
+    switch (rule->set->count) {
+    case LIMIT_MESSAGES:
+        *q = (struct question){ .cost = charge_here && before == 0, .want = 1 };
+        return !charge_here || before == 0;
+    case LIMIT_BYTES:
+        size = policy_request_number(&run->req->attrs, POLICY_SIZE);
+        *q = (struct question){ .want = size > 0 ? (int64_t)size : 1 };
+        return true;
+    case LIMIT_RECIPIENTS:
+        *q = (struct question){ .cost = charge_here, .want = rule->by_recipient ? 1 : (int64_t)before + !again };
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool question_at_data(const struct check_run *run, const struct limit_rule *rule, bool asks_at_end, struct question *q)
+{
+    int64_t recipients = (int64_t)policy_request_number(&run->req->attrs, POLICY_RECIPIENT_COUNT);
+    int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
+
+    switch (rule->set->count) {
+    case LIMIT_MESSAGES:
+        *q = (struct question){ .cost = 1 };
+        return !rule->by_recipient;
+    case LIMIT_RECIPIENTS:
+        *q = (struct question){ .cost = recipients > 0 ? recipients : 1 };
+        return !rule->by_recipient;
+    case LIMIT_BYTES:
+        *q = (struct question){ .cost = size };
+        return !rule->by_recipient && !asks_at_end && size > 0;
+    default:
+        return false;
+    }
+}
+
+static bool question_at_end(const struct check_run *run, const struct limit_rule *rule, struct question *q)
+{
+    int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
+
+    *q = (struct question){ .cost = size };
+    return rule->set->count == LIMIT_BYTES && !rule->by_recipient && size > 0;
+}
+
+static bool question_of(const struct check_run *run, const struct limit_rule *rule, struct question *q)
+{
+    const struct wiring_context *wiring = wiring_of(&run->services->wiring, run->req);
+    bool asks = true;
+
+    if (run->req->state == POLICY_STATE_RCPT)
+        asks = question_at_rcpt(run, rule, !wiring_asks_at_data(wiring) && !run->dry, q);
+    else if (run->req->state == POLICY_STATE_DATA)
+        asks = question_at_data(run, rule, wiring_asks_at_end(wiring), q);
+    else
+        asks = question_at_end(run, rule, q);
+    if (asks && run->dry && q->cost > 0)
+        *q = (struct question){ .want = q->cost };
+    return asks;
+}
+
+static void skip(struct check_run *run, const struct limit_rule *rule, const char *why)
+{
+    struct finding skipped = { .name = rule->finding, .kind = FINDING_SKIPPED, .mode = rule->mode, .saw = why };
+
+    check_report(run, &skipped);
 }
 
 static void add_limit(struct group *g, const struct limit_rule *rule)
 {
     struct check_run *run = g->run;
-    struct finding skipped = { .name = rule->finding, .kind = FINDING_SKIPPED, .mode = rule->mode };
-    span key;
+    struct question q;
+    span value;
 
-    if (run->req->exempt && !rule->set->trusted_too) {
-        skipped.saw = request_exempt_why(run->req);
-        check_report(run, &skipped);
+    if (run->req->exempt && !rule->set->trusted_too)
+        return skip(run, rule, request_exempt_why(run->req));
+    if (!question_of(run, rule, &q))
         return;
+    if (!limit_value(rule, run->req, run->req->recipient, run->arena, &value))
+        return skip(run, rule, "the request has no such key");
+    for (size_t w = 0; w < rule->n_windows && g->n < STORE_LIMITS_MAX; w++) {
+        struct store_limit *l = &g->limits[g->n];
+
+        g->rules[g->n++] = rule;
+        *l = rule->windows[w].rate;
+        l->key = limit_key(&rule->windows[w], value, run->arena);
+        l->cost = q.cost;
+        l->want = q.want;
     }
-    if (!limit_key(run, rule, &key)) {
-        skipped.saw = "the request has no such key";
-        check_report(run, &skipped);
-        return;
-    }
-    if (charged_before(run, rule)) {
-        skipped.saw = "this message was counted";
-        check_report(run, &skipped);
-        return;
-    }
-    g->rules[g->n] = rule;
-    g->limits[g->n++] = (struct store_limit){
-        .key = key, .count = rule->set->rate.count, .per_ms = rule->set->rate.per_ms,
-        .burst = rule->set->burst > 0 ? rule->set->burst : rule->set->rate.count,
-        .cost = run->dry ? 0 : 1,
-    };
 }
 
-/* (instance, recipient) names one RCPT, however often Postfix asks about it; each group has its own. */
-static span once_key(struct group *g, char group)
+/* Each group, and each state, has its own. */
+static span once_of(struct group *g, bool enforced)
 {
+    static const char *const tags[2][3] = { { "o", "od", "oe" }, { "e", "ed", "ee" } };
     const struct request *r = g->run->req;
-    span instance = request_attr(r, POLICY_INSTANCE);
-    struct key_writer w;
+    size_t state = r->state == POLICY_STATE_RCPT ? 0 : r->state == POLICY_STATE_DATA ? 1 : 2;
 
-    if (instance.n == 0 || g->run->dry)
-        return (span){ NULL, 0 };
-    w.n = 0;
-    key_raw(&w, span_of(&group, 1));
-    key_raw(&w, SPAN("/"));
-    key_raw(&w, instance);
-    key_raw(&w, SPAN("/"));
-    key_raw(&w, request_attr(r, POLICY_CLIENT_ADDRESS));
-    key_raw(&w, SPAN("/"));
-    key_raw(&w, r->recipient);
-    return arena_span(g->run->arena, span_of(w.text, w.n));
+    return limit_once(tags[enforced][state], r, state == 0 ? r->recipient : (span){ NULL, 0 }, g->run->arena);
 }
 
-static void ask_store(struct group *g, char group)
+static bool charges(const struct group *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        if (g->limits[i].cost > 0)
+            return true;
+    }
+    return false;
+}
+
+static void ask_store(struct group *g, bool enforced)
 {
     struct services *sv = g->run->services;
 
     if (g->n == 0)
         return;
-    g->ask = (struct store_limits_request){ .limits = g->limits, .n = g->n, .once = once_key(g, group), .once_ms = ONCE_MS };
+    g->ask = (struct store_limits_request){ .limits = g->limits, .n = g->n, .once_ms = ONCE_MS };
+    if (charges(g))
+        g->ask.once = once_of(g, enforced);
     if (sv->store == NULL)
         return unknown(g, "no store here");
     g->open = true;
@@ -327,6 +309,47 @@ static void ask_store(struct group *g, char group)
     store_limits(sv->store, &g->ask, limits_decided, g, &g->call);
     g->asking = false;
 }
+
+/* ---- limits by recipient, at DATA or END-OF-MESSAGE ---- */
+
+static void charge_recipient(const struct check_run *run, span recipient)
+{
+    bool at_end = run->req->state == POLICY_STATE_END_OF_MESSAGE;
+    struct store_limit limits[STORE_LIMITS_MAX];
+    struct store_limits_request ask = { .limits = limits, .once_ms = ONCE_MS };
+
+    for (size_t i = 0; i < run->rules->n_limits; i++) {
+        const struct limit_rule *rule = &run->rules->limits[i];
+        int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
+        bool bytes = rule->set->count == LIMIT_BYTES;
+        span value;
+
+        if (!rule->by_recipient || rule->set->count == LIMIT_REFUSED_RECIPIENTS || bytes != at_end || (bytes && size <= 0) ||
+            (run->req->exempt && !rule->set->trusted_too) || !limit_value(rule, run->req, recipient, run->arena, &value))
+            continue;
+        for (size_t w = 0; w < rule->n_windows && ask.n < STORE_LIMITS_MAX; w++) {
+            limits[ask.n] = rule->windows[w].rate;
+            limits[ask.n].key = limit_key(&rule->windows[w], value, run->arena);
+            limits[ask.n++].cost = bytes ? size : 1;
+        }
+    }
+    ask.once = limit_once(at_end ? "re" : "rd", run->req, recipient, run->arena);
+    limit_commit(run->services, &ask);
+}
+
+static void charge_recipients(const struct check_run *run)
+{
+    span rest = run->message != NULL ? buf_span(&run->message->let_in) : (span){ NULL, 0 };
+
+    while (rest.n > 0) {
+        span recipient = span_str(rest.p);
+
+        charge_recipient(run, recipient);
+        rest = span_from(rest, recipient.n + 1);
+    }
+}
+
+/* ---- start ---- */
 
 static void ratelimit_start(struct check_run *run)
 {
@@ -337,10 +360,15 @@ static void ratelimit_start(struct check_run *run)
         return check_done(run);
     st = run->state = arena_alloc(run->arena, sizeof(*st));
     st->enforced.run = st->observed.run = run;
+    st->enforced.call = st->observed.call = NULL;
+    st->enforced.open = st->observed.open = false;
+    st->enforced.n = st->observed.n = 0;
     for (size_t i = 0; i < rules->n_limits; i++)
         add_limit(i < rules->n_enforced_limits ? &st->enforced : &st->observed, &rules->limits[i]);
-    ask_store(&st->enforced, 'e');
-    ask_store(&st->observed, 'o');
+    ask_store(&st->enforced, true);
+    ask_store(&st->observed, false);
+    if (rules->counts_by_recipient && run->req->state != POLICY_STATE_RCPT && !run->dry)
+        charge_recipients(run);
     tell(run);
 }
 
@@ -359,5 +387,7 @@ static void ratelimit_cancel(struct check_run *run)
 }
 
 const struct check check_ratelimit = {
-    .name = "ratelimit", .stage = CHECK_CHARGE, .states = CHECK_AT(POLICY_STATE_RCPT), .start = ratelimit_start, .cancel = ratelimit_cancel,
+    .name = "ratelimit", .stage = CHECK_CHARGE,
+    .states = CHECK_AT(POLICY_STATE_RCPT) | CHECK_AT(POLICY_STATE_DATA) | CHECK_AT(POLICY_STATE_END_OF_MESSAGE),
+    .start = ratelimit_start, .cancel = ratelimit_cancel,
 };

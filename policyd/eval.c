@@ -90,7 +90,8 @@ static void start_stage(struct eval *e, enum check_stage stage)
 
     e->starting = true;
     for (size_t i = 0; all_checks[i] != NULL && e->n_runs < CHECKS_MAX; i++) {
-        if (all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0)
+        if (all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0 ||
+            (e->req.harvest && !all_checks[i]->harvest_too))
             continue;
         e->runs[e->n_runs++] = (struct check_run){
             .check = all_checks[i], .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message,

@@ -58,6 +58,7 @@ void message_unref(struct message **msg)
     if (gone == NULL || --gone->refs > 0)
         return;
     free(gone->hits);
+    buf_free(&gone->let_in);
     for (size_t i = 0; i < gone->n_prepends; i++)
         free(gone->prepends[i]);
     free(gone);
@@ -95,6 +96,7 @@ struct message *handover_message(struct handover_memory *m, const struct request
     msg = xcalloc(1, sizeof(*msg));
     msg->refs = 2;                       /* the memory's and the caller's */
     id_make(msg->id, wall_ms);
+    buf_init(&msg->let_in, MESSAGE_RECIPIENTS_BYTES);
     slot = lru_put(m->messages, span_of(key, n), now_ms + MESSAGE_KEEP_MS);
     *slot = msg;
     return msg;
@@ -110,6 +112,32 @@ static bool hits_name(span hits, span name)
             return true;
     }
     return false;
+}
+
+bool message_has(const struct message *msg, span recipient)
+{
+    span rest = buf_span(&msg->let_in);
+
+    while (rest.n > 0) {
+        size_t n = strlen(rest.p);
+
+        if (n == recipient.n && memcmp(rest.p, recipient.p, n) == 0)
+            return true;
+        rest = span_from(rest, n + 1);
+    }
+    return false;
+}
+
+bool message_let_in(struct message *msg, span recipient)
+{
+    if (recipient.n == 0 || message_has(msg, recipient))
+        return false;
+    msg->n_let_in++;
+    if (msg->let_in.len + recipient.n + 1 <= MESSAGE_RECIPIENTS_BYTES) {
+        buf_append(&msg->let_in, recipient);
+        buf_append_char(&msg->let_in, '\0');
+    }
+    return true;
 }
 
 static void add_prepend(struct message *msg, const char *field)

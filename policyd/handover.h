@@ -14,15 +14,15 @@
 #include "policyd/check.h"
 #include "policyd/request.h"
 
-enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8 };
+enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8, MESSAGE_RECIPIENTS_BYTES = 64 * 1024 };
 
 struct message {
     unsigned refs;
     char id[ID_TEXT];
     double score;              /* the highest of its recipients */
     char *hits;                /* "zen:5,helo:2.5": every enforced hit with points of any recipient, each once; NULL: none */
-    uint64_t charged;          /* bit i: message limit i of the rules `charged_serial` was charged */
-    uint64_t charged_serial;
+    struct buf let_in;         /* the recipients that passed, lower case, each ended by NUL; at most MESSAGE_RECIPIENTS_BYTES */
+    size_t n_let_in;           /* all of them, those that `let_in` has no room for too */
     bool handed_over;
     char *prepends[MESSAGE_PREPENDS_MAX];   /* header fields its checks ask for, each once; those before n_prepended are written */
     size_t n_prepends, n_prepended;
@@ -41,6 +41,10 @@ void message_unref(struct message **msg);
 
 /* Adds what one decision found. */
 void message_add(struct message *msg, struct finding *const *findings, size_t n, double score);
+/* A recipient passed.  true: its first time. */
+bool message_let_in(struct message *msg, span recipient);
+/* Whether a recipient passed before; those that were not kept did not. */
+bool message_has(const struct message *msg, span recipient);
 /* The next header field that a check asked for, now taken as written; NULL: none is left.  Postfix takes one an answer. */
 const char *message_next_prepend(struct message *msg);
 /* "X-Gatepost: ..." for a request at DATA. */

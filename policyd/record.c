@@ -210,7 +210,7 @@ void record_decision(const struct eval *e, const char *id, const struct policy_r
 
     if (plain && answer->verb == POLICY_SAY_PREPEND && e->req.state == POLICY_STATE_DATA)
         return record_handover(e->services, &e->req, e->message);
-    if (plain && answer->verb == POLICY_SAY_DUNNO && e->req.state != POLICY_STATE_RCPT)
+    if (plain && answer->verb == POLICY_SAY_DUNNO && (e->req.state != POLICY_STATE_RCPT || e->req.harvest))
         return;                          /* its recipients were told of one by one */
     log_decision(e, id, answer, would);
     event_decision(e, id, answer, would);

@@ -67,9 +67,8 @@ static void prepare_client(struct request *r)
                       (r->client.family == 6 || span_find(text, ':') == text.n);
 }
 
-static bool is_submission(const struct request *r, const struct settings *set)
+static bool is_context(const struct request *r, const struct conf_strings *contexts)
 {
-    const struct conf_strings *contexts = &set->policy.submission_contexts;
     span context = request_attr(r, POLICY_CONTEXT);
 
     for (size_t i = 0; context.n > 0 && i < contexts->n; i++) {
@@ -91,7 +90,8 @@ void request_prepare(struct request *r, const struct settings *set, struct arena
     r->login = request_attr(r, POLICY_SASL_USERNAME);
 
     r->trusted = r->client.family != 0 && settings_trusts(set, &r->client);
-    r->submission = is_submission(r, set);
+    r->submission = is_context(r, &set->policy.submission_contexts);
+    r->harvest = is_context(r, &set->policy.harvest_contexts);
     r->exempt = r->trusted || r->submission || r->login.n > 0;
 }
 

@@ -24,6 +24,7 @@ struct request {
 
     bool trusted;                    /* the client is in networks.trusted */
     bool submission;                 /* policy_context is one of policy.submission_contexts */
+    bool harvest;                    /* policy_context is one of policy.harvest_contexts */
     bool exempt;                     /* trusted, a login or a submission: DNSBL and spoofing rules do not apply */
 };
 

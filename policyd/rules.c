@@ -8,46 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "lib/store/store.h"
 #include "policyd/dnsbl_health.h"
-
-/* ---- limits ---- */
-
-static const struct { span word; enum limit_part part; } part_words[] = {
-    { { "client", 6 }, PART_CLIENT },
-    { { "sender", 6 }, PART_SENDER },
-    { { "sender_domain", 13 }, PART_SENDER_DOMAIN },
-    { { "sasl_username", 13 }, PART_SASL_USERNAME },
-    { { "recipient", 9 }, PART_RECIPIENT },
-    { { "recipient_domain", 16 }, PART_RECIPIENT_DOMAIN },
-    { { "helo", 4 }, PART_HELO },
-    { { "all", 3 }, PART_ALL },
-};
-
-bool limit_part_parse(span word, struct limit_key_part *out)
-{
-    size_t slash = span_find(word, '/');
-    span base = span_head(word, slash);
-    uint64_t prefix = 32;
-
-    if (slash < word.n && (!span_to_u64(span_from(word, slash + 1), &prefix) || prefix < 1 || prefix > 32))
-        return false;
-    for (size_t i = 0; i < sizeof(part_words) / sizeof(part_words[0]); i++) {
-        if (!span_eq(base, part_words[i].word))
-            continue;
-        if (slash < word.n && part_words[i].part != PART_CLIENT)
-            return false;
-        /* An IPv6 site has a /64 at least (RFC 6177): single addresses are no sender to count by. */
-        *out = (struct limit_key_part){ .part = part_words[i].part, .prefix4 = (unsigned)prefix, .prefix6 = 64 };
-        return true;
-    }
-    return false;
-}
-
-static const struct set_limit *limit_at(const struct settings *set, size_t i)
-{
-    return (const struct set_limit *)set->policy.limits.v + i;
-}
 
 static const struct set_dnsbl *dnsbl_at(const struct settings *set, size_t i)
 {
@@ -82,33 +43,15 @@ static void check_dnsbl_set(const struct settings *set, size_t i, struct conf_er
     buf_free(&zone);
 }
 
-static void check_limit(const struct settings *set, size_t i, struct conf_errors *errors)
-{
-    const struct set_limit *limit = limit_at(set, i);
-    struct limit_key_part part;
-    char path[64];
-
-    snprintf(path, sizeof(path), "policy.limits[%zu].key", i);
-    if (limit->key.n > LIMIT_PARTS_MAX)
-        settings_error(set, errors, path, "has %zu parts, at most %d are joined", limit->key.n, LIMIT_PARTS_MAX);
-    for (size_t k = 0; k < limit->key.n; k++) {
-        if (!limit_part_parse(span_str(limit->key.v[k]), &part))
-            settings_error(set, errors, path, "\"%.80s\" is no key of a limit", limit->key.v[k]);
-    }
-}
-
 bool rules_check(const struct settings *set, struct conf_errors *errors)
 {
     size_t before = conf_errors_count(errors);
 
     if (set->policy.dnsbl.n > RULES_DNSBL_MAX)
         settings_error(set, errors, "policy.dnsbl", "has %zu lists, at most %d are asked", set->policy.dnsbl.n, RULES_DNSBL_MAX);
-    if (set->policy.limits.n > STORE_LIMITS_MAX)
-        settings_error(set, errors, "policy.limits", "has %zu limits, at most %d are counted", set->policy.limits.n, STORE_LIMITS_MAX);
     for (size_t i = 0; i < set->policy.dnsbl.n; i++)
         check_dnsbl_set(set, i, errors);
-    for (size_t i = 0; i < set->policy.limits.n; i++)
-        check_limit(set, i, errors);
+    rules_check_limits(set, errors);
     return conf_errors_count(errors) == before;
 }
 
@@ -223,53 +166,6 @@ static void make_access(struct rules *r, const struct set_access_rule *set, stru
     rule->nets = nets_of(r, &set->lists, &set->clients, &rule->n);
 }
 
-/* ---- limits ---- */
-
-static enum wish wish_of(int action)
-{
-    switch (action) {
-    case ACTION_REJECT:
-        return WISH_REJECT;
-    case ACTION_DUNNO:
-    case ACTION_OK:
-        return WISH_NONE;
-    default:
-        return WISH_DEFER;
-    }
-}
-
-static void make_limit(struct rules *r, const struct set_limit *set, size_t index)
-{
-    struct limit_rule *limit = &r->limits[r->n_limits++];
-
-    limit->set = set;
-    limit->mode = mode_effective((int)r->mode, set->mode);
-    limit->wish = wish_of(set->action);
-    limit->finding = arena_printf(r->arena, "limit:%s", set->name);
-    limit->index = index;
-    for (size_t i = 0; i < set->key.n && limit->n_parts < LIMIT_PARTS_MAX; i++) {
-        if (limit_part_parse(span_str(set->key.v[i]), &limit->parts[limit->n_parts]))
-            limit->n_parts++;
-    }
-}
-
-/* Enforced limits first: they are decided together, apart from those that only observe. */
-static void make_limits(struct rules *r)
-{
-    size_t n = r->set->policy.limits.n;
-
-    r->limits = arena_alloc(r->arena, n * sizeof(*r->limits));
-    for (size_t i = 0; i < n; i++) {
-        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_ENFORCE)
-            make_limit(r, limit_at(r->set, i), i);
-    }
-    r->n_enforced_limits = r->n_limits;
-    for (size_t i = 0; i < n; i++) {
-        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_OBSERVE)
-            make_limit(r, limit_at(r->set, i), i);
-    }
-}
-
 /* ---- life ---- */
 
 /* Without a cfilter nobody would take the field out again. */
@@ -296,7 +192,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     make_access(r, &set->policy.rules.deny, &r->deny);
     r->spoof.mode = mode_effective((int)r->mode, set->policy.rules.spoof.mode);
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
-    make_limits(r);
+    rules_make_limits(r);
     if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     return r;

@@ -10,12 +10,13 @@
 #include "lib/net/dnsc.h"
 #include "lib/proto/dnsbl.h"
 #include "lib/settings/settings.h"
+#include "lib/store/store.h"
 #include "policyd/decide.h"
 
 struct dnsbl_health;
 struct dnsbl_healths;
 
-enum { RULES_DNSBL_MAX = 48, LIMIT_PARTS_MAX = 6 };
+enum { RULES_DNSBL_MAX = 48, LIMIT_PARTS_MAX = 6 };   /* LIMIT_WINDOWS_MAX: settings.h */
 
 struct access_rule {
     enum mode mode;
@@ -37,11 +38,21 @@ struct dnsbl_rule {
     struct dnsbl_health *health;         /* also knows the zone */
 };
 
-enum limit_part { PART_CLIENT, PART_SENDER, PART_SENDER_DOMAIN, PART_SASL_USERNAME, PART_RECIPIENT, PART_RECIPIENT_DOMAIN, PART_HELO, PART_ALL };
+enum limit_part {
+    PART_CLIENT, PART_NETWORK, PART_SENDER, PART_SENDER_DOMAIN, PART_SASL_USERNAME, PART_RECIPIENT, PART_RECIPIENT_DOMAIN, PART_HELO, PART_ALL
+};
 
 struct limit_key_part {
     enum limit_part part;
     unsigned prefix4, prefix6;           /* PART_CLIENT */
+    const char *network;                 /* PART_NETWORK */
+    const struct conf_nets *nets;
+};
+
+/* One of a limit's rates. */
+struct limit_window {
+    span prefix;                         /* of its keys: "NAME/", "NAME:h/" */
+    struct store_limit rate;             /* without key and cost */
 };
 
 struct limit_rule {
@@ -51,7 +62,9 @@ struct limit_rule {
     const char *finding;                 /* "limit:NAME" */
     struct limit_key_part parts[LIMIT_PARTS_MAX];
     size_t n_parts;
-    size_t index;                        /* among all limits: its bit in a message's `charged` */
+    bool by_recipient;                   /* a part is the recipient's: charged for each by itself */
+    struct limit_window windows[LIMIT_WINDOWS_MAX];
+    size_t n_windows;
 };
 
 /* A resolver that several sets of rules may use, each for as long as it lives. */
@@ -72,6 +85,7 @@ struct rules {
     size_t n_dnsbl;
     struct limit_rule *limits;           /* enforced ones first */
     size_t n_limits, n_enforced_limits;
+    bool counts_bytes, counts_refused, counts_by_recipient;   /* some limit does */
     struct resolver *resolver;           /* NULL: no list is named */
     bool hand_over;                      /* a cfilter stands behind: it is told what is known of a message */
     struct handover_key key;
@@ -87,7 +101,8 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
 struct rules *rules_ref(struct rules *r);
 void rules_unref(struct rules **r);
 
-/* "client/24", "sender", ...; false when there is no such key. */
-bool limit_part_parse(span word, struct limit_key_part *out);
+/* ---- rules_limits.c ---- */
+void rules_check_limits(const struct settings *set, struct conf_errors *errors);
+void rules_make_limits(struct rules *r);
 
 #endif

@@ -42,7 +42,7 @@ static bool prepend(struct serving *s, struct policy_reply *r)
     size_t colon;
     span text;
 
-    if (msg == NULL || e->req.state == POLICY_STATE_END_OF_MESSAGE)      /* Postfix takes no field there: access(5) */
+    if (msg == NULL || e->req.harvest || e->req.state == POLICY_STATE_END_OF_MESSAGE)      /* Postfix takes no field there: access(5) */
         return false;
     if (e->req.state == POLICY_STATE_DATA && e->rules->hand_over && !msg->handed_over) {
         msg->handed_over = true;
@@ -62,6 +62,25 @@ static bool prepend(struct serving *s, struct policy_reply *r)
     return true;
 }
 
+void serve_note(const struct eval *e, bool refused)
+{
+    struct services *sv = e->services;
+    struct wiring_context *wiring;
+    bool first;
+
+    if (e->rules->n_limits == 0 || e->message == NULL || e->req.harvest)
+        return;
+    wiring = wiring_of(&sv->wiring, &e->req);
+    if (e->req.state != POLICY_STATE_RCPT)
+        return wiring_saw(wiring, e->req.state);
+    if (refused)
+        return;
+    first = e->message->n_let_in == 0;
+    message_let_in(e->message, e->req.recipient);
+    if (first)
+        wiring_message(wiring, loop_now_ms(sv->loop), e->rules->counts_bytes);
+}
+
 static void decided(struct eval *e, void *arg)
 {
     struct serving *s = arg;
@@ -78,6 +97,7 @@ static void decided(struct eval *e, void *arg)
     if (e->message != NULL)
         message_add(e->message, e->findings, e->n_findings, e->decision.enforced.score);
     count(&e->services->count, &r, &would);
+    serve_note(e, r.verb != POLICY_SAY_DUNNO);
     if (r.verb == POLICY_SAY_DUNNO && prepend(s, &r) && would.verb == POLICY_SAY_DUNNO)
         would = r;
     record_decision(e, id, &r, &would);

@@ -25,6 +25,8 @@ struct serving {
 void serve(struct serving *s, struct eval *e, struct rules *rules, serve_fn *fn, void *arg);
 /* Whether requests of that state are judged. */
 bool serve_judges(enum policy_state state);
+/* What limits will need to know of the message later: who was let in, and which states Postfix asks about. */
+void serve_note(const struct eval *e, bool refused);
 /* The asker has gone: nothing is answered. */
 void serve_cancel(struct serving *s);
 

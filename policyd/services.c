@@ -5,6 +5,7 @@
 #include "policyd/services.h"
 
 #include "policyd/eval.h"
+#include "policyd/limit_commit.h"
 #include "policyd/limit_local.h"
 
 enum { MESSAGES_KEPT = 20000, LOCAL_KEYS = 100000, ANSWER_MAX = 16 * 1024 };
@@ -68,6 +69,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
 void services_close(struct services *s)
 {
     eval_free_idle(s);
+    limit_commits_stop(s);
     limit_local_free(&s->local);
     handover_memory_free(&s->messages);
     buf_free(&s->answer);

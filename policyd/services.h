@@ -9,8 +9,10 @@
 #include "lib/app/stats.h"
 #include "lib/net/loop.h"
 #include "lib/store/store.h"
+#include "policyd/wiring.h"
 
 struct limit_local;
+struct limit_commit;
 struct handover_memory;
 struct eval;
 
@@ -26,6 +28,8 @@ struct services {
     struct loop *loop;
     struct store *store;              /* NULL: none here (an explanation without a running daemon) */
     struct limit_local *local;        /* counts while the store is down */
+    struct limit_commit *commits;     /* charges that nobody waits for */
+    struct wiring wiring;
     struct handover_memory *messages;
     struct events *events;            /* NULL: none */
     struct counters count;

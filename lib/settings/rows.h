@@ -19,12 +19,13 @@ enum { LIMITS_MAX = 16 };                         /* that a store decides at onc
 
 extern const char *const mode_words[];            /* enum mode */
 
-extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipients_rows[], map_rows[], network_rows[], policy_rows[],
+extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipients_rows[], map_rows[], network_rows[], policy_rows[], limit_rows[],
     filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], rcpt_class_rows[], replies_rows[], handover_rows[],
     events_rows[], log_rows[];
 
 /* Checks of one value, shared by rows (see struct conf_key). */
 int check_public_name(const void *value, struct errtext *err);     /* const char *: letters, digits, . _ - ; at most 63 */
+int check_header_field(const void *value, struct errtext *err);    /* const char *: "Name: value", one line */
 int check_octal_mode(const void *value, struct errtext *err);      /* const char *: "0660" */
 
 /* Between the sections; each adds its errors, and leaves out what was not read whole (conf_sound). */

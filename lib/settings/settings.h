@@ -44,6 +44,7 @@ enum store_type { STORE_TYPE_EMBEDDED, STORE_TYPE_REDIS };
 struct set_store {
     int type;
     int64_t max_entries;             /* embedded, per table; default 1,000,000 */
+    int64_t hosts;                   /* that share limits while the store is away; default 1 */
     int64_t save_interval_ms;        /* embedded: copy to disk, default 60 s */
     struct set_redis redis;
 };
@@ -104,16 +105,22 @@ enum policy_action { ACTION_DEFAULT, ACTION_DUNNO, ACTION_OK, ACTION_DEFER, ACTI
 struct set_access_rule { int mode; struct conf_nets clients; struct conf_strings lists; };   /* allow / deny */
 struct set_spoof { int mode; struct conf_strings partners; /* names of networks */ };
 struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; };
-enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES };
+enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES, LIMIT_BYTES, LIMIT_REFUSED_RECIPIENTS };
+enum limit_algorithm { LIMIT_BUCKET, LIMIT_SLIDING };
+enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };
+enum limit_failure { LIMIT_FAIL_LOCAL, LIMIT_FAIL_PASS, LIMIT_FAIL_DEFER };
+enum { LIMIT_WINDOWS_MAX = 4 };
 struct set_limit {
     const char *name;                /* must be given */
-    struct conf_strings key;         /* client, client/24 (prefix for IPv4; IPv6 gets /64), sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all */
+    struct conf_strings key;         /* client, client/24, client/24/56, network:NAME, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all */
     int count;
-    struct conf_rate rate;           /* must be given */
-    int64_t burst;                   /* 0: rate.count */
-    int action;                      /* enum policy_action: default defer */
+    struct conf_strings rate;        /* must be given: "100/h, 500/d" in one or several strings; settings_limit_rates reads them */
+    int algorithm;
+    int64_t burst;                   /* of the first rate; 0: its count */
+    int action;                      /* enum limit_action */
+    int on_failure;                  /* enum limit_failure */
     int mode;
-    const char *text;                /* reply text; "%r" seconds to wait */
+    const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
 };
 struct set_dns { struct conf_strings servers; };
@@ -126,6 +133,7 @@ struct set_policy {
     int64_t timeout_ms;              /* a decision, default 3 s */
     int64_t txt_wait_ms;             /* for a hit's TXT, default 100 ms */
     int mode;
+    struct conf_strings harvest_contexts;      /* policy_context values of a hook that sees recipients before Postfix refuses unknown ones; default [harvest] */
     struct conf_strings submission_contexts;   /* policy_context values that mean submission; default [submission] */
 };
 
@@ -297,6 +305,8 @@ const char *settings_rcpt_class_name(const struct set_rcpt_class *c);     /* "de
 /* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
 enum mode mode_effective(int outer, int own);
 /* The nets of networks: NAME; NULL when there is no such list. */
+/* The rates of a limit; how many, 0 when one cannot be read (err says which) or there are too many. */
+size_t settings_limit_rates(const struct set_limit *limit, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err);
 const struct conf_nets *settings_network(const struct settings *s, const char *name);
 bool settings_trusts(const struct settings *s, const struct ipaddr *client);    /* networks.trusted */
 bool settings_own_domain(const struct settings *s, span domain_lower);

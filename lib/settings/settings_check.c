@@ -75,6 +75,33 @@ static bool counts_logins(const struct set_limit *l)
     return false;
 }
 
+/* "network:NAME" in a key. */
+static void check_limit_networks(const struct settings *s, struct conf_errors *errors, size_t i)
+{
+    const struct set_limit *l = (const struct set_limit *)s->policy.limits.v + i;
+
+    for (size_t k = 0; k < l->key.n; k++) {
+        const char *name = l->key.v[k] + 8;
+        char at[96];
+
+        if (strncmp(l->key.v[k], "network:", 8) != 0)
+            continue;
+        snprintf(at, sizeof(at), "policy.limits[%zu].key", i);
+        check_network_names(s, errors, &(struct conf_strings){ &name, 1 }, at);
+    }
+}
+
+static void check_limit_text(const struct settings *s, struct conf_errors *errors, size_t i)
+{
+    const struct set_limit *l = (const struct set_limit *)s->policy.limits.v + i;
+    struct errtext err;
+    char at[96];
+
+    snprintf(at, sizeof(at), "policy.limits[%zu].text", i);
+    if (l->action == LIMIT_PREPEND && l->text != NULL && check_header_field(&l->text, &err) < 0)
+        settings_error(s, errors, at, "%s", err.text);
+}
+
 static void check_limit(const struct settings *s, struct conf_errors *errors, size_t i)
 {
     struct set_limit *all = s->policy.limits.v, *l = &all[i];
@@ -83,6 +110,8 @@ static void check_limit(const struct settings *s, struct conf_errors *errors, si
     snprintf(at, sizeof(at), "policy.limits[%zu]", i);
     if (!conf_sound(s->marks, at))
         return;
+    check_limit_networks(s, errors, i);
+    check_limit_text(s, errors, i);
     snprintf(at, sizeof(at), "policy.limits[%zu].trusted_too", i);
     if (!settings_written(s, at))
         l->trusted_too = counts_logins(l);

@@ -70,6 +70,7 @@ const struct conf_key store_rows[] = {
     { "max_entries", CONF_INT, AT(max_entries), 1000, 100e6, "1000000", APPLY_RESTART, "Embedded: entries of each table; the oldest make room." },
     { "save_interval", CONF_DURATION, AT(save_interval_ms), SECONDS(1), DAYS(1), "1m", APPLY_RESTART,
       "Embedded: how often the tables are copied to disk. A crash of a daemon loses nothing, a crash of the machine at most this." },
+    { "hosts", CONF_INT, AT(hosts), 1, 1000, "1", APPLY_LIVE, "Hosts that share the store: while it is away, each lets through its part of a limit." },
     { "redis", CONF_OBJECT, AT(redis), 0, 0, NULL, APPLY_RESTART, "For type: redis.", .sub = redis_rows },
     { NULL },
 };

@@ -18,6 +18,21 @@ enum { PUBLIC_NAME_MAX = 63 };
 
 /* ---- checks of one value ---- */
 
+/* RFC 5322 2.2: a field name is printable ASCII without a colon. */
+int check_header_field(const void *value, struct errtext *err)
+{
+    span field = span_str(*(const char *const *)value);
+    size_t colon = span_find(field, ':');
+    bool ok = colon > 0 && colon < field.n && span_trim(span_from(field, colon + 1)).n > 0;
+
+    for (size_t i = 0; i < field.n; i++)
+        ok = ok && (unsigned char)field.p[i] >= (i < colon ? 0x21 : 0x20) && (unsigned char)field.p[i] < 0x7f;
+    if (ok)
+        return 0;
+    errtext_set(err, "is no header field (try \"X-Rate-Limit: exceeded\")");
+    return -1;
+}
+
 int check_public_name(const void *value, struct errtext *err)
 {
     const char *name = *(const char *const *)value;

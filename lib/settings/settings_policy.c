@@ -97,76 +97,6 @@ static const struct conf_key rule_rows[] = {
 };
 #undef AT
 
-/* ---- limits ---- */
-
-#define AT(f) offsetof(struct set_limit, f)
-
-static const char *const count_words[] = { "recipients", "messages", NULL };
-static const char *const action_words[] = { "default", "dunno", "ok", "defer", "reject", NULL };
-
-static int check_limit_action(const void *value, struct errtext *err)
-{
-    int action = *(const int *)value;
-
-    if (action == ACTION_DEFER || action == ACTION_REJECT)
-        return 0;
-    errtext_set(err, "a limit's action is defer or reject (mode: observe only logs)");
-    return -1;
-}
-
-static int check_limit_key(const void *value, struct errtext *err)
-{
-    static const char *const words[] = { "client", "sender", "sender_domain", "sasl_username", "recipient", "recipient_domain", "helo", "all",
-                                         NULL };
-    const struct conf_strings *l = value;
-
-    for (size_t i = 0; i < l->n; i++) {
-        span word = span_str(l->v[i]);
-        size_t slash = span_find(word, '/');
-        const char *near;
-        uint64_t bits;
-        bool known = false;
-
-        if (slash < word.n) {
-            if (!span_eq(span_head(word, slash), SPAN("client")) || !span_to_u64(span_from(word, slash + 1), &bits) || bits < 8 || bits > 32) {
-                errtext_set(err, "\"%.80s\" is no key of a limit (a prefix goes with client alone, 8 to 32: client/24)", l->v[i]);
-                return -1;
-            }
-            continue;
-        }
-        for (size_t w = 0; words[w] != NULL; w++)
-            known = known || span_eq(word, span_str(words[w]));
-        if (known)
-            continue;
-        near = conf_nearest(word, words);
-        errtext_set(err, near != NULL ? "\"%.80s\" is no key of a limit (did you mean %s?)"
-                                      : "\"%.80s\" is no key of a limit (client, client/24, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all)",
-                    l->v[i], near);
-        return -1;
-    }
-    if (l->n > 0)
-        return 0;
-    errtext_set(err, "names nothing to count by (all counts everything together)");
-    return -1;
-}
-
-static const struct conf_key limit_rows[] = {
-    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Name in logs and of its counters.", .check = check_public_name },
-    { "key", CONF_STRINGS, AT(key), 0, 0, "!", APPLY_LIVE,
-      "What has a count of its own: client, client/24 (an IPv4 prefix; IPv6 counts by /64), sender, sender_domain, sasl_username, recipient, recipient_domain, helo or all; several: each combination.",
-      .check = check_limit_key },
-    { "count", CONF_ENUM, AT(count), 0, 0, "recipients", APPLY_LIVE, "What is counted.", .words = count_words },
-    { "rate", CONF_RATE, AT(rate), 0, 0, "!", APPLY_LIVE, "How many in which time: 100/h, 3/10m." },
-    { "burst", CONF_INT, AT(burst), 0, 100e6, "0", APPLY_LIVE, "How many at once; 0 is the number of the rate." },
-    { "action", CONF_ENUM, AT(action), 0, 0, "defer", APPLY_LIVE, "What the one too many gets.", .words = action_words, .check = check_limit_action },
-    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: logged, not refused.", .words = mode_words },
-    { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE, "Words of the reply; %r is the seconds to wait." },
-    { "trusted_too", CONF_BOOL, AT(trusted_too), 0, 0, "no", APPLY_LIVE,
-      "Also counts logins and trusted networks. Default: yes when the key holds sasl_username." },
-    { NULL },
-};
-#undef AT
-
 /* ---- dns ---- */
 
 static int check_dns_servers(const void *value, struct errtext *err)
@@ -211,6 +141,8 @@ const struct conf_key policy_rows[] = {
     { "dns", CONF_OBJECT, AT(dns), 0, 0, NULL, APPLY_LIVE, "DNS.", .sub = dns_rows },
     { "timeout", CONF_DURATION, AT(timeout_ms), 50, SECONDS(60), "3s", APPLY_LIVE,
       "A whole decision; what has not answered by then counts nothing." },
+    { "harvest_contexts", CONF_STRINGS, AT(harvest_contexts), 0, 0, "[harvest]", APPLY_LIVE,
+      "Values of policy_context that mark a hook before reject_unlisted_recipient: only limits of refused_recipients look there." },
     { "txt_wait", CONF_DURATION, AT(txt_wait_ms), 0, SECONDS(5), "100ms", APPLY_LIVE, "Further wait for the reason (TXT) of a listing." },
     { "submission_contexts", CONF_STRINGS, AT(submission_contexts), 0, 0, "[submission]", APPLY_LIVE,
       "Values of policy_context that mark a submission service." },

@@ -25,6 +25,7 @@
 #include "policyd/limit_local.h"
 #include "policyd/reply.h"
 #include "policyd/rules.h"
+#include "policyd/serve.h"
 
 #define HELPER __attribute__((unused)) static
 
@@ -212,6 +213,17 @@ void store_limits(struct store *s, const struct store_limits_request *q, store_l
         loop_timer_start(rig_loop, &c->timer, rig_store.delay_ms, rig_store_due, c);
 }
 
+/* At once, whatever delay_ms says. */
+void store_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
+{
+    (void)s;
+    *call_out = NULL;
+    if (rig_store.down)
+        fn(STORE_DOWN, arg);
+    else
+        fn(limit_local_refund(rig_store.counts, q, loop_now_ms(rig_loop)) ? STORE_HIT : STORE_MISS, arg);
+}
+
 void store_cancel(struct store_call **call)
 {
     if (*call == NULL)
@@ -366,8 +378,20 @@ static void rig_done(struct eval *e, void *arg)
     rig_text(&would, a->would, sizeof(a->would));
     rig_findings(e, a->findings, sizeof(a->findings));
     if (e->message != NULL && !e->dry)
-        message_add(e->message, e->hits, e->n_hits, e->decision.enforced.score);
+        message_add(e->message, e->findings, e->n_findings, e->decision.enforced.score);
+    if (!e->dry)
+        serve_note(e, outcome_refuses(e->decision.enforced.outcome));
     eval_release(&a->eval);
+}
+
+/* Postfix asks at RCPT alone: limits are charged there. */
+HELPER void rig_rcpt_only(void)
+{
+    rig_services.wiring = (struct wiring){
+        .n = 2,
+        .contexts = { { .no_data = WIRING_LOST_MAX, .no_end = WIRING_LOST_MAX },
+                      { .name = "submission", .no_data = WIRING_LOST_MAX, .no_end = WIRING_LOST_MAX } },
+    };
 }
 
 /* Begins a decision; it may be done when this returns. */

@@ -9,6 +9,7 @@ static int setup(void **state)
 {
     (void)state;
     rig_open(NULL);
+    rig_rcpt_only();
     return 0;
 }
 
@@ -23,6 +24,7 @@ static void restart(void)
 {
     rig_close();
     rig_open(NULL);
+    rig_rcpt_only();
 }
 
 static const struct {
@@ -32,6 +34,10 @@ static const struct {
     { "client net", "client/24", "", "l/192.0.2.0/24" },
     { "client v6", "client", "client_address=2001:db8:1:2:3::4", "l/2001:db8:1:2::/64" },
     { "client v6, with a prefix for v4", "client/16", "client_address=2001:db8:1:2:3::4", "l/2001:db8:1:2::/64" },
+    { "client v6, with a prefix of its own", "client/24/56", "client_address=2001:db8:1:2:3::4", "l/2001:db8:1::/56" },
+    { "client v4, with a prefix for v6 too", "client/24/56", "", "l/192.0.2.0/24" },
+    { "named network", "network:partners", "client_address=198.51.100.9", "l/partners" },
+    { "not in the named network", "network:partners", "", NULL },
     { "no client", "client", "client_address=unknown", NULL },
     { "mapped client", "client", "client_address=::ffff:192.0.2.1", NULL },
     { "sender", "sender", "", "l/a@sender.example" },
@@ -55,7 +61,7 @@ static void test_keys(void **state)
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char yaml[300];
 
-        snprintf(yaml, sizeof(yaml), "policy: {limits: [{name: l, rate: 5/h, key: %s}]}\n", keys[i].key);
+        snprintf(yaml, sizeof(yaml), "networks: {partners: [198.51.100.0/24]}\npolicy: {limits: [{name: l, rate: 5/h, key: %s}]}\n", keys[i].key);
         rig_load(yaml);
         rig_store.asked = 0;
         rig_ask(keys[i].attributes);
@@ -202,7 +208,7 @@ static void test_dry_charges_nothing(void **state)
     }
     rig_ask("");
     rig_begin(&a, "", true);
-    assert_says(a.findings, "limit:l=hit:exceeded;");
+    assert_says(a.findings, "limit:l=hit:exceeded: l/192.0.2.1;");
     rig_store.down = true;
     rig_begin(&a, "", true);
     assert_says(a.findings, "limit:l=unknown:the store is away;");
@@ -224,12 +230,212 @@ static void test_cancelled_while_asking(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- Postfix asks at DATA and END-OF-MESSAGE ---- */
+
+static void hooked(void)
+{
+    rig_services.wiring.n = 0;
+}
+
+static void test_data_charges(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: client, rate: 3/h"));
+    for (int i = 0; i < 9; i++)                      /* these senders leave: nothing is counted */
+        assert_string_equal(rig_ask(i % 2 ? "instance=1" : "instance=2").answer, "action=DUNNO");
+    rig_ask("instance=3;recipient=a@example.com");
+    rig_ask("instance=3;recipient=b@example.com");
+    for (int i = 0; i < 3; i++)                      /* asked again: once */
+        assert_string_equal(rig_ask("instance=3;protocol_state=DATA;recipient=;recipient_count=2").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=4;recipient=a@example.com").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=4;recipient=a@example.com").answer, "action=DUNNO");    /* in another restriction list */
+    assert_says(rig_ask("instance=4;recipient=b@example.com").answer, "450 4.7.1");               /* beside the one let in there is no room */
+    assert_string_equal(rig_ask("instance=4;protocol_state=DATA;recipient_count=1").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=5").answer, "450 4.7.1");
+    /* two at once saw room for one: the second is put off at DATA */
+    loop_fake_advance(rig_loop, MINUTES(20));
+    assert_string_equal(rig_ask("instance=6").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=7").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=6;protocol_state=DATA;recipient_count=1").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=7;protocol_state=DATA;recipient_count=1").answer, "450 4.7.1");
+}
+
+static void test_bytes_at_the_end(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: sender, rate: 1000/h, count: bytes"));
+    assert_string_equal(rig_ask("instance=1;size=0").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=1;size=1001").answer, "450 4.7.1");                             /* what it announces will never fit */
+    assert_string_equal(rig_ask("instance=1;size=900;protocol_state=DATA;recipient_count=1").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=1;size=900;protocol_state=END-OF-MESSAGE;recipient_count=1").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=2;size=100").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=2;size=101").answer, "450 4.7.1");
+    assert_says(rig_ask("instance=3;size=500;protocol_state=END-OF-MESSAGE;recipient_count=1").answer, "450 4.7.1");
+}
+
+static void test_each_recipient_at_data(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: recipient, rate: 2/h"));
+    for (int i = 0; i < 2; i++) {
+        rig_ask(i ? "instance=2;recipient=a@example.com" : "instance=1;recipient=a@example.com");
+        rig_ask(i ? "instance=2;recipient=b@example.com" : "instance=1;recipient=b@example.com");
+        rig_ask(i ? "instance=2;protocol_state=DATA;recipient=;recipient_count=2" : "instance=1;protocol_state=DATA;recipient=;recipient_count=2");
+        rig_ask(i ? "instance=2;protocol_state=DATA;recipient=;recipient_count=2" : "instance=1;protocol_state=DATA;recipient=;recipient_count=2");
+    }
+    assert_says(rig_ask("instance=3;recipient=a@example.com").answer, "450 4.7.1");
+    assert_says(rig_ask("instance=3;recipient=b@example.com").answer, "450 4.7.1");
+    assert_string_equal(rig_ask("instance=3;recipient=c@example.com").answer, "action=DUNNO");
+}
+
+static void test_several_rates(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: client, rate: \"2/m, 3/h\", algorithm: sliding, count: messages, text: \"Wait %r s, until %T\""));
+    for (int i = 0; i < 3; i++) {
+        char rcpt[64], data[80];
+
+        snprintf(rcpt, sizeof(rcpt), "instance=%d", i);
+        snprintf(data, sizeof(data), "instance=%d;protocol_state=DATA;recipient_count=1", i);
+        if (i == 2) {
+            assert_says(rig_ask(rcpt).answer, "450 4.7.1");
+            loop_fake_advance(rig_loop, MINUTES(2));
+        }
+        assert_string_equal(rig_ask(rcpt).answer, "action=DUNNO");
+        assert_string_equal(rig_ask(data).answer, "action=DUNNO");
+    }
+    loop_fake_advance(rig_loop, MINUTES(2));
+    a = rig_ask("instance=9");
+    assert_says(a.findings, "limit:l=hit:exceeded: l:h/192.0.2.1");
+    assert_says(a.answer, "450 4.7.1 Wait ");
+    assert_says(a.answer, " s, until Tue, 14 Nov 2023 ");
+}
+
+static void test_prepend_and_log(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: client, rate: 1/h, action: prepend, text: \"X-Busy: yes\""));
+    rig_ask("instance=1");
+    rig_ask("instance=1;protocol_state=DATA;recipient_count=1");
+    a = rig_ask("instance=2");
+    assert_string_equal(a.answer, "action=DUNNO");
+    assert_says(a.findings, "limit:l=hit");
+    struct eval *e = eval_take(&rig_services);
+    rig_request(e, "instance=2");
+    struct message *msg = handover_message(rig_services.messages, &e->req, loop_now_ms(rig_loop), 0);
+    assert_string_equal(message_next_prepend(msg), "X-Busy: yes");
+    assert_null(message_next_prepend(msg));
+    message_unref(&msg);
+    eval_release(&e);
+    restart();
+    hooked();
+    rig_load(LIMIT("key: client, rate: 1/h, action: log"));
+    rig_ask("instance=1");
+    rig_ask("instance=1;protocol_state=DATA;recipient_count=1");
+    a = rig_ask("instance=2");
+    assert_string_equal(a.answer, "action=DUNNO");
+    assert_says(a.findings, "limit:l=hit");
+}
+
+/* It learns that Postfix does not ask at DATA, and counts at RCPT from then on; and that it does. */
+static void test_learns_the_wiring(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: all, rate: 3/h"));
+    for (int i = 0; i < WIRING_MISSES_MAX; i++) {
+        char rcpt[64];
+
+        snprintf(rcpt, sizeof(rcpt), "instance=m%d", i);
+        assert_string_equal(rig_ask(rcpt).answer, "action=DUNNO");
+    }
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(rig_ask(i == 0 ? "instance=x0" : i == 1 ? "instance=x1" : "instance=x2").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=x3").answer, "450 4.7.1");
+    /* another service of the same Postfix is wired as it should be */
+    assert_says(rig_ask("instance=y;policy_context=mx-in").answer, "450 4.7.1");
+    assert_string_equal(rig_ask("instance=z;protocol_state=DATA;recipient_count=0").answer, "action=450 4.7.1 Rate limit l exceeded, try again in 1200 seconds (id 0123456789ABC)");
+    loop_fake_advance(rig_loop, MINUTES(20));
+    for (int i = 0; i < 5; i++)                      /* now RCPT only looks */
+        assert_string_equal(rig_ask(i % 2 ? "instance=w" : "instance=v").answer, "action=DUNNO");
+}
+
+static void test_failure_by_rule(void **state)
+{
+    (void)state;
+    rig_load("policy: {limits: [{name: a, key: client, rate: 1/h}, {name: b, key: sender, rate: 1/h, on_failure: pass}]}\n");
+    rig_store.down = true;
+    assert_string_equal(rig_ask("instance=1").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=2;client_address=192.0.2.2").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=3").answer, "Rate limit a");
+    restart();
+    rig_load(LIMIT("key: client, rate: 1/h, on_failure: defer, action: reject"));
+    rig_store.down = true;
+    assert_says(rig_ask("instance=1").answer, "action=450 4.7.1 Limits cannot be looked up now");
+}
+
+/* What was let through while the store was away is counted there when it is back. */
+static void test_owed_to_the_store(void **state)
+{
+    (void)state;
+    rig_load(LIMIT("key: client, rate: 4/h"));
+    rig_store.down = true;
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(rig_ask(i == 0 ? "instance=1" : i == 1 ? "instance=2" : "instance=3").answer, "action=DUNNO");
+    rig_store.down = false;
+    assert_string_equal(rig_ask("instance=4").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=5").answer, "450 4.7.1");
+}
+
+/* ---- harvesting ---- */
+
+/* At the hook before reject_unlisted_recipient and, for a recipient who exists, at the one behind it. */
+static struct asked offer(int instance, const char *recipient, bool exists)
+{
+    char attributes[200];
+    struct asked a;
+
+    snprintf(attributes, sizeof(attributes), "instance=%d;policy_context=harvest;recipient=%s", instance, recipient);
+    a = rig_ask(attributes);
+    if (!exists || outcome_refuses(a.decision.enforced.outcome))
+        return a;
+    snprintf(attributes, sizeof(attributes), "instance=%d;policy_context=mx-in;recipient=%s", instance, recipient);
+    return rig_ask(attributes);
+}
+
+static void test_refused_recipients(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load("policy: {rules: {deny: {clients: [192.0.2.66]}}, limits: [{name: h, key: client, count: refused_recipients, rate: 3/h, action: reject}]}\n");
+    for (int i = 0; i < 20; i++)                     /* who knows his recipients is never counted */
+        assert_string_equal(offer(1, i % 2 ? "a@example.com" : "b@example.com", true).answer, "action=DUNNO");
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(offer(2, i == 0 ? "x@example.com" : i == 1 ? "y@example.com" : "z@example.com", false).answer, "action=DUNNO");
+    assert_string_equal(offer(2, "x@example.com", false).answer, "action=DUNNO");            /* the same request again */
+    assert_says(offer(3, "bob@example.com", true).answer, "REJECT 5.7.1 Rate limit h exceeded");
+    assert_string_equal(rig_ask("instance=4;policy_context=harvest;client_address=192.0.2.66").answer, "action=DUNNO");   /* no other check there */
+    rig_store.down = true;
+    assert_string_equal(offer(5, "bob@example.com", true).answer, "action=DUNNO");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_keys), T(test_exceeded), T(test_own_words_and_reject), T(test_a_recipient_counts_once), T(test_a_message_counts_once),
         T(test_nothing_refused_is_counted), T(test_observed_limits_count_apart), T(test_trusted), T(test_store_down),
         T(test_dry_charges_nothing), T(test_cancelled_while_asking),
+        T(test_data_charges), T(test_bytes_at_the_end), T(test_each_recipient_at_data), T(test_several_rates),
+        T(test_prepend_and_log), T(test_learns_the_wiring), T(test_failure_by_rule), T(test_owed_to_the_store), T(test_refused_recipients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,7 +156,7 @@ static void test_short_forms(void **state)
     assert_string_equal(((const struct set_dnsbl *)s->policy.dnsbl.v)->returns, "127.0.0.[2..254]");
     assert_int_equal(s->policy.limits.n, 1);
     assert_true(limit->trusted_too);              /* its key holds sasl_username */
-    assert_int_equal(limit->action, ACTION_DEFER);
+    assert_int_equal(limit->action, LIMIT_DEFER);
     assert_int_equal(s->filter.unscannable.action, UNSCANNABLE_TAG);
     assert_int_equal(s->filter.unchecked.limit.action, CLASS_SCORE);
     assert_true(s->filter.unchecked.limit.points > 2.9 && s->filter.unchecked.limit.points < 3.1);
@@ -224,8 +224,12 @@ static const struct {
     { "policy: {limits: [{name: a, key: client/33, rate: 1/s}]}", ":1:29: policy.limits[0].key: \"client/33\" is no key" },
     { "policy: {limits: [{name: a, key: helo/24, rate: 1/s}]}", ":1:29: policy.limits[0].key: \"helo/24\" is no key" },
     { "policy: {limits: [{name: a, key: [], rate: 1/s}]}", ":1:29: policy.limits[0].key: names nothing" },
-    { "policy: {limits: [{name: a, key: all}]}", ":1:19: policy.limits[0].rate: must be given (a rate)" },
-    { "policy: {limits: [{name: a, key: all, rate: 1/s, action: ok}]}", "policy.limits[0].action: a limit's action is defer or reject" },
+    { "policy: {limits: [{name: a, key: all}]}", ":1:19: policy.limits[0].rate: must be given (" },
+    { "policy: {limits: [{name: a, key: all, rate: 1/s, action: ok}]}", "policy.limits[0].action: " },
+    { "policy: {limits: [{name: a, key: all, rate: \"1/s, 5/x\"}]}", "policy.limits[0].rate: \"5/x\" is not a rate" },
+    { "policy: {limits: [{name: a, key: all, rate: [1/s, 2/m, 3/h, 4/d, 5/d]}]}", "policy.limits[0].rate: has more than 4 rates" },
+    { "policy: {limits: [{name: a, key: \"network:x\", rate: 1/s}]}", "policy.limits[0].key[0]: \"x\" is no list under networks" },
+    { "policy: {limits: [{name: a, key: all, rate: 1/s, action: prepend, text: hello}]}", "policy.limits[0].text: is no header field" },
     { "policy: {limits: [{name: a, key: all, rate: 1/s}, {name: a, key: all, rate: 1/s}]}", "policy.limits[1].name: \"a\" is the name of" },
     { "policy: {score: {greylist: 6}}", ":1:18: policy.score.greylist: is above policy.score.reject" },
     { "policy: {dns: {servers: ns.example}}", "policy.dns.servers: \"ns.example\" is not a DNS server" },

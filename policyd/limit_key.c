@@ -1,0 +1,142 @@
+/* limit_key.c - what has a count of its own.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/limit_key.h"
+
+/* Room for every address that can be. */
+struct key_writer {
+    char text[4096];
+    size_t n;
+};
+
+static void key_raw(struct key_writer *w, span s)
+{
+    if (s.n > sizeof(w->text) - w->n)
+        s.n = sizeof(w->text) - w->n;
+    if (s.n > 0)
+        memcpy(w->text + w->n, s.p, s.n);
+    w->n += s.n;
+}
+
+static void key_value(struct key_writer *w, span s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t plain = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        char coded[3] = { '%', hex[c >> 4], hex[c & 15] };
+
+        if (c > 0x20 && c < 0x7f && c != '%' && c != '|')
+            continue;
+        key_raw(w, span_of(s.p + plain, i - plain));
+        key_raw(w, span_of(coded, 3));
+        plain = i + 1;
+    }
+    key_raw(w, span_from(s, plain));
+}
+
+static bool client_value(const struct request *r, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
+{
+    unsigned prefix = r->client.family == 6 ? part->prefix6 : part->prefix4;
+    struct ipnet net;
+
+    if (!r->client_plain)
+        return false;
+    if (prefix == (r->client.family == 6 ? 128 : 32)) {
+        *out = span_str(r->client_text);
+        return true;
+    }
+    net = ipnet_of(&r->client, prefix);
+    ipnet_format(&net, text);
+    *out = span_str(text);
+    return true;
+}
+
+static span domain_part(const struct request *r, span recipient)
+{
+    return recipient.p == r->recipient.p ? r->recipient_domain : span_from(recipient, span_rfind(recipient, '@') + 1);
+}
+
+/* The value of a part; false when the request has none. */
+static bool part_value(const struct request *r, span recipient, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
+{
+    switch (part->part) {
+    case PART_CLIENT:
+        return client_value(r, part, text, out);
+    case PART_NETWORK:
+        *out = span_str(part->network);
+        return r->client.family != 0 && part->nets != NULL && ipnet_list_contains(part->nets->v, part->nets->n, &r->client);
+    case PART_SENDER:
+        *out = r->sender.n > 0 ? r->sender : SPAN("<>");   /* bounces have one sender: nobody */
+        return true;
+    case PART_SENDER_DOMAIN:
+        *out = r->sender_domain;
+        break;
+    case PART_SASL_USERNAME:
+        *out = r->login;
+        break;
+    case PART_RECIPIENT:
+        *out = recipient;
+        break;
+    case PART_RECIPIENT_DOMAIN:
+        *out = domain_part(r, recipient);
+        break;
+    case PART_HELO:
+        *out = r->helo;
+        break;
+    case PART_ALL:
+        *out = SPAN("all");
+        return true;
+    }
+    return out->n > 0;
+}
+
+bool limit_value(const struct limit_rule *rule, const struct request *r, span recipient, struct arena *arena, span *value_out)
+{
+    struct key_writer w;
+
+    w.n = 0;
+    for (size_t i = 0; i < rule->n_parts; i++) {
+        char text[IPADDR_TEXT_MAX + 4];
+        span value = { NULL, 0 };
+
+        if (!part_value(r, recipient, &rule->parts[i], text, &value))
+            return false;
+        if (i > 0)
+            key_raw(&w, SPAN("|"));
+        key_value(&w, value);
+    }
+    *value_out = arena_span(arena, span_of(w.text, w.n));
+    return true;
+}
+
+span limit_key(const struct limit_window *window, span value, struct arena *arena)
+{
+    char *key = arena_alloc(arena, window->prefix.n + value.n);
+
+    memcpy(key, window->prefix.p, window->prefix.n);
+    memcpy(key + window->prefix.n, value.p, value.n);
+    return span_of(key, window->prefix.n + value.n);
+}
+
+span limit_once(const char *tag, const struct request *r, span recipient, struct arena *arena)
+{
+    span instance = request_attr(r, POLICY_INSTANCE);
+    struct key_writer w;
+
+    if (instance.n == 0)
+        return (span){ NULL, 0 };
+    w.n = 0;
+    key_raw(&w, span_str(tag));
+    key_raw(&w, SPAN("/"));
+    key_raw(&w, instance);
+    key_raw(&w, SPAN("/"));
+    key_raw(&w, request_attr(r, POLICY_CLIENT_ADDRESS));
+    if (recipient.n > 0) {
+        key_raw(&w, SPAN("/"));
+        key_raw(&w, recipient);
+    }
+    return arena_span(arena, span_of(w.text, w.n));
+}
