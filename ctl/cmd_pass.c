@@ -1,4 +1,4 @@
-/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl.
+/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl, limits, filter.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -56,6 +56,35 @@ const struct subcommand cmd_dnsbl = {
     .help = "status  what the running gatepost-policyd knows of each list of policy.dnsbl\n"
             "test    asks the test entries of every list (RFC 5782) now",
     .run = run_dnsbl,
+};
+
+static int run_limits(struct env *env, int argc, char **argv)
+{
+    static const struct { const char *verb; int least, most; } verbs[] = {
+        { "show", 2, 3 }, { "top", 2, 3 }, { "reset", 3, 3 }, { "exempt", 3, 4 }, { "block", 3, 3 }, { "release", 3, 3 }, { "marks", 2, 2 },
+    };
+
+    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(argv[1], verbs[i].verb) == 0 && argc >= verbs[i].least && argc <= verbs[i].most)
+            return pass_through(env, "policyd", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
+    }
+    return usage_error(&cmd_limits, "what about which key?");
+}
+
+const struct subcommand cmd_limits = {
+    .name = "limits",
+    .args = "show [KEY]\ntop [N]\nreset KEY\nexempt KEY [FOR]\nblock LOGIN\nrelease LOGIN\nmarks",
+    .summary = "what limits have counted; keys reset, exempt or blocked",
+    .help = "show     what is counted under keys that begin with KEY (NAME, or NAME/VALUE as the log has it)\n"
+            "top      the N keys (20) that have used most\n"
+            "reset    a key is counted anew\n"
+            "exempt   a key is not counted for a time (1d; 0 ends it)\n"
+            "block    a login is refused until it is released\n"
+            "release  ends that, also for one that a limit with `block: yes` has blocked\n"
+            "marks    who is exempt or blocked\n"
+            "All of it holds for every host that shares the store, there within ten seconds.\n"
+            "Exit status: 0 done, 1 there was nothing to be done or the store did not answer",
+    .run = run_limits,
 };
 
 static int run_policy(struct env *env, int argc, char **argv)

@@ -135,6 +135,17 @@ static bool mentions_policyd(const struct examination *x, const char *value)
     return has(value, "check_policy_service") && names_socket(value, &x->set->listen.policy, postfix_value(x->p, NULL, "queue_directory", "/var/spool/postfix"));
 }
 
+static bool counts_bytes(const struct examination *x)
+{
+    const struct set_limit *limits = x->set->policy.limits.v;
+
+    for (size_t i = 0; i < x->set->policy.limits.n; i++) {
+        if (limits[i].count == LIMIT_BYTES)
+            return true;
+    }
+    return false;
+}
+
 static void examine_policy(const struct examination *x, const struct postfix_service *s)
 {
     const char *rcpt = postfix_value(x->p, s, "smtpd_recipient_restrictions", "");
@@ -145,7 +156,9 @@ static void examine_policy(const struct examination *x, const struct postfix_ser
     if (!mentions_policyd(x, rcpt))
         say(x, FINDING_WARNING, "%s does not ask policyd (listen.policy) in smtpd_recipient_restrictions: no DNSBL, no limit, no rule applies there", s->name);
     else if (!mentions_policyd(x, data))
-        say(x, FINDING_WARNING, "%s does not ask policyd in smtpd_data_restrictions: cfilter learns nothing of logins and trusted clients there", s->name);
+        say(x, FINDING_WARNING, "%s does not ask policyd in smtpd_data_restrictions: cfilter learns nothing of logins and trusted clients there, and limits count mail that is refused", s->name);
+    if (counts_bytes(x) && !mentions_policyd(x, postfix_value(x->p, s, "smtpd_end_of_data_restrictions", "")))
+        say(x, FINDING_WARNING, "%s does not ask policyd in smtpd_end_of_data_restrictions: limits of bytes count what clients announce", s->name);
     if (policy != NULL && strcmp(s->name, "submission") != 0 && (unlisted == NULL || unlisted > policy) &&
         strstr(rcpt, "permit_sasl_authenticated, reject") == NULL)
         say(x, FINDING_NOTE, "%s asks policyd about unknown recipients too: put reject_unlisted_recipient before check_policy_service", s->name);

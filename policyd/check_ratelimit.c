@@ -6,12 +6,15 @@
  * Enforced limits are decided together: when one is exceeded, none is charged.  While the store is away this process counts alone.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include <stdio.h>
+
 #include "lib/app/log.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_key.h"
 #include "policyd/limit_local.h"
+#include "policyd/limit_marks.h"
 #include "policyd/limit_text.h"
 
 /* Postfix asks again within seconds: once per list that names the service, and after a lost connection.  A refund may come as late. */
@@ -35,6 +38,19 @@ struct ratelimit_run {
 
 /* ---- what was decided ---- */
 
+static void block(const struct check_run *run, const struct limit_rule *rule)
+{
+    struct limit_marks *marks = run->services->marks;
+    char why[100];
+
+    if (marks == NULL || run->req->login.n == 0 || limit_marked(marks, MARK_BLOCKED, run->req->login) != NULL)
+        return;
+    snprintf(why, sizeof(why), "exceeded %s", rule->finding);
+    limit_mark(marks, MARK_BLOCKED, run->req->login, why, BLOCK_KEEP_MS, NULL, NULL);
+    log_warning("login %.*s is blocked: it exceeded %s; when the account is safe again: gatepostctl limits release %.*s",
+                SPAN_ARG(run->req->login), rule->finding, SPAN_ARG(run->req->login));
+}
+
 static void report_exceeded(struct check_run *run, const struct limit_rule *rule, int64_t retry_ms, const char *saw, bool local)
 {
     struct finding f = { .name = rule->finding, .kind = FINDING_HIT, .mode = rule->mode, .wish = rule->wish, .reply = REPLY_OWN_TEXT, .saw = saw };
@@ -48,6 +64,8 @@ static void report_exceeded(struct check_run *run, const struct limit_rule *rule
     if (!run->dry)
         ++*run->services->count.limits_exceeded;
     check_report(run, &f);
+    if (rule->set->block && rule->mode == MODE_ENFORCE && !local && !run->dry)
+        block(run, rule);
 }
 
 static void report_fits(struct check_run *run, const struct limit_rule *rule, int64_t left)
@@ -251,6 +269,14 @@ static void skip(struct check_run *run, const struct limit_rule *rule, const cha
     check_report(run, &skipped);
 }
 
+/* By the key of the whole limit, whichever rates it has. */
+static bool limit_exempt(const struct limit_marks *marks, const struct limit_rule *rule, span value, struct arena *arena)
+{
+    if (!limit_any_marked(marks, MARK_EXEMPT))
+        return false;
+    return limit_marked(marks, MARK_EXEMPT, span_str(arena_printf(arena, "%s/%.*s", rule->set->name, SPAN_ARG(value)))) != NULL;
+}
+
 static void add_limit(struct group *g, const struct limit_rule *rule)
 {
     struct check_run *run = g->run;
@@ -263,6 +289,8 @@ static void add_limit(struct group *g, const struct limit_rule *rule)
         return;
     if (!limit_value(rule, run->req, run->req->recipient, run->arena, &value))
         return skip(run, rule, "the request has no such key");
+    if (limit_exempt(run->services->marks, rule, value, run->arena))
+        return skip(run, rule, "exempt: gatepostctl limits exempt");
     for (size_t w = 0; w < rule->n_windows && g->n < STORE_LIMITS_MAX; w++) {
         struct store_limit *l = &g->limits[g->n];
 

@@ -7,6 +7,7 @@
 #include "policyd/eval.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_local.h"
+#include "policyd/limit_marks.h"
 
 enum { MESSAGES_KEPT = 20000, LOCAL_KEYS = 100000, ANSWER_MAX = 16 * 1024 };
 
@@ -42,6 +43,7 @@ static const struct counter_row rows[] = {
     { AT(spoofed), RULES, "spoof", "Hits of rules, observed ones too." },
     { AT(denied), RULES, "deny", "Hits of rules, observed ones too." },
     { AT(allowed), RULES, "allow", "Hits of rules, observed ones too." },
+    { AT(blocked), RULES, "blocked", "Hits of rules, observed ones too." },
     { AT(limits_local), "policy_limits_local", NULL, NULL, "Limits counted by this process alone." },
 };
 
@@ -69,6 +71,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
 void services_close(struct services *s)
 {
     eval_free_idle(s);
+    limit_marks_free(&s->marks);
     limit_commits_stop(s);
     limit_local_free(&s->local);
     handover_memory_free(&s->messages);

@@ -13,6 +13,7 @@
 
 struct limit_local;
 struct limit_commit;
+struct limit_marks;
 struct handover_memory;
 struct eval;
 
@@ -21,7 +22,7 @@ struct counters {
     uint64_t *requests, *passed, *deferred, *rejected, *observed, *dunno, *handed_over;
     uint64_t *overdue, *junk, *store_down, *findings_lost;
     uint64_t *dns_listed, *dns_clear, *dns_timeout, *dns_failed, *dns_refusal, *dns_odd, *dns_skipped;
-    uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed;
+    uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed, *blocked;
 };
 
 struct services {
@@ -29,6 +30,7 @@ struct services {
     struct store *store;              /* NULL: none here (an explanation without a running daemon) */
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
+    struct limit_marks *marks;        /* NULL: none are looked at */
     struct wiring wiring;
     struct handover_memory *messages;
     struct events *events;            /* NULL: none */

@@ -121,6 +121,7 @@ struct set_limit {
     int on_failure;                  /* enum limit_failure */
     int mode;
     const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
+    bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
 };
 struct set_dns { struct conf_strings servers; };

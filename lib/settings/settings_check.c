@@ -112,6 +112,9 @@ static void check_limit(const struct settings *s, struct conf_errors *errors, si
         return;
     check_limit_networks(s, errors, i);
     check_limit_text(s, errors, i);
+    snprintf(at, sizeof(at), "policy.limits[%zu].block", i);
+    if (l->block && !counts_logins(l))
+        settings_error(s, errors, at, "goes with a key that holds sasl_username: only a login can be blocked");
     snprintf(at, sizeof(at), "policy.limits[%zu].trusted_too", i);
     if (!settings_written(s, at))
         l->trusted_too = counts_logins(l);

@@ -127,6 +127,8 @@ const struct conf_key limit_rows[] = {
     { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: logged, not refused.", .words = mode_words },
     { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE,
       "Words of the reply; %r is the seconds to wait, %T the time when it will fit. With action: prepend, the header field." },
+    { "block", CONF_BOOL, AT(block), 0, 0, "no", APPLY_LIVE,
+      "A login that exceeds it is refused from then on, until gatepostctl limits release LOGIN: for accounts whose password is known to others." },
     { "trusted_too", CONF_BOOL, AT(trusted_too), 0, 0, "no", APPLY_LIVE,
       "Also counts logins and trusted networks. Default: yes when the key holds sasl_username." },
     { NULL },

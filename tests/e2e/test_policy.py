@@ -4,7 +4,6 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import itertools
 import re
-import signal
 import time
 
 from rig import mails
@@ -124,48 +123,6 @@ class DeadLists(HouseTest):
                 self.assertLess(time.monotonic() - begun, 3.5, fault)
             finally:
                 self.house.dns.fault = None
-
-
-class Limits(HouseTest):
-    options = {"policy": ", limits: [{name: per-client, key: [client], count: messages, rate: 3/h}, "
-                         "{name: per-user, key: [sasl_username], count: recipients, rate: 2/h}]"}
-
-    @classmethod
-    def prepare(cls):
-        cls.socket = cls.place.path("queue/gatepost/policy.sock")
-
-    def test_the_fourth_message_is_put_off(self):
-        source = "127.0.0.41"
-        for _ in range(3):
-            self.assertReply(self.house.send(source=source), 250)
-        outcome = self.house.send(source=source)
-        self.assertEqual(outcome.code // 100, 4, str(outcome))
-        self.assertIn("per-client", str(outcome))
-        self.assertReply(self.house.send(source="127.0.0.42"), 250)
-
-    def test_one_message_counts_once_for_all_its_recipients_and_questions(self):
-        one = instance()
-        with Policy(self.socket) as c:
-            for i in range(10):
-                self.assertEqual(c.ask(instance=one, client_address="192.0.2.50", recipient=f"r{i % 5}@example.com"), "DUNNO")
-            self.assertEqual(c.ask(instance=instance(), client_address="192.0.2.50"), "DUNNO")
-            self.assertEqual(c.ask(instance=instance(), client_address="192.0.2.50"), "DUNNO")
-            self.assertRegex(c.ask(instance=instance(), client_address="192.0.2.50"), r"^(DEFER|4\d\d )")
-
-    def test_logins_have_limits_too(self):
-        with Policy(self.socket) as c:
-            answers = [c.ask(instance=instance(), client_address=f"192.0.2.{60 + i}", sasl_username="mallory") for i in range(3)]
-        self.assertEqual(answers[:2], ["DUNNO", "DUNNO"])
-        self.assertRegex(answers[2], r"^(DEFER|4\d\d )")
-
-    def test_counts_survive_kill_and_restart(self):
-        with Policy(self.socket) as c:
-            for _ in range(3):
-                self.assertEqual(c.ask(instance=instance(), client_address="192.0.2.70"), "DUNNO")
-        self.house.gatepost.stop("policyd", signal.SIGKILL)
-        self.house.gatepost.start("policyd")
-        with Policy(self.socket) as c:
-            self.assertRegex(c.ask(instance=instance(), client_address="192.0.2.70"), r"^(DEFER|4\d\d )")
 
 
 class Observe(HouseTest):

@@ -20,6 +20,7 @@
 #include "lib/base/alloc.h"
 #include "lib/net/dnsc.h"
 #include "lib/store/store.h"
+#include "lib/store/store_rules.h"
 #include "policyd/dnsbl_health.h"
 #include "policyd/eval.h"
 #include "policyd/limit_local.h"
@@ -224,6 +225,116 @@ void store_refund(struct store *s, const struct store_limits_request *q, store_r
         fn(limit_local_refund(rig_store.counts, q, loop_now_ms(rig_loop)) ? STORE_HIT : STORE_MISS, arg);
 }
 
+/* What is remembered, and the greylist: always at once. */
+static struct rig_value { char table[40], key[500], value[500]; int64_t until_ms; } rig_values[64];
+static size_t rig_values_n;
+static struct rig_grey { char key[500]; struct grey_state state; } rig_greys[256];
+static size_t rig_greys_n;
+
+static struct rig_value *rig_value(const char *table, span key)
+{
+    for (size_t i = 0; i < rig_values_n; i++) {
+        struct rig_value *v = &rig_values[i];
+
+        if (strcmp(v->table, table) == 0 && span_eq(span_str(v->key), key) && v->until_ms > loop_now_ms(rig_loop))
+            return v;
+    }
+    return NULL;
+}
+
+void store_remember(struct store *s, const char *table, span key, span value, int64_t ttl_ms, int64_t now_ms, store_value_fn *fn, void *arg)
+{
+    struct rig_value *v = rig_value(table, key);
+
+    (void)s;
+    (void)now_ms;
+    if (!rig_store.down) {
+        if (v == NULL) {
+            assert_true(rig_values_n < 64);
+            v = &rig_values[rig_values_n++];
+        }
+        snprintf(v->table, sizeof(v->table), "%s", table);
+        snprintf(v->key, sizeof(v->key), "%.*s", SPAN_ARG(key));
+        snprintf(v->value, sizeof(v->value), "%.*s", SPAN_ARG(value));
+        v->until_ms = loop_now_ms(rig_loop) + ttl_ms;
+    }
+    if (fn != NULL)
+        fn(&(struct store_value_result){ .outcome = rig_store.down ? STORE_DOWN : STORE_HIT }, arg);
+}
+
+void store_recall(struct store *s, const char *table, span key, int64_t now_ms, store_value_fn *fn, void *arg, struct store_call **call_out)
+{
+    struct rig_value *v = rig_value(table, key);
+    struct store_value_result r = { .outcome = rig_store.down ? STORE_DOWN : v != NULL ? STORE_HIT : STORE_MISS };
+
+    (void)s;
+    (void)now_ms;
+    *call_out = NULL;
+    if (r.outcome == STORE_HIT)
+        r.value = span_str(v->value);
+    fn(&r, arg);
+}
+
+void store_forget(struct store *s, const char *table, span key, store_value_fn *fn, void *arg)
+{
+    struct rig_value *v = rig_value(table, key);
+
+    (void)s;
+    if (v != NULL && !rig_store.down)
+        v->until_ms = 0;
+    if (fn != NULL)
+        fn(&(struct store_value_result){ .outcome = rig_store.down ? STORE_DOWN : v != NULL ? STORE_HIT : STORE_MISS }, arg);
+}
+
+void store_scan(struct store *s, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg)
+{
+    (void)s;
+    (void)prefix;
+    (void)limit;
+    for (size_t i = 0; i < rig_values_n && !rig_store.down; i++) {
+        struct rig_value *v = &rig_values[i];
+        struct store_scan_item item = { span_str(v->key), span_str(v->value), 0, v->until_ms - loop_now_ms(rig_loop) };
+
+        if (strcmp(v->table, table) == 0 && item.ttl_left_ms > 0)
+            fn(&item, STORE_HIT, false, arg);
+    }
+    fn(NULL, rig_store.down ? STORE_DOWN : STORE_HIT, true, arg);
+}
+
+static struct grey_state *rig_grey(span key)
+{
+    for (size_t i = 0; i < rig_greys_n; i++) {
+        if (span_eq(span_str(rig_greys[i].key), key))
+            return &rig_greys[i].state;
+    }
+    assert_true(rig_greys_n < 256);
+    snprintf(rig_greys[rig_greys_n].key, sizeof(rig_greys[0].key), "%.*s", SPAN_ARG(key));
+    rig_greys[rig_greys_n].state = (struct grey_state){ 0 };
+    return &rig_greys[rig_greys_n++].state;
+}
+
+void store_grey(struct store *s, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out)
+{
+    struct store_grey_result r = { .outcome = STORE_DOWN, .why = "scripted" };
+    int64_t now_ms = loop_now_ms(rig_loop), expires_ms;
+    struct grey_state *whole = q->auto_key.n > 0 ? rig_grey(q->auto_key) : NULL;
+
+    (void)s;
+    *call_out = NULL;
+    rig_store.asked++;
+    snprintf(rig_store.last_key, sizeof(rig_store.last_key), "%.*s", SPAN_ARG(q->key));
+    if (rig_store.down)
+        return fn(&r, arg);
+    if (whole != NULL && grey_auto_pass(whole, q, now_ms)) {
+        r = (struct store_grey_result){ .outcome = STORE_HIT, .answer = GREY_PASS, .automatic = true };
+    } else {
+        grey_step(rig_grey(q->key), q, now_ms, &r, &expires_ms);
+        if (whole != NULL && r.answer == GREY_PASS)
+            grey_auto_count(whole, q, now_ms);
+    }
+    fn(&r, arg);
+}
+
 void store_cancel(struct store_call **call)
 {
     if (*call == NULL)
@@ -281,6 +392,7 @@ HELPER void rig_open(const char *yaml)
     log_open("test", &quiet, true);
     rig_dns_n = rig_dns_asked = 0;
     memset(&rig_store, 0, sizeof(rig_store));
+    rig_values_n = rig_greys_n = 0;
     rig_loop = loop_new_fake(1000000, 1700000000000);
     rig_stats = stats_new("policyd");
     services_open(&rig_services, rig_loop, rig_stats);

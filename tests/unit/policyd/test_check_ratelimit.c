@@ -3,6 +3,8 @@
  */
 #include "rig.h"
 
+#include "policyd/limit_marks.h"
+
 #define LIMIT(rest) "networks: {trusted: [10.20.0.0/16]}\npolicy: {limits: [{name: l, " rest "}]}\n"
 
 static int setup(void **state)
@@ -396,6 +398,42 @@ static void test_owed_to_the_store(void **state)
     assert_says(rig_ask("instance=5").answer, "450 4.7.1");
 }
 
+/* ---- marks ---- */
+
+static void test_block_until_released(void **state)
+{
+    (void)state;
+    rig_services.marks = limit_marks_new(&rig_services);
+    rig_load(LIMIT("key: sasl_username, rate: 1/h, block: yes"));
+    assert_string_equal(rig_ask("instance=1;sasl_username=bob").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=2;sasl_username=bob").answer, "450 4.7.1 Rate limit l");
+    loop_fake_advance(rig_loop, DAYS(3));            /* the limit has forgotten him, and another host reads the same */
+    assert_says(rig_ask("instance=3;sasl_username=bob").answer, "REJECT 5.7.1 This account is blocked");
+    assert_string_equal(rig_ask("instance=4;sasl_username=Bob2").answer, "action=DUNNO");
+    limit_unmark(rig_services.marks, MARK_BLOCKED, SPAN("bob"), NULL, NULL);
+    assert_string_equal(rig_ask("instance=5;sasl_username=bob").answer, "action=DUNNO");
+}
+
+static void test_marks_of_other_hosts(void **state)
+{
+    (void)state;
+    rig_services.marks = limit_marks_new(&rig_services);
+    rig_load(LIMIT("key: client, rate: \"1/m, 1/h\""));
+    store_remember(NULL, "limit-exempt", SPAN("l/192.0.2.1"), SPAN("by gatepostctl"), HOURS(1), 0, NULL, NULL);
+    loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(rig_ask(i % 2 ? "instance=1" : "instance=2").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=3").findings, "limit:l=skipped:exempt");
+    rig_store.down = true;                           /* what is known stays */
+    loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
+    assert_says(rig_ask("instance=3").findings, "limit:l=skipped:exempt");
+    rig_store.down = false;
+    store_forget(NULL, "limit-exempt", SPAN("l/192.0.2.1"), NULL, NULL);
+    loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
+    assert_string_equal(rig_ask("instance=4").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=5").answer, "450 4.7.1");
+}
+
 /* ---- harvesting ---- */
 
 /* At the hook before reject_unlisted_recipient and, for a recipient who exists, at the one behind it. */
@@ -436,6 +474,7 @@ int main(void)
         T(test_dry_charges_nothing), T(test_cancelled_while_asking),
         T(test_data_charges), T(test_bytes_at_the_end), T(test_each_recipient_at_data), T(test_several_rates),
         T(test_prepend_and_log), T(test_learns_the_wiring), T(test_failure_by_rule), T(test_owed_to_the_store), T(test_refused_recipients),
+        T(test_block_until_released), T(test_marks_of_other_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

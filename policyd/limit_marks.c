@@ -1,0 +1,157 @@
+/* limit_marks.c - keys of limits that an administrator exempted, and logins that are blocked.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/limit_marks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/alloc.h"
+#include "lib/base/lru.h"
+
+enum { MARKS_MAX = 100000, WHY_MAX = 160 };
+
+struct marked {
+    char why[WHY_MAX];
+    unsigned round;              /* of the reading that saw it last */
+};
+
+struct mark_set {
+    struct limit_marks *all;
+    struct lru *keys;            /* key -> struct marked */
+    unsigned round;
+    bool reading;
+};
+
+struct limit_marks {
+    struct services *services;
+    struct loop_timer again;
+    struct mark_set sets[MARK_COUNT];
+};
+
+const char *limit_mark_table(enum limit_mark mark)
+{
+    return mark == MARK_EXEMPT ? "limit-exempt" : "limit-block";
+}
+
+static void put(struct mark_set *set, span key, span why, int64_t until_ms)
+{
+    struct marked *m = lru_put(set->keys, key, until_ms);
+
+    snprintf(m->why, sizeof(m->why), "%.*s", SPAN_ARG(why));
+    m->round = set->round;
+}
+
+/* ---- reading ---- */
+
+struct stale { struct mark_set *set; span key; };
+
+static bool find_stale(span key, void *value, int64_t expires_ms, void *arg)
+{
+    struct stale *w = arg;
+    const struct marked *m = value;
+
+    (void)expires_ms;
+    if (m->round == w->set->round)
+        return true;
+    w->key = key;
+    return false;
+}
+
+static void drop_stale(struct mark_set *set)
+{
+    for (;;) {
+        struct stale w = { .set = set };
+
+        lru_each(set->keys, find_stale, &w);
+        if (w.key.p == NULL)
+            return;
+        lru_remove(set->keys, w.key);
+    }
+}
+
+static void on_item(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
+{
+    struct mark_set *set = arg;
+
+    if (!done) {
+        int64_t ttl_ms = item->ttl_left_ms >= 0 ? item->ttl_left_ms : BLOCK_KEEP_MS;
+
+        put(set, item->key, item->value, loop_now_ms(set->all->services->loop) + ttl_ms);
+        return;
+    }
+    set->reading = false;
+    if (outcome == STORE_HIT)
+        drop_stale(set);
+}
+
+static void read_all(void *arg)
+{
+    struct limit_marks *m = arg;
+
+    for (int i = 0; i < MARK_COUNT; i++) {
+        struct mark_set *set = &m->sets[i];
+
+        if (set->reading)
+            continue;
+        set->reading = true;
+        set->round++;
+        store_scan(m->services->store, limit_mark_table((enum limit_mark)i), (span){ NULL, 0 }, MARKS_MAX, on_item, set);
+    }
+    loop_timer_start(m->services->loop, &m->again, MARKS_EVERY_MS, read_all, m);
+}
+
+/* ---- what is asked and said ---- */
+
+bool limit_any_marked(const struct limit_marks *m, enum limit_mark mark)
+{
+    return m != NULL && lru_count(m->sets[mark].keys) > 0;
+}
+
+const char *limit_marked(const struct limit_marks *m, enum limit_mark mark, span key)
+{
+    int64_t expires_ms;
+    const struct marked *found;
+
+    if (!limit_any_marked(m, mark))
+        return NULL;
+    found = lru_get(m->sets[mark].keys, key, &expires_ms);
+    return found != NULL && expires_ms > loop_now_ms(m->services->loop) ? found->why : NULL;
+}
+
+void limit_mark(struct limit_marks *m, enum limit_mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg)
+{
+    put(&m->sets[mark], key, span_str(why), loop_now_ms(m->services->loop) + ttl_ms);
+    store_remember(m->services->store, limit_mark_table(mark), key, span_head(span_str(why), WHY_MAX - 1), ttl_ms, 0, fn, arg);
+}
+
+void limit_unmark(struct limit_marks *m, enum limit_mark mark, span key, store_value_fn *fn, void *arg)
+{
+    lru_remove(m->sets[mark].keys, key);
+    store_forget(m->services->store, limit_mark_table(mark), key, fn, arg);
+}
+
+struct limit_marks *limit_marks_new(struct services *s)
+{
+    struct limit_marks *m = xcalloc(1, sizeof(*m));
+
+    m->services = s;
+    for (int i = 0; i < MARK_COUNT; i++)
+        m->sets[i] = (struct mark_set){ .all = m, .keys = lru_new(MARKS_MAX, sizeof(struct marked), NULL) };
+    loop_timer_start(s->loop, &m->again, 0, read_all, m);
+    return m;
+}
+
+void limit_marks_free(struct limit_marks **mp)
+{
+    struct limit_marks *m = *mp;
+
+    *mp = NULL;
+    if (m == NULL)
+        return;
+    loop_timer_stop(&m->again);
+    for (int i = 0; i < MARK_COUNT; i++)
+        lru_free(&m->sets[i].keys);
+    free(m);
+}

@@ -1,0 +1,28 @@
+/* limit_marks.h - keys of limits that an administrator exempted, and logins that are blocked.
+ *
+ * They live in the store (tables "limit-exempt" and "limit-block"), so that all hosts have them; this process looks at its copy, which is
+ * read again every MARKS_EVERY_MS and changed at once by what is done here.  A store that is away leaves the copy as it is.
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#ifndef GATEPOST_POLICYD_LIMIT_MARKS_H
+#define GATEPOST_POLICYD_LIMIT_MARKS_H
+
+#include "policyd/services.h"
+
+#define MARKS_EVERY_MS SECONDS(10)
+/* A login that nobody releases stays blocked this long. */
+#define BLOCK_KEEP_MS DAYS(400)
+
+enum limit_mark { MARK_EXEMPT, MARK_BLOCKED, MARK_COUNT };
+
+struct limit_marks *limit_marks_new(struct services *s);
+void limit_marks_free(struct limit_marks **m);
+bool limit_any_marked(const struct limit_marks *m, enum limit_mark mark);
+/* Whether key is marked; NULL: no, else why, as it was said then. */
+const char *limit_marked(const struct limit_marks *m, enum limit_mark mark, span key);
+/* Marks it for ttl_ms.  fn (may be NULL) hears whether the store has taken it. */
+void limit_mark(struct limit_marks *m, enum limit_mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg);
+void limit_unmark(struct limit_marks *m, enum limit_mark mark, span key, store_value_fn *fn, void *arg);
+const char *limit_mark_table(enum limit_mark mark);
+
+#endif
