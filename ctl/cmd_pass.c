@@ -1,4 +1,4 @@
-/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl, limits, filter.
+/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl, limits, greylist, filter.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -85,6 +85,29 @@ const struct subcommand cmd_limits = {
             "All of it holds for every host that shares the store, there within ten seconds.\n"
             "Exit status: 0 done, 1 there was nothing to be done or the store did not answer",
     .run = run_limits,
+};
+
+static int run_greylist(struct env *env, int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    if ((strcmp(verb, "show") == 0 && argc <= 3) || (strcmp(verb, "stats") == 0 && argc == 2) ||
+        ((strcmp(verb, "pass") == 0 || strcmp(verb, "forget") == 0) && argc == 3))
+        return pass_through(env, "policyd", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
+    return usage_error(&cmd_greylist, "what about which entry?");
+}
+
+const struct subcommand cmd_greylist = {
+    .name = "greylist",
+    .args = "show [KEY]\npass KEY\nforget KEY\nstats",
+    .summary = "who has to come again and who is known; let through or forget",
+    .help = "show    entries that begin with KEY: {CLIENT}/SENDER/RECIPIENT as the log has it\n"
+            "pass    this entry, or with {CLIENT} alone everything of that client, passes from now on\n"
+            "forget  it is new again\n"
+            "stats   how many wait, have passed, and pass by themselves\n"
+            "All of it holds for every host that shares the store, there within ten seconds.\n"
+            "Exit status: 0 done, 1 there was nothing to be done or the store did not answer",
+    .run = run_greylist,
 };
 
 static int run_policy(struct env *env, int argc, char **argv)

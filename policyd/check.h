@@ -46,7 +46,7 @@ enum finding_kind {
 };
 
 /* Where the words of a refusal come from. */
-enum finding_reply { REPLY_DENIED, REPLY_SPOOFED, REPLY_OWN_TEXT };
+enum finding_reply { REPLY_DENIED, REPLY_SPOOFED, REPLY_GREYLISTED, REPLY_OWN_TEXT };
 
 /* One thing a check saw.  Strings live in the arena or as long as the rules. */
 struct finding {
@@ -56,7 +56,7 @@ struct finding {
     enum mode mode;              /* MODE_ENFORCE or MODE_OBSERVE */
     enum wish wish;
     bool listing;                /* a DNSBL's entry: replies.listed words it */
-    enum finding_reply reply;    /* of others: replies.denied, replies.spoofed, or `text` as it is */
+    enum finding_reply reply;    /* of others: replies.denied, .spoofed or .greylisted, or `text` as it is */
     bool text_pending;           /* `text` may still come */
     double points;
     const char *saw;             /* the raw fact: "127.0.0.4", "not listed", "timeout" */

@@ -191,10 +191,11 @@ struct marks_walk { struct ctl_request *request; struct store *store; enum limit
 
 static void on_mark(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
 {
+    static const char *const words[MARK_COUNT] = { "exempt", "blocked", "greylist" };
     struct marks_walk *w = arg;
 
     if (!done) {
-        ctl_print(w->request, "%-8s %-40.*s %.*s\n", w->mark == MARK_EXEMPT ? "exempt" : "blocked", SPAN_ARG(item->key), SPAN_ARG(item->value));
+        ctl_print(w->request, "%-8s %-40.*s %.*s\n", words[w->mark], SPAN_ARG(item->key), SPAN_ARG(item->value));
         return;
     }
     if (outcome == STORE_HIT && ++w->mark < MARK_COUNT)

@@ -8,6 +8,7 @@
 
 #include "lib/app/id.h"
 #include "lib/base/alloc.h"
+#include "policyd/ctl_greylist.h"
 #include "policyd/ctl_limits.h"
 #include "policyd/policyd.h"
 #include "policyd/reply.h"
@@ -198,6 +199,7 @@ const struct ctl_command policy_commands[] = {
     { "policy", "explain NAME=VALUE...", "what policyd would answer to this request, and why", run_policy },
     { "limits", "show [KEY] | top [N] | reset KEY | exempt KEY [FOR] | block LOGIN | release LOGIN | marks",
       "what limits have counted; count a key anew, not at all for a time, block a login or release it", ctl_limits },
+    { "greylist", "show [KEY] | pass KEY | forget KEY | stats", "who waits and who is known; let through or forget", ctl_greylist },
     { "dnsbl", "status | test", "whether each DNS list is in use, and why not; test them now", run_dnsbl },
     { NULL, NULL, NULL, NULL },
 };

@@ -1,4 +1,4 @@
-/* limit_marks.c - keys of limits that an administrator exempted, and logins that are blocked.
+/* limit_marks.c - what an administrator has said of keys, logins and authorities.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -32,7 +32,9 @@ struct limit_marks {
 
 const char *limit_mark_table(enum limit_mark mark)
 {
-    return mark == MARK_EXEMPT ? "limit-exempt" : "limit-block";
+    static const char *const tables[MARK_COUNT] = { "limit-exempt", "limit-block", "grey-pass" };
+
+    return tables[mark];
 }
 
 static void put(struct mark_set *set, span key, span why, int64_t until_ms)

@@ -1,6 +1,6 @@
-/* limit_marks.h - keys of limits that an administrator exempted, and logins that are blocked.
+/* limit_marks.h - keys of limits that an administrator exempted, logins that are blocked, authorities that pass the greylist.
  *
- * They live in the store (tables "limit-exempt" and "limit-block"), so that all hosts have them; this process looks at its copy, which is
+ * They live in the store (tables "limit-exempt", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy, which is
  * read again every MARKS_EVERY_MS and changed at once by what is done here.  A store that is away leaves the copy as it is.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -13,7 +13,7 @@
 /* A login that nobody releases stays blocked this long. */
 #define BLOCK_KEEP_MS DAYS(400)
 
-enum limit_mark { MARK_EXEMPT, MARK_BLOCKED, MARK_COUNT };
+enum limit_mark { MARK_EXEMPT, MARK_BLOCKED, MARK_GREY_PASS, MARK_COUNT };
 
 struct limit_marks *limit_marks_new(struct services *s);
 void limit_marks_free(struct limit_marks **m);

@@ -101,6 +101,8 @@ static const char *template_of(const struct settings *set, const struct finding 
 {
     if (cause == NULL || cause->listing)
         return set->replies.listed;
+    if (cause->reply == REPLY_GREYLISTED)
+        return set->replies.greylisted;
     return cause->reply == REPLY_SPOOFED ? set->replies.spoofed : set->replies.denied;
 }
 

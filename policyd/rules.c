@@ -166,6 +166,22 @@ static void make_access(struct rules *r, const struct set_access_rule *set, stru
     rule->nets = nets_of(r, &set->lists, &set->clients, &rule->n);
 }
 
+/* ---- greylist ---- */
+
+static void make_greylist(struct rules *r)
+{
+    const struct set_greylist *set = &r->set->policy.greylist;
+    struct greylist_rule *rule = &r->greylist;
+
+    rule->set = set;
+    rule->mode = mode_effective((int)r->mode, set->mode);
+    if (set->when == GREYLIST_OFF || (set->when == GREYLIST_SCORE && r->set->policy.score.greylist <= 0))
+        rule->mode = MODE_OFF;
+    name_list_make(&rule->skip_recipients, &set->skip_recipients, r->arena);
+    name_list_make(&rule->skip_senders, &set->skip_senders, r->arena);
+    name_list_make(&rule->skip_hosts, &set->skip_hosts, r->arena);
+}
+
 /* ---- life ---- */
 
 /* Without a cfilter nobody would take the field out again. */
@@ -193,6 +209,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spoof.mode = mode_effective((int)r->mode, set->policy.rules.spoof.mode);
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
     rules_make_limits(r);
+    make_greylist(r);
     if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     return r;

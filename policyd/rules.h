@@ -12,6 +12,7 @@
 #include "lib/settings/settings.h"
 #include "lib/store/store.h"
 #include "policyd/decide.h"
+#include "policyd/name_list.h"
 
 struct dnsbl_health;
 struct dnsbl_healths;
@@ -67,6 +68,12 @@ struct limit_rule {
     size_t n_windows;
 };
 
+struct greylist_rule {
+    enum mode mode;                      /* MODE_OFF also when nobody would ever be asked to come again */
+    const struct set_greylist *set;
+    struct name_list skip_recipients, skip_senders, skip_hosts;
+};
+
 /* A resolver that several sets of rules may use, each for as long as it lives. */
 struct resolver {
     unsigned refs;
@@ -85,6 +92,7 @@ struct rules {
     size_t n_dnsbl;
     struct limit_rule *limits;           /* enforced ones first */
     size_t n_limits, n_enforced_limits;
+    struct greylist_rule greylist;
     bool counts_bytes, counts_refused, counts_by_recipient;   /* some limit does */
     struct resolver *resolver;           /* NULL: no list is named */
     bool hand_over;                      /* a cfilter stands behind: it is told what is known of a message */

@@ -4,7 +4,9 @@
  */
 #include "policyd/services.h"
 
+#include "lib/base/lru.h"
 #include "policyd/eval.h"
+#include "policyd/grey_told.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_local.h"
 #include "policyd/limit_marks.h"
@@ -44,6 +46,10 @@ static const struct counter_row rows[] = {
     { AT(denied), RULES, "deny", "Hits of rules, observed ones too." },
     { AT(allowed), RULES, "allow", "Hits of rules, observed ones too." },
     { AT(blocked), RULES, "blocked", "Hits of rules, observed ones too." },
+    { AT(greylisted), "policy_greylist", "answer", "wait", "What greylisting said." },
+    { AT(grey_passed), "policy_greylist", "answer", "came_again", "What greylisting said." },
+    { AT(grey_automatic), "policy_greylist", "answer", "automatic", "What greylisting said." },
+    { AT(grey_known), "policy_greylist", "answer", "known_sender", "What greylisting said." },
     { AT(limits_local), "policy_limits_local", NULL, NULL, "Limits counted by this process alone." },
 };
 
@@ -63,6 +69,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
     *s = (struct services){ .loop = l };
     counters_init(&s->count, stats);
     s->local = limit_local_new(LOCAL_KEYS);
+    s->grey_told = grey_told_new();
     s->messages = handover_memory_new(MESSAGES_KEPT);
     buf_init(&s->answer, ANSWER_MAX);
     buf_init(&s->field, ANSWER_MAX);
@@ -73,6 +80,7 @@ void services_close(struct services *s)
     eval_free_idle(s);
     limit_marks_free(&s->marks);
     limit_commits_stop(s);
+    lru_free(&s->grey_told);
     limit_local_free(&s->local);
     handover_memory_free(&s->messages);
     buf_free(&s->answer);

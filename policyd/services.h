@@ -14,6 +14,7 @@
 struct limit_local;
 struct limit_commit;
 struct limit_marks;
+struct lru;
 struct handover_memory;
 struct eval;
 
@@ -23,6 +24,7 @@ struct counters {
     uint64_t *overdue, *junk, *store_down, *findings_lost;
     uint64_t *dns_listed, *dns_clear, *dns_timeout, *dns_failed, *dns_refusal, *dns_odd, *dns_skipped;
     uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed, *blocked;
+    uint64_t *greylisted, *grey_passed, *grey_automatic, *grey_known;
 };
 
 struct services {
@@ -30,6 +32,7 @@ struct services {
     struct store *store;              /* NULL: none here (an explanation without a running daemon) */
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
+    struct lru *grey_told;            /* who was told to come again */
     struct limit_marks *marks;        /* NULL: none are looked at */
     struct wiring wiring;
     struct handover_memory *messages;

@@ -124,12 +124,23 @@ struct set_limit {
     bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
 };
+enum greylist_when { GREYLIST_OFF, GREYLIST_SCORE, GREYLIST_SUSPICIOUS, GREYLIST_ALL };
+struct set_greylist {
+    int when, mode;
+    int64_t delay_ms, window_ms, keep_ms;
+    int64_t auto_after, auto_keep_ms;
+    int64_t known_keep_ms;           /* an address that one of ours wrote to; 0: not learnt */
+    int64_t prefix4, prefix6;
+    struct conf_nets skip_clients;
+    struct conf_strings skip_recipients, skip_senders, skip_hosts;
+};
 struct set_dns { struct conf_strings servers; };
 struct set_policy {
     struct set_score score;
     struct conf_list dnsbl;          /* struct set_dnsbl[] */
     struct set_rules rules;
     struct conf_list limits;         /* struct set_limit[] */
+    struct set_greylist greylist;
     struct set_dns dns;
     int64_t timeout_ms;              /* a decision, default 3 s */
     int64_t txt_wait_ms;             /* for a hit's TXT, default 100 ms */
@@ -236,7 +247,7 @@ struct set_rcpt_class {              /* recipients with a policy of their own */
 struct set_replies {                 /* %v virus, %l list, %r %t reason, %s points, %i id */
     const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *limit, *budget, *ambiguous;
     const char *timeout, *crashed, *engine, *put_off;      /* 4xx */
-    const char *listed, *spoofed, *denied;
+    const char *listed, *spoofed, *denied, *greylisted;
 };
 struct set_handover { const char *key_file; int64_t max_age_ms; };       /* "" : state_directory/handover.key, made at first start */
 struct set_events {

@@ -237,6 +237,7 @@ const struct conf_key replies_rows[] = {
     REPLY(listed, "Client is listed by %l: %t", "Too many points in policyd, from a list."),
     REPLY(spoofed, "Sender address belongs here, but the client does not", "The rule spoof."),
     REPLY(denied, "Client is not welcome here", "The rule deny."),
+    DELAY(greylisted, "Greylisted, try again in %r seconds", "A sender that has to come again (policy.greylist)."),
     { NULL },
 };
 #undef AT

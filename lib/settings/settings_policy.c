@@ -138,6 +138,7 @@ const struct conf_key policy_rows[] = {
       .sub_size = sizeof(struct set_dnsbl) },
     { "rules", CONF_OBJECT, AT(rules), 0, 0, NULL, APPLY_LIVE, "Rules.", .sub = rule_rows },
     { "limits", CONF_LIST, AT(limits), 0, 0, NULL, APPLY_LIVE, "Rate limits.", .sub = limit_rows, .sub_size = sizeof(struct set_limit) },
+    { "greylist", CONF_OBJECT, AT(greylist), 0, 0, NULL, APPLY_LIVE, "Greylisting: who is not known has to come again.", .sub = greylist_rows },
     { "dns", CONF_OBJECT, AT(dns), 0, 0, NULL, APPLY_LIVE, "DNS.", .sub = dns_rows },
     { "timeout", CONF_DURATION, AT(timeout_ms), 50, SECONDS(60), "3s", APPLY_LIVE,
       "A whole decision; what has not answered by then counts nothing." },

@@ -1,0 +1,131 @@
+/* grey_key.c - who is greylisted, and for what.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "policyd/grey_key.h"
+
+#include "policyd/host_name.h"
+
+static span lower(span s, struct arena *arena)
+{
+    char *copy;
+
+    if (s.n == 0)
+        return s;
+    copy = arena_dup(arena, s.p, s.n);
+    for (size_t i = 0; i < s.n; i++)
+        copy[i] = ascii_lower(copy[i]);
+    return span_of(copy, s.n);
+}
+
+span grey_host(const struct request *r, struct arena *arena)
+{
+    span name = request_attr(r, POLICY_CLIENT_NAME);
+
+    if (name.n == 0 || span_eq(name, SPAN("unknown")))
+        return (span){ NULL, 0 };
+    return lower(name, arena);
+}
+
+static span in_braces(span s, struct arena *arena)
+{
+    char *text = arena_alloc(arena, s.n + 2);
+
+    text[0] = '{';
+    memcpy(text + 1, s.p, s.n);
+    text[s.n + 1] = '}';
+    for (size_t i = 1; i <= s.n; i++) {      /* no host name holds these; what claims to be one may */
+        if (text[i] == '{' || text[i] == '}' || text[i] == '/')
+            text[i] = '_';
+    }
+    return span_of(text, s.n + 2);
+}
+
+span grey_authority(const struct greylist_rule *rule, const struct request *r, struct arena *arena)
+{
+    span host = grey_host(r, arena);
+    char text[IPADDR_TEXT_MAX + 4], braced[IPADDR_TEXT_MAX + 6];
+    struct ipnet net;
+    size_t n;
+
+    if (!r->client_plain)
+        return (span){ NULL, 0 };
+    if (host.n > 0 && !host_name_generic(host, &r->client))
+        return in_braces(host_name_organisation(host), arena);
+    net = ipnet_of(&r->client, (unsigned)(r->client.family == 6 ? rule->set->prefix6 : rule->set->prefix4));
+    ipnet_format(&net, text);
+    n = strlen(text);
+    braced[0] = '{';
+    memcpy(braced + 1, text, n);
+    braced[n + 1] = '}';
+    return arena_span(arena, span_of(braced, n + 2));
+}
+
+/* ---- the sender ---- */
+
+/* BATV "prvs=tag=user" and SRS "srs0=hash=time=domain=user": what is signed anew each day. */
+static span without_signature(span local)
+{
+    if (span_starts(local, SPAN("prvs="))) {
+        span rest = span_from(local, 5);
+
+        return span_from(rest, span_find(rest, '=') + 1);
+    }
+    if (local.n > 5 && (span_starts(local, SPAN("srs0")) || span_starts(local, SPAN("srs1"))) && strchr("=+-", local.p[4]) != NULL)
+        return span_head(local, 4);
+    return local;
+}
+
+span grey_sender(span sender, struct arena *arena)
+{
+    size_t at = span_rfind(sender, '@');
+    span local = without_signature(span_head(sender, at)), domain = span_from(sender, at);
+    char *text = arena_alloc(arena, sender.n + 1);
+    size_t n = 0;
+
+    if (sender.n == 0)
+        return SPAN("<>");
+    local = span_head(local, span_find(local, '+') > 0 ? span_find(local, '+') : local.n);
+    for (size_t i = 0; i < local.n; i++) {
+        bool digit = local.p[i] >= '0' && local.p[i] <= '9';
+
+        if (!digit)
+            text[n++] = local.p[i];
+        else if (n == 0 || text[n - 1] != '#')
+            text[n++] = '#';
+    }
+    memcpy(text + n, domain.p, domain.n);
+    return span_of(text, n + domain.n);
+}
+
+/* A key's parts are printable and hold no blank: they are copied out of logs. */
+static void put_part(char *to, size_t *n, span part)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < part.n; i++) {
+        unsigned char c = (unsigned char)part.p[i];
+
+        if (c > 0x20 && c < 0x7f && c != '%' && c != '{' && c != '}') {
+            to[(*n)++] = (char)c;
+            continue;
+        }
+        to[(*n)++] = '%';
+        to[(*n)++] = hex[c >> 4];
+        to[(*n)++] = hex[c & 15];
+    }
+}
+
+span grey_key(span authority, const struct request *r, struct arena *arena)
+{
+    span sender = grey_sender(r->sender, arena);
+    char *text = arena_alloc(arena, authority.n + 2 + 3 * (sender.n + r->recipient.n));
+    size_t n = authority.n;
+
+    memcpy(text, authority.p, authority.n);
+    text[n++] = '/';
+    put_part(text, &n, sender);
+    text[n++] = '/';
+    put_part(text, &n, r->recipient);
+    return span_of(text, n);
+}
