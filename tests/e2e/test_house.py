@@ -141,7 +141,8 @@ class SharedStore(HouseTest):
 
     def count(self, client, n):
         with Policy(self.place.path("queue/gatepost/policy.sock")) as c:
-            return [c.ask(client_address=client, instance=f"{client}.{i}.{time.time_ns():x}") for i in range(n)]
+            return [c.ask(client_address=client, protocol_state="DATA", recipient_count="1", instance=f"{client}.{i}.{time.time_ns():x}")
+                    .replace("PREPEND X-Gatepost", "DUNNO PREPEND X-Gatepost").split(" PREPEND")[0] for i in range(n)]
 
     def test_limits_are_counted_in_redis(self):
         got = self.count("192.0.2.80", 4)
