@@ -15,6 +15,7 @@
 #define GATEPOST_POLICYD_CHECK_H
 
 #include "lib/base/arena.h"
+#include "lib/proto/spf.h"
 #include "policyd/decide.h"
 #include "policyd/request.h"
 #include "policyd/rules.h"
@@ -65,6 +66,12 @@ struct finding {
     int64_t took_us;             /* set by check_report */
 };
 
+/* What several checks look at: found by one, for those of later stages. */
+struct facts {
+    bool spf_known;
+    enum spf_result spf;         /* of the MAIL FROM domain, or of HELO for the null reverse-path */
+};
+
 enum check_run_state { RUN_WAITING, RUN_STARTED, RUN_DONE, RUN_CANCELLED };
 
 struct check_run {
@@ -74,6 +81,7 @@ struct check_run {
     struct services *services;
     struct message *message;     /* what is remembered of the request's instance; NULL: nothing is */
     struct arena *arena;
+    struct facts *facts;
     bool dry;                    /* look only: charge, count and remember nothing */
     bool overdue;
     void *state;                 /* the check's own */

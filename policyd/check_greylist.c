@@ -186,7 +186,7 @@ static void greylist_start(struct check_run *run)
     }
     g = run->state = arena_alloc(run->arena, sizeof(*g));
     g->run = run;
-    g->authority = grey_authority(rule, run->req, run->arena);
+    g->authority = grey_authority(rule, run->req, run->facts->spf_known && run->facts->spf == SPF_PASS, run->arena);
     g->key = grey_key(g->authority, run->req, run->arena);
     if (run->services->store == NULL || limit_marked(run->services->marks, MARK_GREY_PASS, g->authority) != NULL) {
         report_pass(g, run->services->store == NULL ? "no store here" : "let through: gatepostctl greylist pass");

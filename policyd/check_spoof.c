@@ -1,7 +1,8 @@
 /* check_spoof.c - an envelope sender of an own domain that comes from outside.
  *
  * Forwarders and services that mail in the domain's name do this with good reason: so it observes by default, and partners' networks
- * can be named.  It says nothing about a client whose address is not known.
+ * can be named.  A client that the domain's SPF record allows is no stranger; until that is known nothing is said, nor about a client
+ * whose address is not known.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "policyd/check.h"
@@ -43,6 +44,13 @@ static void spoof_start(struct check_run *run)
     } else if (is_partner(rule, &run->req->client)) {
         f.saw = "partner network";
         check_report(run, &f);
+    } else if (run->facts->spf_known && run->facts->spf == SPF_PASS) {
+        f.saw = "SPF allows the client";
+        check_report(run, &f);
+    } else if (run->rules->resolver != NULL && (!run->facts->spf_known || run->facts->spf == SPF_TEMPERROR)) {
+        f.kind = FINDING_UNKNOWN;
+        f.saw = "whether SPF allows the client is not known";
+        check_report(run, &f);
     } else {
         f.kind = FINDING_HIT;
         f.wish = WISH_REJECT;
@@ -55,4 +63,4 @@ static void spoof_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_spoof = { .name = "spoof", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = spoof_start };
+const struct check check_spoof = { .name = "spoof", .stage = CHECK_AFTER, .states = CHECK_AT(POLICY_STATE_RCPT), .start = spoof_start };

@@ -94,7 +94,7 @@ static void start_stage(struct eval *e, enum check_stage stage)
             (e->req.harvest && !all_checks[i]->harvest_too))
             continue;
         e->runs[e->n_runs++] = (struct check_run){
-            .check = all_checks[i], .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message,
+            .check = all_checks[i], .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message, .facts = &e->facts,
             .arena = e->arena, .dry = e->dry, .eval = e,
         };
     }
@@ -299,6 +299,7 @@ static void empty(struct eval *e)
     arena_reset(e->arena);
     e->n_findings = e->n_hits = e->n_runs = 0;
     e->overdue = e->waited = e->dry = false;
+    e->facts = (struct facts){ .spf_known = false };
     e->decision = (struct decision){ .enforced.cause = DECIDE_NO_CAUSE, .would.cause = DECIDE_NO_CAUSE };
     e->stage = EVAL_IDLE;
 }

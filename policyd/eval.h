@@ -24,6 +24,7 @@ struct eval {
     struct rules *rules;              /* a reference, from eval_start on */
     struct message *message;          /* a reference, or NULL */
     bool dry;
+    struct facts facts;
 
     /* the result */
     struct finding *findings[EVAL_FINDINGS_MAX];

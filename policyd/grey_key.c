@@ -41,7 +41,7 @@ static span in_braces(span s, struct arena *arena)
     return span_of(text, s.n + 2);
 }
 
-span grey_authority(const struct greylist_rule *rule, const struct request *r, struct arena *arena)
+span grey_authority(const struct greylist_rule *rule, const struct request *r, bool spf_pass, struct arena *arena)
 {
     span host = grey_host(r, arena);
     char text[IPADDR_TEXT_MAX + 4], braced[IPADDR_TEXT_MAX + 6];
@@ -50,6 +50,8 @@ span grey_authority(const struct greylist_rule *rule, const struct request *r, s
 
     if (!r->client_plain)
         return (span){ NULL, 0 };
+    if (spf_pass && r->sender_domain.n > 0)
+        return in_braces(r->sender_domain, arena);
     if (host.n > 0 && !host_name_generic(host, &r->client))
         return in_braces(host_name_organisation(host), arena);
     net = ipnet_of(&r->client, (unsigned)(r->client.family == 6 ? rule->set->prefix6 : rule->set->prefix4));

@@ -59,6 +59,7 @@ void message_unref(struct message **msg)
         return;
     free(gone->hits);
     buf_free(&gone->let_in);
+    free(gone->spf_why);
     for (size_t i = 0; i < gone->n_prepends; i++)
         free(gone->prepends[i]);
     free(gone);

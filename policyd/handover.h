@@ -22,6 +22,9 @@ struct message {
     double score;              /* the highest of its recipients */
     char *hits;                /* "zen:5,helo:2.5": every enforced hit with points of any recipient, each once; NULL: none */
     struct buf let_in;         /* the recipients that passed, lower case, each ended by NUL; at most MESSAGE_RECIPIENTS_BYTES */
+    bool spf_known;            /* the client and the sender are the same for all of its recipients */
+    enum spf_result spf;
+    char *spf_why;
     size_t n_let_in;           /* all of them, those that `let_in` has no room for too */
     bool handed_over;
     char *prepends[MESSAGE_PREPENDS_MAX];   /* header fields its checks ask for, each once; those before n_prepended are written */

@@ -120,7 +120,9 @@ static bool make_resolver(struct rules *r, struct loop *loop, const struct rules
     const char **list = arena_alloc(r->arena, (servers->n + 1) * sizeof(*list));
     struct dnsc_settings ds = { .servers = servers->n > 0 ? list : NULL };
 
-    if (r->set->policy.dnsbl.n == 0)
+    bool needed = r->set->policy.dnsbl.n > 0 || r->spf_mode != MODE_OFF;
+
+    if (!needed && r->spoof.mode == MODE_OFF)
         return true;
     if (old != NULL && old->resolver != NULL && same_servers(servers, &old->set->policy.dns.servers)) {
         r->resolver = old->resolver;
@@ -134,9 +136,13 @@ static bool make_resolver(struct rules *r, struct loop *loop, const struct rules
     r->resolver->dnsc = dnsc_new(loop, &ds, err);
     if (r->resolver->dnsc != NULL)
         return true;
-    errtext_prefix(err, "DNS");
     free(r->resolver);
     r->resolver = NULL;
+    if (!needed) {                       /* the rule spoof does without */
+        err->text[0] = '\0';
+        return true;
+    }
+    errtext_prefix(err, "DNS");
     return false;
 }
 
@@ -208,6 +214,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     make_access(r, &set->policy.rules.deny, &r->deny);
     r->spoof.mode = mode_effective((int)r->mode, set->policy.rules.spoof.mode);
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
+    r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
     rules_make_limits(r);
     make_greylist(r);
     if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))

@@ -93,8 +93,9 @@ struct rules {
     struct limit_rule *limits;           /* enforced ones first */
     size_t n_limits, n_enforced_limits;
     struct greylist_rule greylist;
+    enum mode spf_mode;
     bool counts_bytes, counts_refused, counts_by_recipient;   /* some limit does */
-    struct resolver *resolver;           /* NULL: no list is named */
+    struct resolver *resolver;           /* NULL: nothing is looked up, or (spoof alone) nobody can be asked */
     bool hand_over;                      /* a cfilter stands behind: it is told what is known of a message */
     struct handover_key key;
 };

@@ -101,10 +101,17 @@ struct set_dnsbl {
     int mode;
     int64_t timeout_ms;              /* 1 s */
 };
+enum check_failure { FAILURE_PASS, FAILURE_DEFER };
 enum policy_action { ACTION_DEFAULT, ACTION_DUNNO, ACTION_OK, ACTION_DEFER, ACTION_REJECT };
 struct set_access_rule { int mode; struct conf_nets clients; struct conf_strings lists; };   /* allow / deny */
 struct set_spoof { int mode; struct conf_strings partners; /* names of networks */ };
-struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; };
+struct set_spf {
+    int mode;
+    double pass, none, neutral, softfail, fail, permerror;      /* points of each result */
+    int on_failure;                  /* enum check_failure: of a temperror */
+    bool header;                     /* Received-SPF */
+};
+struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; };
 enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES, LIMIT_BYTES, LIMIT_REFUSED_RECIPIENTS };
 enum limit_algorithm { LIMIT_BUCKET, LIMIT_SLIDING };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };

@@ -93,6 +93,7 @@ static const struct conf_key rule_rows[] = {
     { "deny", CONF_OBJECT, AT(deny), 0, 0, NULL, APPLY_LIVE, "Clients that are refused.", .sub = access_rows },
     { "spoof", CONF_OBJECT, AT(spoof), 0, 0, NULL, APPLY_LIVE,
       "Mail from outside with a sender in an own domain. Never hits trusted networks, logins, submission or partners.", .sub = spoof_rows },
+    { "spf", CONF_OBJECT, AT(spf), 0, 0, NULL, APPLY_LIVE, "Sender Policy Framework (RFC 7208): whether the sender's domain allows the client.", .sub = spf_rows },
     { NULL },
 };
 #undef AT

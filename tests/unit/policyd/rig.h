@@ -90,6 +90,9 @@ static void rig_answer(const struct dns_row *row, bool timed_out, dnsc_fn *fn, v
     memset(records, 0, sizeof(records));
     if (a.outcome == DNSC_FOUND && row->type == DNSC_TXT) {
         records[a.n++].text = rest;
+    } else if (a.outcome == DNSC_FOUND && row->type != DNSC_A && row->type != DNSC_AAAA) {
+        while (a.n < 8 && span_next(&rest, ' ', &records[a.n].text))
+            a.n++;
     } else if (a.outcome == DNSC_FOUND) {
         while (a.n < 8 && span_next(&rest, ' ', &piece))
             assert_true(ipaddr_parse(piece, &records[a.n++].addr));
