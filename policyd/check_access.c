@@ -1,12 +1,13 @@
-/* check_access.c - networks that are always let in (allow) and networks that never are (deny).
+/* check_access.c - who is always let in (allow) and who never is (deny).
  *
  * Allow wins over deny and over every other check; deny holds for logins and trusted networks too, because whoever wrote one
- * machine of the own network there meant it.
+ * machine of the own network there meant it.  A client name counts only where Postfix has confirmed it.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "policyd/check.h"
+#include "policyd/grey_key.h"
 
-static bool rule_names(const struct access_rule *rule, const struct ipaddr *client, struct arena *arena, const char **net_out)
+static bool names_address(const struct access_rule *rule, const struct ipaddr *client, struct arena *arena, const char **net_out)
 {
     for (size_t i = 0; i < rule->n; i++) {
         for (size_t k = 0; k < rule->nets[i]->n; k++) {
@@ -22,20 +23,58 @@ static bool rule_names(const struct access_rule *rule, const struct ipaddr *clie
     return false;
 }
 
+static span login_of(const struct check_run *run)
+{
+    span login = run->req->login;
+    char *lower = login.n > 0 ? arena_dup(run->arena, login.p, login.n) : NULL;
+
+    for (size_t i = 0; i < login.n; i++)
+        lower[i] = ascii_lower(lower[i]);
+    return span_of(lower, login.n);
+}
+
+/* NULL: nobody that the rule names. */
+static const char *names(const struct access_rule *rule, const struct check_run *run)
+{
+    const struct request *r = run->req;
+    const char *net;
+
+    if (r->client_plain && names_address(rule, &r->client, run->arena, &net))
+        return net;
+    if (rule->hosts.n > 0 && name_list_has_domain(&rule->hosts, grey_host(r, run->arena)))
+        return "client name";
+    if (name_list_has_domain(&rule->helo, r->helo))
+        return "HELO name";
+    if (name_list_has_mailbox(&rule->senders, r->sender, r->sender_domain))
+        return "sender";
+    if (name_list_has_mailbox(&rule->recipients, r->recipient, r->recipient_domain))
+        return "recipient";
+    return rule->logins.n > 0 && name_list_has(&rule->logins, login_of(run)) ? "login" : NULL;
+}
+
 static void run_rule(struct check_run *run, const char *name, const struct access_rule *rule, enum wish wish, uint64_t *count)
 {
     struct finding f = { .name = name, .kind = FINDING_CLEAR, .mode = rule->mode, .saw = "not named" };
+    const char *what;
 
-    if (rule->n == 0)
+    if (!rule->any)
         return;
-    if (rule->mode == MODE_OFF || !run->req->client_plain) {
+    if (rule->mode == MODE_OFF) {
         f.kind = FINDING_SKIPPED;
-        f.saw = rule->mode == MODE_OFF ? "off" : "no client address";
-    } else if (rule_names(rule, &run->req->client, run->arena, &f.saw)) {
+        f.saw = "off";
+    } else if ((what = names(rule, run)) != NULL) {
         f.kind = FINDING_HIT;
         f.wish = wish;
+        f.saw = what;
+        if (rule->text != NULL && rule->text[0] != '\0') {
+            f.reply = REPLY_OWN_TEXT;
+            f.text = rule->text;
+        }
         if (!run->dry)
             ++*count;
+    } else if (!run->req->client_plain) {
+        f.kind = FINDING_SKIPPED;
+        f.saw = "no client address";
     }
     check_report(run, &f);
 }

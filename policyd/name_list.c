@@ -44,6 +44,11 @@ static bool has(const struct name_list *list, span name)
     return bsearch(&name, list->v, list->n, sizeof(*list->v), compare_entries) != NULL;
 }
 
+bool name_list_has(const struct name_list *list, span name)
+{
+    return list->n > 0 && name.n > 0 && has(list, name);
+}
+
 bool name_list_has_domain(const struct name_list *list, span domain)
 {
     if (list->n == 0 || domain.n == 0)

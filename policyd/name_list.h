@@ -18,6 +18,8 @@ struct name_list {
 void name_list_make(struct name_list *list, const struct conf_strings *names, struct arena *arena);
 /* Names in lower case.  A domain of no bytes is in no list. */
 bool name_list_has_domain(const struct name_list *list, span domain);
+/* This very name, nothing above it: for logins. */
+bool name_list_has(const struct name_list *list, span name);
 bool name_list_has_mailbox(const struct name_list *list, span mailbox, span domain);
 
 #endif

@@ -170,6 +170,13 @@ static void make_access(struct rules *r, const struct set_access_rule *set, stru
 {
     rule->mode = mode_effective((int)r->mode, set->mode);
     rule->nets = nets_of(r, &set->lists, &set->clients, &rule->n);
+    name_list_make(&rule->hosts, &set->hosts, r->arena);
+    name_list_make(&rule->helo, &set->helo, r->arena);
+    name_list_make(&rule->senders, &set->senders, r->arena);
+    name_list_make(&rule->recipients, &set->recipients, r->arena);
+    name_list_make(&rule->logins, &set->logins, r->arena);
+    rule->any = rule->n + rule->hosts.n + rule->helo.n + rule->senders.n + rule->recipients.n + rule->logins.n > 0;
+    rule->text = set->text;
 }
 
 /* ---- greylist ---- */
@@ -186,6 +193,20 @@ static void make_greylist(struct rules *r)
     name_list_make(&rule->skip_recipients, &set->skip_recipients, r->arena);
     name_list_make(&rule->skip_senders, &set->skip_senders, r->arena);
     name_list_make(&rule->skip_hosts, &set->skip_hosts, r->arena);
+}
+
+/* ---- rules that are only a mode and numbers ---- */
+
+static void make_modes(struct rules *r)
+{
+    const struct set_rules *set = &r->set->policy.rules;
+
+    r->helo_mode = mode_effective((int)r->mode, set->helo.mode);
+    r->null_sender_mode = mode_effective((int)r->mode, set->null_sender.mode);
+    r->recipients_mode = mode_effective((int)r->mode, set->recipients.mode);
+    if (set->recipients.max == 0 && set->recipients.max_login == 0)
+        r->recipients_mode = MODE_OFF;
+    r->keeps_recipients = r->n_limits > 0 || r->null_sender_mode != MODE_OFF || r->recipients_mode != MODE_OFF;
 }
 
 /* ---- life ---- */
@@ -217,6 +238,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
     rules_make_limits(r);
     make_greylist(r);
+    make_modes(r);
     if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     return r;

@@ -21,8 +21,11 @@ enum { RULES_DNSBL_MAX = 48, LIMIT_PARTS_MAX = 6 };   /* LIMIT_WINDOWS_MAX: sett
 
 struct access_rule {
     enum mode mode;
+    bool any;                            /* it names somebody */
     const struct conf_nets **nets;       /* the rule's own and those of the named networks */
     size_t n;
+    struct name_list hosts, helo, senders, recipients, logins;
+    const char *text;
 };
 
 struct spoof_rule {
@@ -93,7 +96,8 @@ struct rules {
     struct limit_rule *limits;           /* enforced ones first */
     size_t n_limits, n_enforced_limits;
     struct greylist_rule greylist;
-    enum mode spf_mode;
+    enum mode spf_mode, helo_mode, null_sender_mode, recipients_mode;
+    bool keeps_recipients;               /* some rule or limit asks who was let in */
     bool counts_bytes, counts_refused, counts_by_recipient;   /* some limit does */
     struct resolver *resolver;           /* NULL: nothing is looked up, or (spoof alone) nobody can be asked */
     bool hand_over;                      /* a cfilter stands behind: it is told what is known of a message */

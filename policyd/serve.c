@@ -68,7 +68,7 @@ void serve_note(const struct eval *e, bool refused)
     struct wiring_context *wiring;
     bool first;
 
-    if (e->rules->n_limits == 0 || e->message == NULL || e->req.harvest)
+    if (!e->rules->keeps_recipients || e->message == NULL || e->req.harvest)
         return;
     wiring = wiring_of(&sv->wiring, &e->req);
     if (e->req.state != POLICY_STATE_RCPT)
@@ -77,7 +77,7 @@ void serve_note(const struct eval *e, bool refused)
         return;
     first = e->message->n_let_in == 0;
     message_let_in(e->message, e->req.recipient);
-    if (first)
+    if (first && e->rules->n_limits > 0)
         wiring_message(wiring, loop_now_ms(sv->loop), e->rules->counts_bytes);
 }
 

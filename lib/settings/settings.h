@@ -103,7 +103,16 @@ struct set_dnsbl {
 };
 enum check_failure { FAILURE_PASS, FAILURE_DEFER };
 enum policy_action { ACTION_DEFAULT, ACTION_DUNNO, ACTION_OK, ACTION_DEFER, ACTION_REJECT };
-struct set_access_rule { int mode; struct conf_nets clients; struct conf_strings lists; };   /* allow / deny */
+struct set_access_rule {             /* allow / deny */
+    int mode;
+    struct conf_nets clients;
+    struct conf_strings lists;       /* names of networks */
+    struct conf_strings hosts, helo, senders, recipients, logins;
+    const char *text;                /* of deny's reply; NULL: replies.denied */
+};
+struct set_helo { int mode; double invalid, non_fqdn, bare_address, foreign_literal, own_name; };
+struct set_null_sender { int mode; int64_t max_recipients; };
+struct set_max_recipients { int mode; int64_t max, max_login; };
 struct set_spoof { int mode; struct conf_strings partners; /* names of networks */ };
 struct set_spf {
     int mode;
@@ -111,7 +120,8 @@ struct set_spf {
     int on_failure;                  /* enum check_failure: of a temperror */
     bool header;                     /* Received-SPF */
 };
-struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; };
+struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; struct set_helo helo;
+                   struct set_null_sender null_sender; struct set_max_recipients recipients; };
 enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES, LIMIT_BYTES, LIMIT_REFUSED_RECIPIENTS };
 enum limit_algorithm { LIMIT_BUCKET, LIMIT_SLIDING };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };

@@ -63,41 +63,6 @@ static const struct conf_key dnsbl_rows[] = {
 };
 #undef AT
 
-/* ---- rules ---- */
-
-#define AT(f) offsetof(struct set_access_rule, f)
-
-static const struct conf_key access_rows[] = {
-    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of this rule.", .words = mode_words },
-    { "clients", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
-    { "networks", CONF_STRINGS, AT(lists), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks." },
-    { "*", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
-    { NULL },
-};
-#undef AT
-
-#define AT(f) offsetof(struct set_spoof, f)
-
-static const struct conf_key spoof_rows[] = {
-    { "mode", CONF_ENUM, AT(mode), 0, 0, "observe", APPLY_LIVE, "Mode of this rule; it observes unless told to enforce.", .words = mode_words },
-    { "partners", CONF_STRINGS, AT(partners), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks that may send as own domains." },
-    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
-    { NULL },
-};
-#undef AT
-
-#define AT(f) offsetof(struct set_rules, f)
-
-static const struct conf_key rule_rows[] = {
-    { "allow", CONF_OBJECT, AT(allow), 0, 0, NULL, APPLY_LIVE, "Clients that no check of policyd refuses.", .sub = access_rows },
-    { "deny", CONF_OBJECT, AT(deny), 0, 0, NULL, APPLY_LIVE, "Clients that are refused.", .sub = access_rows },
-    { "spoof", CONF_OBJECT, AT(spoof), 0, 0, NULL, APPLY_LIVE,
-      "Mail from outside with a sender in an own domain. Never hits trusted networks, logins, submission or partners.", .sub = spoof_rows },
-    { "spf", CONF_OBJECT, AT(spf), 0, 0, NULL, APPLY_LIVE, "Sender Policy Framework (RFC 7208): whether the sender's domain allows the client.", .sub = spf_rows },
-    { NULL },
-};
-#undef AT
-
 /* ---- dns ---- */
 
 static int check_dns_servers(const void *value, struct errtext *err)

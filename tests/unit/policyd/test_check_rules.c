@@ -1,4 +1,4 @@
-/* test_check_rules.c - allowed and denied networks, and own-domain senders from outside.
+/* test_check_rules.c - who is allowed and denied, HELO names, own-domain senders from outside, recipients of a message.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "rig.h"
@@ -39,6 +39,35 @@ static const struct row {
     { "off", "deny: {mode: off, clients: [192.0.2.0/24]}", "", "DUNNO", NULL },
     { "allow wins", "allow: {clients: [192.0.2.1]}, deny: {clients: [192.0.2.0/24]}", "", "DUNNO", NULL },
     { "allow does not allow others", "allow: {clients: [192.0.2.1]}, deny: {clients: [192.0.2.0/24]}", "client_address=192.0.2.2", "REJECT", NULL },
+
+    { "allowed by a confirmed name", "allow: {hosts: [.friend.example]}, deny: {clients: [192.0.2.0/24]}", "client_name=mx.Friend.example", "DUNNO", NULL },
+    { "not by an unconfirmed one", "allow: {hosts: [.friend.example]}, deny: {clients: [192.0.2.0/24]}",
+      "client_name=unknown;reverse_client_name=mx.friend.example", "REJECT", NULL },
+    { "not by a name that ends alike", "allow: {hosts: [.friend.example]}, deny: {clients: [192.0.2.0/24]}", "client_name=mx.notfriend.example", "REJECT", NULL },
+    { "denied by name, with words", "deny: {hosts: [bad.example], text: \"Please go away\"}", "client_name=bad.example", "REJECT 5.7.1 Please go away (id ", NULL },
+    { "denied by HELO", "deny: {helo: [ylmf-pc]}", "helo_name=YLMF-pc", "REJECT", NULL },
+    { "denied by sender", "deny: {senders: [bad@x.example, evil.example]}", "sender=Bad@X.example", "REJECT", NULL },
+    { "denied by the sender's domain", "deny: {senders: [bad@x.example, \"@evil.example\"]}", "sender=any@EVIL.example", "REJECT", NULL },
+    { "another of that domain", "deny: {senders: [bad@x.example]}", "sender=good@x.example", "DUNNO", NULL },
+    { "the null sender is in no list", "deny: {senders: [bad@x.example]}", "sender=", "DUNNO", NULL },
+    { "allowed by recipient", "allow: {recipients: [postmaster@example.com]}, deny: {clients: [192.0.2.0/24]}", "recipient=Postmaster@example.com", "DUNNO", NULL },
+    { "denied by login", "deny: {logins: [mallory]}", "sasl_username=Mallory", "REJECT", NULL },
+    { "sender without an address", "deny: {senders: [evil.example]}", "sender=x@evil.example;client_address=unknown", "REJECT", NULL },
+
+    { "helo is off", "spoof: off", "helo_name=localhost", "DUNNO", NULL },
+    { "helo in order", "helo: enforce", "", "DUNNO", NULL },
+    { "helo is our name", "helo: enforce", "helo_name=Example.com", "REJECT 5.7.1 Your HELO name is a name of ours (id ", NULL },
+    { "helo is our name, from a login", "helo: enforce", "helo_name=example.com;sasl_username=bob", "DUNNO", NULL },
+    { "helo is the client's address", "helo: {mode: enforce, foreign_literal: 5}", "helo_name=[192.0.2.1]", "DUNNO", NULL },
+    { "helo is another address", "helo: {mode: enforce, foreign_literal: 5}", "helo_name=[198.51.100.1]", "REJECT 5.7.1 Your HELO name is an address that", NULL },
+    { "helo is the client's address, v6", "helo: {mode: enforce, foreign_literal: 5}", "client_address=2001:db8::1;helo_name=[IPv6:2001:DB8::1]", "DUNNO", NULL },
+    { "helo without brackets", "helo: {mode: enforce, bare_address: 5}", "helo_name=192.0.2.1", "REJECT 5.7.1 Your HELO name is an address without", NULL },
+    { "helo without a dot", "helo: {mode: enforce, non_fqdn: 5}", "helo_name=server", "REJECT 5.7.1 Your HELO name is a name without", NULL },
+    { "helo with a dot at the end", "helo: {mode: enforce, non_fqdn: 5, invalid: 5}", "helo_name=mx.sender.example.", "DUNNO", NULL },
+    { "helo is none", "helo: {mode: enforce, invalid: 5}", "helo_name=-x_y!", "REJECT 5.7.1 Your HELO name is no host name", NULL },
+    { "helo was not said", "helo: {mode: enforce, invalid: 5}", "helo_name=", "DUNNO", NULL },
+    { "helo has mild points", "helo: enforce", "helo_name=server", "DUNNO", NULL },
+    { "helo observed", "helo: observe", "helo_name=example.com", "DUNNO", "REJECT" },
 
     { "spoof observes by default", "spoof: {}", "sender=Boss@EXAMPLE.com", "DUNNO", "REJECT 5.7.1 Sender address belongs here" },
     { "spoof", "spoof: enforce", "sender=Boss@EXAMPLE.com", "REJECT 5.7.1 Sender address belongs here, but the client does not (id ", NULL },
@@ -99,9 +128,30 @@ static void test_states_and_odd_requests(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_recipients(void **state)
+{
+    (void)state;
+    rig_load(HOUSE "policy: {rules: {recipients: {max: 2, max_login: 3}, null_sender: enforce}}\n");
+    assert_string_equal(rig_ask("instance=1;recipient=a@example.com").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=1;recipient=b@example.com").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=1;recipient=c@example.com").answer,
+                        "action=452 4.5.3 Too many recipients of one message (id 0123456789ABC)");
+    assert_string_equal(rig_ask("instance=1;recipient=b@example.com").answer, "action=DUNNO");        /* asked again */
+    assert_string_equal(rig_ask("instance=2;recipient=c@example.com").answer, "action=DUNNO");
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(rig_ask(i == 0 ? "instance=3;sasl_username=x;recipient=a@b.example" : i == 1 ? "instance=3;sasl_username=x;recipient=c@b.example"
+                                           : "instance=3;sasl_username=x;recipient=d@b.example").answer, "action=DUNNO");
+    assert_says(rig_ask("instance=3;sasl_username=x;recipient=e@b.example").answer, "452 4.5.3");
+    assert_string_equal(rig_ask("instance=4;sender=;recipient=a@example.com").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("instance=4;sender=;recipient=b@example.com").answer,
+                        "action=550 5.5.3 A bounce goes to the one who sent (id 0123456789ABC)");
+    assert_string_equal(rig_ask("sender=;recipient=b@example.com").answer, "action=DUNNO");           /* no instance: nothing is known */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests) };
+    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests), cmocka_unit_test_setup_teardown(test_recipients, setup, teardown),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,106 @@
+/* settings_rules.c - rows of policy.rules.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#include "lib/settings/rows.h"
+
+/* ---- allow and deny ---- */
+
+#define AT(f) offsetof(struct set_access_rule, f)
+
+#define WHO \
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of this rule.", .words = mode_words }, \
+    { "clients", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." }, \
+    { "networks", CONF_STRINGS, AT(lists), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks." }, \
+    { "hosts", CONF_STRINGS, AT(hosts), 0, 0, NULL, APPLY_LIVE, \
+      "Client names that Postfix has confirmed: mx.example.net; .example.net is every name below it." }, \
+    { "senders", CONF_STRINGS, AT(senders), 0, 0, NULL, APPLY_LIVE, \
+      "Senders: an address, example.net, .example.net. Anybody can write any sender." }, \
+    { "recipients", CONF_STRINGS, AT(recipients), 0, 0, NULL, APPLY_LIVE, "Recipients: an address, example.com, .example.com." }, \
+    { "logins", CONF_STRINGS, AT(logins), 0, 0, NULL, APPLY_LIVE, "Logins (sasl_username), in any case." }
+
+static const struct conf_key allow_rows[] = {
+    WHO,
+    { "*", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
+    { NULL },
+};
+
+static const struct conf_key deny_rows[] = {
+    WHO,
+    { "helo", CONF_STRINGS, AT(helo), 0, 0, NULL, APPLY_LIVE, "HELO names: spam.example.net; .example.net is every name below it." },
+    { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE, "Words of the reply, in place of replies.denied." },
+    { "*", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
+    { NULL },
+};
+#undef AT
+
+/* ---- spoof ---- */
+
+#define AT(f) offsetof(struct set_spoof, f)
+
+static const struct conf_key spoof_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "observe", APPLY_LIVE, "Mode of this rule; it observes unless told to enforce.", .words = mode_words },
+    { "partners", CONF_STRINGS, AT(partners), 0, 0, NULL, APPLY_LIVE, "Names of lists under networks that may send as own domains." },
+    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+/* ---- helo ---- */
+
+#define AT(f) offsetof(struct set_helo, f)
+
+static const struct conf_key helo_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "off", APPLY_LIVE, "Mode of this rule; off unless told otherwise.", .words = mode_words },
+    { "invalid", CONF_NUMBER, AT(invalid), 0, 1000, "2", APPLY_LIVE,
+      "Points of a name that is none (Postfix' reject_invalid_helo_hostname)." },
+    { "non_fqdn", CONF_NUMBER, AT(non_fqdn), 0, 1000, "1", APPLY_LIVE, "Points of a name without a dot (reject_non_fqdn_helo_hostname)." },
+    { "bare_address", CONF_NUMBER, AT(bare_address), 0, 1000, "2", APPLY_LIVE, "Points of an address without the brackets of RFC 5321." },
+    { "foreign_literal", CONF_NUMBER, AT(foreign_literal), 0, 1000, "2", APPLY_LIVE, "Points of an address in brackets that is not the client's." },
+    { "own_name", CONF_NUMBER, AT(own_name), 0, 1000, "5", APPLY_LIVE, "Points of a stranger who gives this host's name or an own domain." },
+    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+/* ---- recipients of a message ---- */
+
+#define AT(f) offsetof(struct set_null_sender, f)
+
+static const struct conf_key null_sender_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "off", APPLY_LIVE, "Mode of this rule; off unless told otherwise.", .words = mode_words },
+    { "max_recipients", CONF_INT, AT(max_recipients), 1, 1000, "1", APPLY_LIVE, "A bounce goes to the one who sent; more than so many are refused." },
+    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+#define AT(f) offsetof(struct set_max_recipients, f)
+
+static const struct conf_key max_recipients_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Mode of this rule.", .words = mode_words },
+    { "max", CONF_INT, AT(max), 0, 100000, "0", APPLY_LIVE,
+      "Recipients of one message from outside; those beyond get 452 4.5.3, which has a sender divide it. RFC 5321 asks for at least 100. 0 is off." },
+    { "max_login", CONF_INT, AT(max_login), 0, 100000, "0", APPLY_LIVE, "The same for logins, trusted networks and submission." },
+    { NULL },
+};
+#undef AT
+
+/* ---- rules ---- */
+
+#define AT(f) offsetof(struct set_rules, f)
+
+const struct conf_key rule_rows[] = {
+    { "allow", CONF_OBJECT, AT(allow), 0, 0, NULL, APPLY_LIVE, "Whom no check of policyd refuses: any of these is enough.", .sub = allow_rows },
+    { "deny", CONF_OBJECT, AT(deny), 0, 0, NULL, APPLY_LIVE, "Who is refused: any of these is enough.", .sub = deny_rows },
+    { "spoof", CONF_OBJECT, AT(spoof), 0, 0, NULL, APPLY_LIVE,
+      "Mail from outside with a sender in an own domain. Never hits trusted networks, logins, submission, partners, or whom the domain's SPF record allows.",
+      .sub = spoof_rows },
+    { "spf", CONF_OBJECT, AT(spf), 0, 0, NULL, APPLY_LIVE, "Sender Policy Framework (RFC 7208): whether the sender's domain allows the client.", .sub = spf_rows },
+    { "helo", CONF_OBJECT, AT(helo), 0, 0, NULL, APPLY_LIVE, "What is wrong with the name in HELO. Never hits trusted networks, logins and submission.",
+      .sub = helo_rows },
+    { "null_sender", CONF_OBJECT, AT(null_sender), 0, 0, NULL, APPLY_LIVE, "The null reverse-path to many recipients.", .sub = null_sender_rows },
+    { "recipients", CONF_OBJECT, AT(recipients), 0, 0, NULL, APPLY_LIVE, "Recipients per message.", .sub = max_recipients_rows },
+    { NULL },
+};
+#undef AT
