@@ -44,17 +44,18 @@ const struct subcommand cmd_recipient = {
 
 static int run_dnsbl(struct env *env, int argc, char **argv)
 {
-    if (argc != 2 || (strcmp(argv[1], "status") != 0 && strcmp(argv[1], "test") != 0))
+    if (argc < 2 || argc > 3 || (strcmp(argv[1], "test") != 0 && (argc != 2 || strcmp(argv[1], "status") != 0)))
         return usage_error(&cmd_dnsbl, "status or test?");
     return pass_through(env, "policyd", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
 }
 
 const struct subcommand cmd_dnsbl = {
     .name = "dnsbl",
-    .args = "status\ntest",
+    .args = "status\ntest [ADDRESS|NAME]",
     .summary = "whether each DNS list is in use, and why not",
     .help = "status  what the running gatepost-policyd knows of each list of policy.dnsbl\n"
-            "test    asks the test entries of every list (RFC 5782) now",
+            "test    asks the test entries of every list (RFC 5782) now; with an address or name, what each\n"
+            "        list says of it, and why. Exit status: 0 no points, 1 points",
     .run = run_dnsbl,
 };
 

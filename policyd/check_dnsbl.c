@@ -1,5 +1,6 @@
-/* check_dnsbl.c - the client, its HELO name or the sender's domain in DNS lists, with weights.
+/* check_dnsbl.c - the client, its names or the sender's domain in DNS lists, with weights.
  *
+ * Each filter of a list that matches any of its answers adds its weight once, as postscreen(8) has it.
  * All lists are asked at once, each with its own deadline; what does not answer, or answers nonsense, scores nothing.  A list's reason
  * (TXT) is asked for when it has listed somebody, and comes into the reply if it is there in time.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -23,6 +24,7 @@ struct ask {
     struct dnsbl_waiter waiter;          /* ASK_HELD: for the list's first test */
     struct finding *finding;
     const char *codes;
+    double points;                       /* of the filters that match */
     bool hold;
     bool asking_reason;                  /* inside ask_reason: its answer came at once, listed() goes on */
 };
@@ -49,21 +51,17 @@ static bool tell_pending(struct check_run *run)
 
     for (size_t i = 0; i < st->n; i++) {
         const struct ask *ask = &st->asks[i];
-        double weight = ask->rule->set->weight;
-
         if (ask->state == ASK_CLOSED)
             continue;
         idle = false;
         if (ask->state == ASK_TEXT)
             continue;
-        if (weight < 0)
-            pending.would_low += weight;
-        else
-            pending.would_high += weight;
-        if (ask->rule->mode == MODE_ENFORCE && weight < 0)
-            pending.low += weight;
-        else if (ask->rule->mode == MODE_ENFORCE)
-            pending.high += weight;
+        pending.would_low += ask->rule->low;
+        pending.would_high += ask->rule->high;
+        if (ask->rule->mode == MODE_ENFORCE) {
+            pending.low += ask->rule->low;
+            pending.high += ask->rule->high;
+        }
     }
     check_pending(run, &pending);
     return idle;
@@ -118,6 +116,12 @@ static void reason_answered(const struct dnsc_answer *a, void *arg)
         step(ask->run);
 }
 
+/* Postfix writes "unknown" where the name is not confirmed: that is no domain name. */
+static span name_of(int kind, const struct request *r)
+{
+    return kind == DNSBL_HELO ? r->helo : kind == DNSBL_SENDER ? r->sender_domain : request_attr(r, POLICY_CLIENT_NAME);
+}
+
 static bool query_name(const struct ask *ask, char text[DNSBL_NAME_MAX], span *name_out)
 {
     const struct request *r = ask->run->req;
@@ -126,7 +130,7 @@ static bool query_name(const struct ask *ask, char text[DNSBL_NAME_MAX], span *n
 
     if (ask->rule->set->kind == DNSBL_CLIENT)
         return r->client_plain && dnsbl_query_address(&r->client, zone, text, name_out);
-    if (domain_normalise(ask->rule->set->kind == DNSBL_HELO ? r->helo : r->sender_domain, domain, &normal) != DOMAIN_OK)
+    if (domain_normalise(name_of(ask->rule->set->kind, r), domain, &normal) != DOMAIN_OK)
         return false;
     return domain_is_fqdn(normal) && dnsbl_query_domain(normal, zone, text, name_out);
 }
@@ -148,9 +152,9 @@ static void ask_reason(struct ask *ask)
 static void listed(struct ask *ask)
 {
     struct finding f = finding_of(ask, FINDING_HIT, ask->codes);
-    bool wants_reason = ask->rule->set->weight > 0;
+    bool wants_reason = ask->points > 0;
 
-    f.points = ask->rule->set->weight;
+    f.points = ask->points;
     f.listing = true;
     f.text_pending = wants_reason;
     ++*ask->run->services->count.dns_listed;
@@ -200,23 +204,42 @@ static const char *codes_text(struct arena *arena, const struct dnsc_answer *a)
     return arena_str(arena, span_of(text, n));
 }
 
-/* A refusal among several codes spoils them all. */
-static enum dnsbl_verdict classify(const struct ask *ask, const struct dnsc_answer *a, struct ipaddr *refusal_out)
+static bool any_matches(const struct dnsbl_filter *filter, const struct dnsc_answer *a)
 {
-    const struct dnsbl_filter *filter = ask->rule->has_filter ? &ask->rule->filter : NULL;
-    enum dnsbl_verdict all = DNSBL_NOT_MATCHED;
+    for (size_t i = 0; i < a->n; i++) {
+        if (dnsbl_filter_match(filter, &a->records[i].addr))
+            return true;
+    }
+    return false;
+}
+
+/* A refusal among several codes spoils them all. */
+static enum dnsbl_verdict classify(struct ask *ask, const struct dnsc_answer *a, struct ipaddr *refusal_out)
+{
+    const struct dnsbl_rule *rule = ask->rule;
+    bool listed_by_default = false, any = false;
 
     for (size_t i = 0; i < a->n; i++) {
-        enum dnsbl_verdict one = dnsbl_classify(&a->records[i].addr, filter);
+        enum dnsbl_verdict one = dnsbl_classify(&a->records[i].addr, NULL);
 
         if (one == DNSBL_REFUSED) {
             *refusal_out = a->records[i].addr;
             return DNSBL_REFUSED;
         }
-        if (one == DNSBL_LISTED)
-            all = DNSBL_LISTED;
+        listed_by_default |= one == DNSBL_LISTED;
     }
-    return all;
+    if (rule->n_codes == 0) {
+        ask->points = rule->set->weight;
+        return listed_by_default ? DNSBL_LISTED : DNSBL_NOT_MATCHED;
+    }
+    ask->points = 0;
+    for (size_t c = 0; c < rule->n_codes; c++) {
+        if (!any_matches(&rule->codes[c].filter, a))
+            continue;
+        any = true;
+        ask->points += rule->codes[c].weight;
+    }
+    return any ? DNSBL_LISTED : DNSBL_NOT_MATCHED;
 }
 
 static void codes_came(struct ask *ask, const struct dnsc_answer *a)
@@ -281,7 +304,7 @@ static void listing_answered(const struct dnsc_answer *a, void *arg)
 /* Why this list is not asked about this request; NULL when it is. */
 static const char *why_not(struct ask *ask, char text[DNSBL_NAME_MAX], span *name_out)
 {
-    static const char *const nothing[] = { "no client address", "helo is no domain name", "sender has no domain" };
+    static const char *const nothing[] = { "no client address", "helo is no domain name", "sender has no domain", "the client has no confirmed name" };
     const char *why = NULL;
     enum dnsbl_use use;
 

@@ -21,6 +21,7 @@ struct explanation {
     struct explanation *next, **link;
     struct ctl_request *request;
     struct eval *eval;
+    bool lists_only;             /* of `dnsbl test WHAT` */
 };
 
 static void explanation_free(struct explanation *x)
@@ -68,6 +69,23 @@ static bool limits_looked_at(const struct eval *e)
     return false;
 }
 
+/* What the lists say of one address or name. */
+static void lists_told(struct explanation *x)
+{
+    const struct eval *e = x->eval;
+    double points = 0;
+
+    for (size_t i = 0; i < e->n_findings; i++) {
+        if (strcmp(e->findings[i]->check, "dnsbl") != 0)
+            continue;
+        print_finding(x->request, e->findings[i]);
+        points += e->findings[i]->kind == FINDING_HIT && e->findings[i]->mode == MODE_ENFORCE ? e->findings[i]->points : 0;
+    }
+    ctl_print(x->request, "together: %g points\n", points);
+    ctl_finish(&x->request, points > 0 ? EXIT_REFUSED : EXIT_PASS);
+    explanation_free(x);
+}
+
 static void explained(struct eval *e, void *arg)
 {
     struct explanation *x = arg;
@@ -75,6 +93,8 @@ static void explained(struct eval *e, void *arg)
     struct policy_reply r, would;
     char id[ID_TEXT];
 
+    if (x->lists_only)
+        return lists_told(x);
     id_make(id, loop_wall_ms(e->services->loop));
     r = reply_of(e, &e->decision.enforced, id);
     would = reply_of(e, &e->decision.would, id);
@@ -119,13 +139,14 @@ static void usage(struct ctl_request *q)
     ctl_finish(&q, EXIT_USAGE);
 }
 
-static void explain_start(struct policyd *p, struct ctl_request *q, struct eval *e)
+static void explain_start(struct policyd *p, struct ctl_request *q, struct eval *e, bool lists_only)
 {
     struct explanation *x = xcalloc(1, sizeof(*x));
 
     x->policyd = p;
     x->request = q;
     x->eval = e;
+    x->lists_only = lists_only;
     x->next = p->explanations;
     x->link = &p->explanations;
     if (x->next != NULL)
@@ -155,7 +176,7 @@ static void run_policy(struct ctl_request *q, void *arg)
         eval_release(&e);
         return ctl_finish(&q, EXIT_PASS);
     }
-    explain_start(p, q, e);
+    explain_start(p, q, e, false);
 }
 
 void explanations_end(struct policyd *p)
@@ -171,11 +192,33 @@ void explanations_end(struct policyd *p)
 
 /* ---- dnsbl ---- */
 
+/* An address is asked about as a client; a name as HELO name, sender's domain and client name. */
+static void test_one(struct policyd *p, struct ctl_request *q, span what)
+{
+    struct eval *e = eval_take(&p->services);
+    struct ipaddr client;
+
+    memset(&e->req, 0, sizeof(e->req));
+    what = arena_span(e->arena, what);
+    e->req.attrs.v[POLICY_PROTOCOL_STATE] = SPAN("RCPT");
+    if (ipaddr_parse(what, &client)) {
+        e->req.attrs.v[POLICY_CLIENT_ADDRESS] = what;
+    } else {
+        e->req.attrs.v[POLICY_HELO_NAME] = e->req.attrs.v[POLICY_CLIENT_NAME] = what;
+        e->req.attrs.v[POLICY_SENDER] = span_str(arena_printf(e->arena, "test@%.*s", SPAN_ARG(what)));
+    }
+    request_prepare(&e->req, p->rules->set, e->arena);
+    explain_start(p, q, e, true);
+}
+
 static void run_dnsbl(struct ctl_request *q, void *arg)
 {
     const struct daemon *d = arg;
-    const struct policyd *p = d->state;
+    struct policyd *p = d->state;
     struct buf text;
+
+    if (span_eq(ctl_arg(q, 0), SPAN("test")) && ctl_argc(q) == 2)
+        return test_one(p, q, ctl_arg(q, 1));
 
     if (span_eq(ctl_arg(q, 0), SPAN("test"))) {
         dnsbl_healths_test(p->lists);
@@ -183,7 +226,7 @@ static void run_dnsbl(struct ctl_request *q, void *arg)
         return ctl_finish(&q, EXIT_PASS);
     }
     if (!span_eq(ctl_arg(q, 0), SPAN("status"))) {
-        ctl_complain(q, "usage: dnsbl status | dnsbl test\n");
+        ctl_complain(q, "usage: dnsbl status | dnsbl test [ADDRESS|NAME]\n");
         return ctl_finish(&q, EXIT_USAGE);
     }
     buf_init(&text, 64 * 1024);
@@ -200,6 +243,6 @@ const struct ctl_command policy_commands[] = {
     { "limits", "show [KEY] | top [N] | reset KEY | exempt KEY [FOR] | block LOGIN | release LOGIN | marks",
       "what limits have counted; count a key anew, not at all for a time, block a login or release it", ctl_limits },
     { "greylist", "show [KEY] | pass KEY | forget KEY | stats", "who waits and who is known; let through or forget", ctl_greylist },
-    { "dnsbl", "status | test", "whether each DNS list is in use, and why not; test them now", run_dnsbl },
+    { "dnsbl", "status | test [ADDRESS|NAME]", "whether each DNS list is in use, and why not; test them now; what they say of an address or name", run_dnsbl },
     { NULL, NULL, NULL, NULL },
 };

@@ -57,6 +57,24 @@ bool rules_check(const struct settings *set, struct conf_errors *errors)
 
 /* ---- lists ---- */
 
+static bool make_codes(struct dnsbl_rule *rule, const struct set_dnsbl *set, struct errtext *err)
+{
+    for (size_t i = 0; i < set->returns.n && i < DNSBL_CODES_MAX; i++) {
+        struct dnsbl_code *code = &rule->codes[rule->n_codes];
+
+        if (!settings_dnsbl_code(set->returns.v[i], set->weight, &code->filter, &code->weight, err))
+            return false;
+        rule->n_codes++;
+        rule->low += code->weight < 0 ? code->weight : 0;
+        rule->high += code->weight > 0 ? code->weight : 0;
+    }
+    if (rule->n_codes == 0) {
+        rule->low = set->weight < 0 ? set->weight : 0;
+        rule->high = set->weight > 0 ? set->weight : 0;
+    }
+    return true;
+}
+
 static bool make_list(struct rules *r, struct dnsbl_rule *rule, const struct set_dnsbl *set, struct dnsbl_healths *lists, struct errtext *err)
 {
     struct buf zone;
@@ -64,9 +82,8 @@ static bool make_list(struct rules *r, struct dnsbl_rule *rule, const struct set
 
     rule->set = set;
     rule->mode = mode_effective((int)r->mode, set->mode);
-    rule->has_filter = set->returns != NULL && set->returns[0] != '\0';
     buf_init(&zone, DNSBL_NAME_MAX);
-    ok = (!rule->has_filter || dnsbl_filter_parse(span_str(set->returns), &rule->filter, err)) && settings_dnsbl_zone(set, &zone, err) == 0;
+    ok = make_codes(rule, set, err) && settings_dnsbl_zone(set, &zone, err) == 0;
     if (ok)
         rule->health = dnsbl_health_of(lists, set->name, buf_span(&zone), (enum dnsbl_kind)set->kind);
     else

@@ -34,11 +34,15 @@ struct spoof_rule {
     size_t n;
 };
 
+/* Which answers are a listing, and what it weighs. */
+struct dnsbl_code { struct dnsbl_filter filter; double weight; };
+
 struct dnsbl_rule {
     const struct set_dnsbl *set;
     enum mode mode;
-    bool has_filter;                     /* false: the default filter */
-    struct dnsbl_filter filter;          /* which answers are a listing */
+    struct dnsbl_code codes[DNSBL_CODES_MAX];   /* none: the default filter, with the list's weight */
+    size_t n_codes;
+    double low, high;                    /* the least and the most points it may give */
     struct dnsbl_health *health;         /* also knows the zone */
 };
 

@@ -9,6 +9,7 @@
 #define GATEPOST_SETTINGS_SETTINGS_H
 
 #include "lib/conf/conf.h"
+#include "lib/proto/dnsbl.h"
 
 enum mode { MODE_INHERIT, MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };   /* words: inherit enforce observe off */
 
@@ -88,7 +89,8 @@ struct set_map { const char *name; int kind; int mode; };     /* maps: {recipien
 
 /* ---- policy ---- */
 struct set_score { double prepend, greylist, defer, reject; };     /* thresholds; 0 = off.  reject default 5 */
-enum dnsbl_kind { DNSBL_CLIENT, DNSBL_HELO, DNSBL_SENDER };
+enum dnsbl_kind { DNSBL_CLIENT, DNSBL_HELO, DNSBL_SENDER, DNSBL_CLIENT_NAME };
+enum { DNSBL_CODES_MAX = 16 };
 enum dnsbl_preset { DNSBL_PRESET_NONE, DNSBL_PRESET_SPAMHAUS, DNSBL_PRESET_SPAMHAUS_DQS };
 struct set_dnsbl {
     const char *name;                /* public; must be given */
@@ -96,8 +98,8 @@ struct set_dnsbl {
     int preset;
     const char *key_file;
     int kind;
-    const char *returns;             /* return-code filter as postscreen(8) writes it: "127.0.0.[2..11]"; default 127.0.0.[2..254] */
-    double weight;                   /* default 5; negative: a DNSWL */
+    struct conf_strings returns;     /* return-code filters as postscreen(8) writes them: "127.0.0.[2..11]", "127.0.0.4*3"; default 127.0.0.[2..254] */
+    double weight;                   /* of filters without one of their own; default 5; negative: a DNSWL */
     int mode;
     int64_t timeout_ms;              /* 1 s */
 };
@@ -334,6 +336,8 @@ const char *settings_rcpt_class_name(const struct set_rcpt_class *c);     /* "de
 /* What is in force for a part with its own mode: off wins, then observe (global or own), inherit takes the outer one. */
 enum mode mode_effective(int outer, int own);
 /* The nets of networks: NAME; NULL when there is no such list. */
+/* "FILTER" or "FILTER*WEIGHT"; the list's weight where there is none. */
+bool settings_dnsbl_code(const char *text, double weight, struct dnsbl_filter *filter_out, double *weight_out, struct errtext *err);
 /* The rates of a limit; how many, 0 when one cannot be read (err says which) or there are too many. */
 size_t settings_limit_rates(const struct set_limit *limit, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err);
 const struct conf_nets *settings_network(const struct settings *s, const char *name);

@@ -33,6 +33,14 @@ static void check_network_names(const struct settings *s, struct conf_errors *er
 
 /* ---- dnsbl ---- */
 
+static void set_returns(const struct settings *s, struct set_dnsbl *d, const char *filter)
+{
+    const char **one = arena_alloc(s->arena, sizeof(*one));
+
+    *one = filter;
+    d->returns = (struct conf_strings){ one, 1 };
+}
+
 static void check_dnsbl(const struct settings *s, struct conf_errors *errors, size_t i)
 {
     struct set_dnsbl *all = s->policy.dnsbl.v, *d = &all[i];
@@ -54,9 +62,9 @@ static void check_dnsbl(const struct settings *s, struct conf_errors *errors, si
         settings_error(s, errors, at, "a key goes with spamhaus-dqs, not with the public mirrors");
     snprintf(at, sizeof(at), "%s.returns", path);
     if (d->preset != DNSBL_PRESET_NONE && !settings_written(s, at))   /* ZEN, DBL: their published codes */
-        d->returns = d->kind == DNSBL_CLIENT ? "127.0.0.[2..11]" : "127.0.1.[2..199]";
+        set_returns(s, d, d->kind == DNSBL_CLIENT ? "127.0.0.[2..11]" : "127.0.1.[2..199]");
     else if (d->kind != DNSBL_CLIENT && !settings_written(s, at))     /* lists of domains answer 127.0.1.x as well (RFC 5782 2.3) */
-        d->returns = "127.0.[0..1].[2..254]";
+        set_returns(s, d, "127.0.[0..1].[2..254]");
     snprintf(at, sizeof(at), "%s.name", path);
     for (size_t j = 0; j < i; j++) {
         if (all[j].name != NULL && strcmp(all[j].name, d->name) == 0)

@@ -4,6 +4,7 @@
  */
 #include "lib/settings/rows.h"
 
+#include "lib/conf/conf_units.h"
 #include "lib/proto/dnsbl.h"
 
 /* ---- score ---- */
@@ -24,13 +25,40 @@ static const struct conf_key score_rows[] = {
 #define AT(f) offsetof(struct set_dnsbl, f)
 
 static const char *const preset_words[] = { "none", "spamhaus", "spamhaus-dqs", NULL };
-static const char *const kind_words[] = { "client", "helo", "sender", NULL };
+static const char *const kind_words[] = { "client", "helo", "sender", "client_name", NULL };
+
+bool settings_dnsbl_code(const char *text, double weight, struct dnsbl_filter *filter_out, double *weight_out, struct errtext *err)
+{
+    span filter = span_str(text), own;
+    size_t star = span_rfind(filter, '*');
+
+    *weight_out = weight;
+    if (star < filter.n) {
+        own = span_from(filter, star + 1);
+        if (!conf_number_parse(own, weight_out) || *weight_out < -1000 || *weight_out > 1000) {
+            errtext_set(err, "\"%.*s\" is no weight (try 127.0.0.[2..11]*3)", SPAN_ARG(span_head(own, 40)));
+            return false;
+        }
+        filter = span_head(filter, star);
+    }
+    return dnsbl_filter_parse(filter, filter_out, err);
+}
 
 static int check_returns(const void *value, struct errtext *err)
 {
+    const struct conf_strings *l = value;
     struct dnsbl_filter f;
+    double weight;
 
-    return dnsbl_filter_parse(span_str(*(const char *const *)value), &f, err) ? 0 : -1;
+    if (l->n > DNSBL_CODES_MAX) {
+        errtext_set(err, "has %zu filters, at most %d are looked at", l->n, DNSBL_CODES_MAX);
+        return -1;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        if (!settings_dnsbl_code(l->v[i], 0, &f, &weight, err))
+            return -1;
+    }
+    return 0;
 }
 
 /* A customer's key is the first label of its zone: long and without meaning. */
@@ -52,10 +80,10 @@ static const struct conf_key dnsbl_rows[] = {
       "Zone and return codes of a known list. spamhaus: the public mirrors, which refuse large and open resolvers; spamhaus-dqs: with a customer key in key_file.",
       .words = preset_words },
     { "key_file", CONF_SECRET_FILE, AT(key_file), 0, 0, NULL, APPLY_LIVE, "File with a customer key that goes before the zone, or credential:NAME." },
-    { "kind", CONF_ENUM, AT(kind), 0, 0, "client", APPLY_LIVE, "What is looked up: the client's address, its HELO name, or the sender's domain.",
+    { "kind", CONF_ENUM, AT(kind), 0, 0, "client", APPLY_LIVE, "What is looked up: the client's address, its HELO name, the sender's domain, or the client's confirmed name.",
       .words = kind_words },
-    { "returns", CONF_STRING, AT(returns), 0, 0, "127.0.0.[2..254]", APPLY_LIVE,
-      "Answers that are a listing, as postscreen(8) writes them. With a preset: its own codes.", .check = check_returns },
+    { "returns", CONF_STRINGS, AT(returns), 0, 0, "127.0.0.[2..254]", APPLY_LIVE,
+      "Answers that are a listing, as postscreen(8) writes them; several, also with weights of their own, which add up: [\"127.0.0.[2..3]*4\", \"127.0.0.[10..11]*1\"]. With a preset: its own codes.", .check = check_returns },
     { "weight", CONF_NUMBER, AT(weight), -1000, 1000, "5", APPLY_LIVE, "Points of a listing; below zero for a list of good clients." },
     { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: listings are logged and count nothing.", .words = mode_words },
     { "timeout", CONF_DURATION, AT(timeout_ms), 10, SECONDS(10), "1s", APPLY_LIVE, "Wait for its answer; a late one counts nothing." },

@@ -41,6 +41,14 @@ class Lists(HouseTest):
         self.assertIn("demolist", said)
         self.assertIn(LISTED, said)
 
+    def test_what_the_lists_say_of_an_address(self):
+        said = self.house.gatepost.ctl("dnsbl", "test", LISTED)
+        self.assertEqual(said.returncode, 1, said.stdout + said.stderr)
+        self.assertIn("127.0.0.2", said.stdout)
+        self.assertIn("listed for the test", said.stdout)
+        self.assertEqual(self.house.gatepost.ctl("dnsbl", "test", "192.0.2.77").returncode, 0)
+        self.assertEqual(self.house.gatepost.ctl("dnsbl", "test", "mx.sender.example").returncode, 0)
+
     def test_unlisted_passes(self):
         self.assertReply(self.house.send(source="127.0.0.5"), 250)
 

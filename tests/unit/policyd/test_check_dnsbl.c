@@ -395,13 +395,57 @@ static void test_dry_waits_for_all(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Each filter that matches any answer adds its weight once, as postscreen(8) does it. */
+static void test_weights_by_code(void **state)
+{
+    static const struct { const char *client, *answer; double score; const char *kind; } rows[] = {
+        { "192.0.2.1", "127.0.0.2", 4, "hit" },
+        { "192.0.2.2", "127.0.0.10", 1, "hit" },
+        { "192.0.2.3", "127.0.0.2 127.0.0.3 127.0.0.11", 5, "hit" },
+        { "192.0.2.4", "127.0.0.4", 5, "hit" },              /* 4 and, without a weight of its own, the list's 1 */
+        { "192.0.2.5", "127.0.0.20", 0, "clear" },
+        { "192.0.2.6", "127.0.0.2 127.255.255.254", 0, "unknown" },
+    };
+
+    (void)state;
+    dns_list("codes.example");
+    rig_load("policy: {score: {reject: 0, prepend: 100}, dnsbl: [{name: codes, zone: codes.example, weight: 1, "
+             "returns: [\"127.0.0.[2..4]*4\", \"127.0.0.[10..11]*1\", 127.0.0.4]}]}\n");
+    loop_fake_advance(rig_loop, 1000);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static char names[8][60];
+        char *name = names[i], ask[60], want[40];
+        struct asked a;
+
+        snprintf(name, sizeof(names[0]), "%c.2.0.192.codes.example", rows[i].client[8]);
+        dns_set(name, DNSC_A, DNSC_FOUND, rows[i].answer, 0);
+        snprintf(ask, sizeof(ask), "client_address=%s", rows[i].client);
+        snprintf(want, sizeof(want), "codes=%s:", rows[i].kind);
+        a = rig_ask(ask);
+        assert_says(a.findings, want);
+        assert_true(a.decision.enforced.score > rows[i].score - 0.01 && a.decision.enforced.score < rows[i].score + 0.01);
+    }
+}
+
+static void test_client_name(void **state)
+{
+    (void)state;
+    dns_set("test.names.example", DNSC_A, DNSC_FOUND, "127.0.1.2", 0);
+    dns_set("bad.host.example.names.example", DNSC_A, DNSC_FOUND, "127.0.1.5", 0);
+    rig_load("policy: {dnsbl: [{name: names, zone: names.example, kind: client_name}]}\n");
+    loop_fake_advance(rig_loop, 1000);
+    assert_says(rig_ask("client_name=Bad.Host.example").answer, "REJECT");
+    assert_string_equal(rig_ask("client_name=good.host.example").answer, "action=DUNNO");
+    assert_says(rig_ask("client_name=unknown;reverse_client_name=bad.host.example").findings, "names=skipped:the client has no confirmed name");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_listed), T(test_not_listed), T(test_late_reason), T(test_reason_is_cleaned), T(test_harmless), T(test_refusal_takes_an_hour),
         T(test_three_timeouts), T(test_self_test), T(test_first_test_is_waited_for), T(test_resolver_comes_late), T(test_whitelist_takes_off), T(test_stops_when_certain),
         T(test_pass_waits_a_little), T(test_who_is_not_asked_about), T(test_kinds), T(test_observe), T(test_all_dead_within_the_deadline),
-        T(test_cancel_and_reload), T(test_dry_waits_for_all),
+        T(test_cancel_and_reload), T(test_dry_waits_for_all), T(test_weights_by_code), T(test_client_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static void test_minimal_file(void **state)
     list = s->policy.dnsbl.v;
     assert_int_equal(s->policy.dnsbl.n, 1);
     assert_int_equal(list->preset, DNSBL_PRESET_SPAMHAUS_DQS);
-    assert_string_equal(list->returns, "127.0.0.[2..11]");
+    assert_string_equal(list->returns.v[0], "127.0.0.[2..11]");
     assert_true(list->weight == 5);
     assert_string_equal(s->filter.reinject, "inet:127.0.0.1:10026");
     /* defaults that decide over honest mail */
@@ -153,7 +153,7 @@ static void test_short_forms(void **state)
     assert_int_equal(s->policy.rules.deny.mode, MODE_OBSERVE);
     assert_string_equal(s->policy.rules.deny.lists.v[0], "partners");
     assert_int_equal(s->policy.dnsbl.n, 1);
-    assert_string_equal(((const struct set_dnsbl *)s->policy.dnsbl.v)->returns, "127.0.0.[2..254]");
+    assert_string_equal(((const struct set_dnsbl *)s->policy.dnsbl.v)->returns.v[0], "127.0.0.[2..254]");
     assert_int_equal(s->policy.limits.n, 1);
     assert_true(limit->trusted_too);              /* its key holds sasl_username */
     assert_int_equal(limit->action, LIMIT_DEFER);
@@ -219,6 +219,7 @@ static const struct {
     { "policy: {dnsbl: [{name: a, preset: spamhaus-dqs}]}", ": policy.dnsbl[0].key_file: must be given with spamhaus-dqs" },
     { "policy: {dnsbl: [{name: a, preset: spamhaus, key_file: k}]}", "policy.dnsbl[0].key_file: a key goes with" },
     { "policy: {dnsbl: [{name: a, zone: b.example}, {name: a, zone: c.example}]}", ":1:47: policy.dnsbl[1].name: \"a\" is the name of" },
+    { "policy: {dnsbl: [{name: a, zone: b.example, returns: [\"127.0.0.2*x\"]}]}", "policy.dnsbl[0].returns: \"x\" is no weight" },
     { "policy: {dnsbl: [{name: a, zone: b.example, returns: \"127.0.0.[2..\"}]}", ":1:45: policy.dnsbl[0].returns: " },
     { "policy: {limits: [{name: a, key: clint, rate: 1/s}]}", ":1:29: policy.limits[0].key: \"clint\" is no key of a limit (did you mean client?)" },
     { "policy: {limits: [{name: a, key: client/33, rate: 1/s}]}", ":1:29: policy.limits[0].key: \"client/33\" is no key" },
@@ -358,7 +359,7 @@ static void test_show_loads_again(void **state)
     b = load_good(buf_cstr(&first));
     conf_show(settings_rows, b, NULL, false, &second);
     assert_string_equal(buf_cstr(&first), buf_cstr(&second));
-    assert_string_equal(((const struct set_dnsbl *)b->policy.dnsbl.v)->returns, "127.0.1.[2..199]");
+    assert_string_equal(((const struct set_dnsbl *)b->policy.dnsbl.v)->returns.v[0], "127.0.1.[2..199]");
     settings_unref(&a);
     settings_unref(&b);
     buf_free(&first);
