@@ -236,7 +236,7 @@ static void look(struct eval *e)
     do {
         facts_pending = sum_pending(e, &pending);
         e->decision = decide(e->decide_hits, e->n_hits, &pending, &set->score);
-        if (!e->decision.certain)
+        if (!e->decision.certain || (facts_pending && e->stage == EVAL_FACTS && (e->rules->custom_after & CHECK_AT(e->req.state)) != 0))
             return stay(e);
     } while (next_stage(e));
     if (!worth_a_wait(e, facts_pending))

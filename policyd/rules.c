@@ -51,6 +51,7 @@ bool rules_check(const struct settings *set, struct conf_errors *errors)
         settings_error(set, errors, "policy.dnsbl", "has %zu lists, at most %d are asked", set->policy.dnsbl.n, RULES_DNSBL_MAX);
     for (size_t i = 0; i < set->policy.dnsbl.n; i++)
         check_dnsbl_set(set, i, errors);
+    rules_check_custom(set, errors);
     rules_check_limits(set, errors);
     return conf_errors_count(errors) == before;
 }
@@ -223,7 +224,7 @@ static void make_modes(struct rules *r)
     r->recipients_mode = mode_effective((int)r->mode, set->recipients.mode);
     if (set->recipients.max == 0 && set->recipients.max_login == 0)
         r->recipients_mode = MODE_OFF;
-    r->keeps_recipients = r->n_limits > 0 || r->null_sender_mode != MODE_OFF || r->recipients_mode != MODE_OFF;
+    r->keeps_recipients = r->n_limits > 0 || r->null_sender_mode != MODE_OFF || r->recipients_mode != MODE_OFF || r->counts_let_in;
 }
 
 /* ---- life ---- */
@@ -253,6 +254,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spoof.mode = mode_effective((int)r->mode, set->policy.rules.spoof.mode);
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
     r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
+    rules_make_custom(r);
     rules_make_limits(r);
     make_greylist(r);
     make_modes(r);
@@ -276,6 +278,7 @@ void rules_unref(struct rules **rp)
         return;
     for (size_t i = 0; i < r->n_dnsbl; i++)
         dnsbl_health_unref(&r->dnsbl[i].health);
+    rules_free_custom(r);
     resolver_unref(&r->resolver);
     explicit_bzero(&r->key, sizeof(r->key));
     arena_free(&r->arena);

@@ -9,6 +9,8 @@
 #include "lib/app/handover.h"
 #include "lib/net/dnsc.h"
 #include "lib/proto/dnsbl.h"
+#include "lib/proto/policy.h"
+#include "lib/rule/rule.h"
 #include "lib/settings/settings.h"
 #include "lib/store/store.h"
 #include "policyd/decide.h"
@@ -87,6 +89,16 @@ struct resolver {
     struct dnsc *dnsc;
 };
 
+/* One of policy.rules.custom. */
+struct custom_rule {
+    const struct set_custom_rule *set;
+    enum mode mode;
+    enum wish wish;
+    enum policy_state state;             /* at which it is judged */
+    bool after;                          /* looks at hits or points: when the facts are there */
+    struct rule *rule;
+};
+
 struct rules {
     unsigned refs;
     uint64_t serial;                     /* no two sets of rules have the same */
@@ -95,6 +107,11 @@ struct rules {
     enum mode mode;                      /* of policyd as a whole */
     struct access_rule allow, deny;
     struct spoof_rule spoof;
+    struct custom_rule *custom;
+    size_t n_custom;
+    unsigned custom_after;               /* bits of the states with a rule that needs all facts: no early end there */
+    bool counts_let_in;                  /* some rule looks at `recipients` */
+    struct name_list *lists;             /* as in set->policy.lists */
     struct dnsbl_rule *dnsbl;
     size_t n_dnsbl;
     struct limit_rule *limits;           /* enforced ones first */
@@ -117,6 +134,11 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
                         struct errtext *err);
 struct rules *rules_ref(struct rules *r);
 void rules_unref(struct rules **r);
+
+/* ---- rules_custom.c ---- */
+void rules_check_custom(const struct settings *set, struct conf_errors *errors);
+void rules_make_custom(struct rules *r);
+void rules_free_custom(struct rules *r);
 
 /* ---- rules_limits.c ---- */
 void rules_check_limits(const struct settings *set, struct conf_errors *errors);

@@ -45,6 +45,7 @@ static const struct counter_row rows[] = {
     { AT(spoofed), RULES, "spoof", "Hits of rules, observed ones too." },
     { AT(denied), RULES, "deny", "Hits of rules, observed ones too." },
     { AT(allowed), RULES, "allow", "Hits of rules, observed ones too." },
+    { AT(custom), RULES, "custom", "Hits of rules, observed ones too." },
     { AT(helo), RULES, "helo", "Hits of rules, observed ones too." },
     { AT(recipients), RULES, "recipients", "Hits of rules, observed ones too." },
     { AT(blocked), RULES, "blocked", "Hits of rules, observed ones too." },

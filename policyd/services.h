@@ -23,7 +23,7 @@ struct counters {
     uint64_t *requests, *passed, *deferred, *rejected, *observed, *dunno, *handed_over;
     uint64_t *overdue, *junk, *store_down, *findings_lost;
     uint64_t *dns_listed, *dns_clear, *dns_timeout, *dns_failed, *dns_refusal, *dns_odd, *dns_skipped;
-    uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed, *blocked, *helo, *recipients;
+    uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed, *custom, *blocked, *helo, *recipients;
     uint64_t *spf_results[7];
     uint64_t *greylisted, *grey_passed, *grey_automatic, *grey_known;
 };

@@ -62,6 +62,8 @@ struct conf_key {
     bool (*secret)(const void *value);
     /* CONF_LIST: an entry says only what differs from a whole that stands elsewhere; what it does not say has no value (conf_overlay). */
     bool overlay;
+    /* CONF_STRING: may be written over several lines; their ends are blanks in the value. */
+    bool lines;
     /* CONF_OBJECT: its rows stand elsewhere too; manual and example leave it at the help. */
     bool brief;
 };
@@ -85,6 +87,8 @@ bool conf_parse(span text, const char *file, const struct conf_key *rows, void *
                 const struct conf_marks **marks_out);
 /* Where a value came from, for later checks: "policy.dnsbl[1].zone" -> line and column; false if it was not written. */
 bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *line_out, size_t *column_out);
+/* The place of the byte `at` within the text of a scalar, whatever its quotes or lines. */
+bool conf_where_in(const struct conf_marks *marks, const char *key_path, size_t at, size_t *line_out, size_t *column_out);
 /* false when parsing complained of that value or of anything within it: a check that needs it whole is then left out. */
 bool conf_sound(const struct conf_marks *marks, const char *key_path);
 /* Adds an error about key_path at its place, or at that of the nearest thing around it that was written. */

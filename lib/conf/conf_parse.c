@@ -404,7 +404,7 @@ bool conf_parse(span text, const char *file, const struct conf_key *rows, void *
     if (marks_out != NULL) {
         struct conf_marks *m = arena_alloc(arena, sizeof(*m));
 
-        *m = (struct conf_marks){ arena_str(arena, span_str(file)), root };
+        *m = (struct conf_marks){ .file = arena_str(arena, span_str(file)), .text = arena_span(arena, text), .root = root };
         *marks_out = m;
     }
     if (root != NULL && root->kind != CONF_NODE_MAP && !conf_node_is_null(root))

@@ -237,6 +237,17 @@ static int parse_net(span text, struct ipnet *out, struct errtext *err)
     return -1;
 }
 
+static span join_lines(span text, struct arena *arena)
+{
+    char *copy = arena_str(arena, text);
+
+    for (size_t i = 0; i < text.n; i++) {
+        if (copy[i] == '\n')
+            copy[i] = ' ';
+    }
+    return span_of(copy, text.n);
+}
+
 static int parse_text(enum conf_type t, span text, const struct conf_scalar_context *c, const char **out, struct errtext *err)
 {
     char shown[128];
@@ -298,7 +309,7 @@ int conf_scalar_parse(enum conf_type t, const struct conf_key *row, span text, c
     case CONF_STRING:
     case CONF_PATH:
     case CONF_SECRET_FILE:
-        return parse_text(t, text, c, value, err);
+        return parse_text(t, row != NULL && row->lines ? join_lines(text, c->arena) : text, c, value, err);
     case CONF_ADDRESS:
         return conf_address_parse(text, c, value, err);
     case CONF_DOMAIN:

@@ -64,6 +64,69 @@ bool conf_where(const struct conf_marks *marks, const char *key_path, size_t *li
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Where a scalar's own text begins in the file: behind a quote, or behind the line of | and >. */
+static size_t value_begins(span file, const struct conf_node *n)
+{
+    size_t at = 0, line = 1, column = 1;
+
+    while (at < file.n && line < n->value_line)
+        line += file.p[at++] == '\n';
+    while (at < file.n && column < n->value_column) {
+        at++;
+        while (at < file.n && ((unsigned char)file.p[at] & 0xC0) == 0x80)
+            at++;
+        column++;
+    }
+    if (n->plain || at == file.n)
+        return at;
+    if (file.p[at] == '|' || file.p[at] == '>')
+        return at + span_find(span_from(file, at), '\n');
+    return at + 1;
+}
+
+/* YAML folds and indents, but it leaves the characters that are not blank: the same one of them is looked for in the file. */
+bool conf_where_in(const struct conf_marks *marks, const char *key_path, size_t at, size_t *line_out, size_t *column_out)
+{
+    const struct conf_node *n = conf_node_at(marks, key_path);
+    size_t wanted = 0, place, line = 1, column = 1;
+    bool quoted, behind = span_trim(span_from(n != NULL ? n->text : (span){ NULL, 0 }, at)).n == 0;
+
+    if (n == NULL || n->kind != CONF_NODE_SCALAR)
+        return false;
+    for (size_t i = 0; i < at && i < n->text.n; i++)
+        wanted += !is_blank(n->text.p[i]);
+    behind = behind && wanted > 0;
+    wanted -= behind;            /* behind the last character, not at what the file goes on with */
+    place = value_begins(marks->text, n);
+    quoted = !n->plain && place > 0 && place <= marks->text.n && strchr("\"'", marks->text.p[place - 1]) != NULL;
+    for (; place < marks->text.n; place++) {
+        char c = marks->text.p[place];
+
+        if (is_blank(c))
+            continue;
+        if (quoted && place + 1 < marks->text.n && ((c == '\\' && marks->text.p[place - 1] != '\\') || (c == '\'' && marks->text.p[place + 1] == '\'')))
+            continue;
+        if (wanted-- == 0)
+            break;
+    }
+    for (size_t i = 0; i < place; i++) {
+        if (marks->text.p[i] == '\n') {
+            line++;
+            column = 1;
+        } else if (((unsigned char)marks->text.p[i] & 0xC0) != 0x80) {
+            column++;
+        }
+    }
+    *line_out = line;
+    *column_out = column + behind;
+    return true;
+}
+
 static bool is_sound(const struct conf_node *n)
 {
     if (n->bad)

@@ -134,6 +134,8 @@ static struct conf_node *node_new(struct build *b, enum conf_node_kind kind, yam
     n->kind = kind;
     n->line = mark.line + 1;
     n->column = mark.column + 1;
+    n->value_line = n->line;
+    n->value_column = n->column;
     return n;
 }
 

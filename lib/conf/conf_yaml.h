@@ -16,6 +16,7 @@ enum conf_node_kind { CONF_NODE_SCALAR, CONF_NODE_LIST, CONF_NODE_MAP };
 struct conf_node {
     enum conf_node_kind kind;
     size_t line, column;             /* of the key where the parent is a mapping, else of the value */
+    size_t value_line, value_column; /* of a scalar's text, its quote or its | */
     span key;                        /* in a mapping */
     span text;                       /* of a scalar, without NUL inside */
     bool plain;                      /* scalar without quotes */
@@ -27,6 +28,7 @@ struct conf_node {
 
 struct conf_marks {
     const char *file;
+    span text;                       /* the whole file */
     struct conf_node *root;          /* NULL: an empty file */
 };
 

@@ -122,8 +122,18 @@ struct set_spf {
     int on_failure;                  /* enum check_failure: of a temperror */
     bool header;                     /* Received-SPF */
 };
+enum custom_then { CUSTOM_SCORE, CUSTOM_ALLOW, CUSTOM_DEFER, CUSTOM_REJECT, CUSTOM_PREPEND };
+enum custom_at { CUSTOM_RCPT, CUSTOM_DATA, CUSTOM_END };
+struct set_custom_rule {
+    const char *name, *when;         /* must be given */
+    int then, at, mode;
+    double points;
+    const char *text, *header;
+};
+struct set_name_list { const char *name; struct conf_strings names; };
 struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; struct set_helo helo;
-                   struct set_null_sender null_sender; struct set_max_recipients recipients; };
+                   struct set_null_sender null_sender; struct set_max_recipients recipients;
+                   struct conf_list custom; /* struct set_custom_rule[] */ };
 enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES, LIMIT_BYTES, LIMIT_REFUSED_RECIPIENTS };
 enum limit_algorithm { LIMIT_BUCKET, LIMIT_SLIDING };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };
@@ -158,6 +168,7 @@ struct set_policy {
     struct set_score score;
     struct conf_list dnsbl;          /* struct set_dnsbl[] */
     struct set_rules rules;
+    struct conf_list lists;          /* struct set_name_list[] */
     struct conf_list limits;         /* struct set_limit[] */
     struct set_greylist greylist;
     struct set_dns dns;
@@ -315,6 +326,8 @@ void settings_unref(struct settings **s);
 /* Adds an error about a key ("filter.reinject", "policy.dnsbl[1].zone") with the place where it was written: for ops->check. */
 void settings_error(const struct settings *s, struct conf_errors *errors, const char *key_path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same, about a place within the text of a key's value. */
+void settings_error_in(const struct settings *s, struct conf_errors *errors, const char *key_path, size_t at, const char *what);
 /* Whether the file says something about a key itself, be it the default. */
 bool settings_written(const struct settings *s, const char *key_path);
 

@@ -12,6 +12,7 @@
 
 #include <openssl/evp.h>
 
+#include "lib/conf/conf_yaml.h"
 #include "lib/settings/rows.h"
 
 enum { PUBLIC_NAME_MAX = 63 };
@@ -75,6 +76,16 @@ void settings_error(const struct settings *s, struct conf_errors *errors, const 
         what[0] = '\0';
     va_end(ap);
     conf_errors_add_at(errors, s->marks, key_path, "%s", what);
+}
+
+void settings_error_in(const struct settings *s, struct conf_errors *errors, const char *key_path, size_t at, const char *what)
+{
+    size_t line, column;
+
+    if (conf_where_in(s->marks, key_path, at, &line, &column))
+        conf_errors_add(errors, s->marks->file, line, column, key_path, "%s", what);
+    else
+        settings_error(s, errors, key_path, "%s", what);
 }
 
 /* ---- reading ---- */

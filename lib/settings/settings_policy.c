@@ -131,6 +131,8 @@ const struct conf_key policy_rows[] = {
     { "dnsbl", CONF_LIST, AT(dnsbl), 0, 0, NULL, APPLY_LIVE, "DNS lists; none is asked unless it stands here.", .sub = dnsbl_rows,
       .sub_size = sizeof(struct set_dnsbl) },
     { "rules", CONF_OBJECT, AT(rules), 0, 0, NULL, APPLY_LIVE, "Rules.", .sub = rule_rows },
+    { "lists", CONF_NAMED, AT(lists), 0, 0, NULL, APPLY_LIVE, "Lists of names for rules.custom: NAME: [names].", .sub = name_list_rows,
+      .sub_size = sizeof(struct set_name_list) },
     { "limits", CONF_LIST, AT(limits), 0, 0, NULL, APPLY_LIVE, "Rate limits.", .sub = limit_rows, .sub_size = sizeof(struct set_limit) },
     { "greylist", CONF_OBJECT, AT(greylist), 0, 0, NULL, APPLY_LIVE, "Greylisting: who is not known has to come again.", .sub = greylist_rows },
     { "dns", CONF_OBJECT, AT(dns), 0, 0, NULL, APPLY_LIVE, "DNS.", .sub = dns_rows },

@@ -1,4 +1,4 @@
-/* settings_rules.c - rows of policy.rules.
+/* settings_rules.c - rows of policy.rules and policy.lists.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -86,6 +86,39 @@ static const struct conf_key max_recipients_rows[] = {
 };
 #undef AT
 
+/* ---- rules of one's own ---- */
+
+#define AT(f) offsetof(struct set_custom_rule, f)
+
+static const char *const then_words[] = { "score", "allow", "defer", "reject", "prepend", NULL };
+static const char *const at_words[] = { "rcpt", "data", "end", NULL };
+
+static const struct conf_key custom_rows[] = {
+    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Name in logs and replies.", .check = check_public_name },
+    { "when", CONF_STRING, AT(when), 0, 0, "!", APPLY_LIVE,
+      "The rule: sasl_username == \"\" and sender.domain in own_domains and not client in partners. See gatepost-rules(7).", .lines = true },
+    { "then", CONF_ENUM, AT(then), 0, 0, "score", APPLY_LIVE,
+      "Beside its points: nothing more; let in whatever else is found; a 4xx; a 5xx; a header field (in header).", .words = then_words },
+    { "points", CONF_NUMBER, AT(points), -1000, 1000, "0", APPLY_LIVE, "Points, when it holds." },
+    { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE, "Words of the reply; without them replies.denied." },
+    { "header", CONF_STRING, AT(header), 0, 0, NULL, APPLY_LIVE, "With then: prepend, the field.", .check = check_header_field },
+    { "at", CONF_ENUM, AT(at), 0, 0, "rcpt", APPLY_LIVE, "When it is judged: at each recipient, at DATA, or at the end of the message.",
+      .words = at_words },
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: logged, and counts nothing.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+#define AT(f) offsetof(struct set_name_list, f)
+
+const struct conf_key name_list_rows[] = {
+    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Its name in rules.", .check = check_public_name },
+    { "names", CONF_STRINGS, AT(names), 0, 0, NULL, APPLY_LIVE, "Addresses, domains, and with a dot before it all below a domain." },
+    { "*", CONF_STRINGS, AT(names), 0, 0, NULL, APPLY_LIVE, "Addresses, domains, and with a dot before it all below a domain." },
+    { NULL },
+};
+#undef AT
+
 /* ---- rules ---- */
 
 #define AT(f) offsetof(struct set_rules, f)
@@ -100,6 +133,8 @@ const struct conf_key rule_rows[] = {
     { "helo", CONF_OBJECT, AT(helo), 0, 0, NULL, APPLY_LIVE, "What is wrong with the name in HELO. Never hits trusted networks, logins and submission.",
       .sub = helo_rows },
     { "null_sender", CONF_OBJECT, AT(null_sender), 0, 0, NULL, APPLY_LIVE, "The null reverse-path to many recipients.", .sub = null_sender_rows },
+    { "custom", CONF_LIST, AT(custom), 0, 0, NULL, APPLY_LIVE, "Rules of one's own, in the order they are judged.", .sub = custom_rows,
+      .sub_size = sizeof(struct set_custom_rule) },
     { "recipients", CONF_OBJECT, AT(recipients), 0, 0, NULL, APPLY_LIVE, "Recipients per message.", .sub = max_recipients_rows },
     { NULL },
 };
