@@ -223,6 +223,16 @@ static bool next_stage(struct eval *e)
     return false;
 }
 
+/* The outcome is certain, but somebody asks for every fact: a rule of one's own, or whoever wants an explanation. */
+static bool facts_wanted(const struct eval *e, bool facts_pending)
+{
+    if (e->stage != EVAL_FACTS || e->overdue)
+        return false;
+    if (e->dry)
+        return anything_runs(e);
+    return facts_pending && (e->rules->custom_after & CHECK_AT(e->req.state)) != 0;
+}
+
 /* Goes on as far as it can.  e may be gone when it returns. */
 static void look(struct eval *e)
 {
@@ -236,7 +246,7 @@ static void look(struct eval *e)
     do {
         facts_pending = sum_pending(e, &pending);
         e->decision = decide(e->decide_hits, e->n_hits, &pending, &set->score);
-        if (!e->decision.certain || (facts_pending && e->stage == EVAL_FACTS && (e->rules->custom_after & CHECK_AT(e->req.state)) != 0))
+        if (!e->decision.certain || facts_wanted(e, facts_pending))
             return stay(e);
     } while (next_stage(e));
     if (!worth_a_wait(e, facts_pending))

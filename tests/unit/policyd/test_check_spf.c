@@ -131,6 +131,20 @@ static void test_spoof_waits(void **state)
     assert_says(a.findings, "spoof=unknown");
 }
 
+/* An explanation wants every fact, though another rule has decided. */
+static void test_explained_whole(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    dns_set("example.com", DNSC_TXT, DNSC_FOUND, "v=spf1 -all", 50);
+    rig_load("domains: [example.com]\npolicy: {rules: {spoof: enforce, deny: {clients: [192.0.2.1]}}}\n");
+    rig_begin(&a, "sender=boss@example.com", true);
+    loop_fake_advance(rig_loop, 100);
+    assert_true(a.done);
+    assert_says(a.findings, "spoof=hit:example.com");
+}
+
 static void test_observe(void **state)
 {
     struct asked a;
@@ -149,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_results), T(test_dns_fails), T(test_once_a_message), T(test_hostile_names), T(test_spoof_waits), T(test_observe),
+        T(test_explained_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
