@@ -9,6 +9,9 @@
 
 #include "lib/base/alloc.h"
 #include "lib/base/lru.h"
+#include "lib/base/rand.h"
+
+#define CHANGED_TABLE "marks"
 
 enum { MARKS_MAX = 100000, WHY_MAX = 160 };
 
@@ -27,6 +30,10 @@ struct mark_set {
 struct limit_marks {
     struct services *services;
     struct loop_timer again;
+    struct store_call *asking;
+    char changed[24];            /* what the store said of the last change */
+    bool read;                   /* all were read once */
+    int64_t read_at_ms;
     struct mark_set sets[MARK_COUNT];
 };
 
@@ -88,10 +95,9 @@ static void on_item(const struct store_scan_item *item, enum store_outcome outco
         drop_stale(set);
 }
 
-static void read_all(void *arg)
+static void read_all(struct limit_marks *m)
 {
-    struct limit_marks *m = arg;
-
+    m->read_at_ms = loop_now_ms(m->services->loop);
     for (int i = 0; i < MARK_COUNT; i++) {
         struct mark_set *set = &m->sets[i];
 
@@ -101,7 +107,38 @@ static void read_all(void *arg)
         set->round++;
         store_scan(m->services->store, limit_mark_table((enum limit_mark)i), (span){ NULL, 0 }, MARKS_MAX, on_item, set);
     }
-    loop_timer_start(m->services->loop, &m->again, MARKS_EVERY_MS, read_all, m);
+}
+
+static void on_changed(const struct store_value_result *r, void *arg)
+{
+    struct limit_marks *m = arg;
+    bool due = !m->read || loop_now_ms(m->services->loop) - m->read_at_ms >= MARKS_WHOLE_MS;
+
+    m->asking = NULL;
+    if (r->outcome == STORE_DOWN || (!due && r->outcome == STORE_MISS) || (!due && span_eq(r->value, span_str(m->changed))))
+        return;
+    if (r->outcome == STORE_HIT)
+        snprintf(m->changed, sizeof(m->changed), "%.*s", SPAN_ARG(r->value));
+    m->read = true;
+    read_all(m);
+}
+
+static void look(void *arg)
+{
+    struct limit_marks *m = arg;
+
+    loop_timer_start(m->services->loop, &m->again, MARKS_EVERY_MS, look, m);
+    if (m->asking == NULL)
+        store_recall(m->services->store, CHANGED_TABLE, SPAN("changed"), 0, on_changed, m, &m->asking);
+}
+
+/* For the other hosts, and for this one too: another may have said something in the same moment. */
+static void tell_changed(struct limit_marks *m)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)rand_u64());
+    store_remember(m->services->store, CHANGED_TABLE, SPAN("changed"), span_str(text), BLOCK_KEEP_MS, 0, NULL, NULL);
 }
 
 /* ---- what is asked and said ---- */
@@ -126,12 +163,14 @@ void limit_mark(struct limit_marks *m, enum limit_mark mark, span key, const cha
 {
     put(&m->sets[mark], key, span_str(why), loop_now_ms(m->services->loop) + ttl_ms);
     store_remember(m->services->store, limit_mark_table(mark), key, span_head(span_str(why), WHY_MAX - 1), ttl_ms, 0, fn, arg);
+    tell_changed(m);
 }
 
 void limit_unmark(struct limit_marks *m, enum limit_mark mark, span key, store_value_fn *fn, void *arg)
 {
     lru_remove(m->sets[mark].keys, key);
     store_forget(m->services->store, limit_mark_table(mark), key, fn, arg);
+    tell_changed(m);
 }
 
 struct limit_marks *limit_marks_new(struct services *s)
@@ -141,7 +180,7 @@ struct limit_marks *limit_marks_new(struct services *s)
     m->services = s;
     for (int i = 0; i < MARK_COUNT; i++)
         m->sets[i] = (struct mark_set){ .all = m, .keys = lru_new(MARKS_MAX, sizeof(struct marked), NULL) };
-    loop_timer_start(s->loop, &m->again, 0, read_all, m);
+    loop_timer_start(s->loop, &m->again, 0, look, m);
     return m;
 }
 

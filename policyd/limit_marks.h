@@ -1,7 +1,9 @@
 /* limit_marks.h - keys of limits that an administrator exempted, logins that are blocked, authorities that pass the greylist.
  *
- * They live in the store (tables "limit-exempt", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy, which is
- * read again every MARKS_EVERY_MS and changed at once by what is done here.  A store that is away leaves the copy as it is.
+ * They live in the store (tables "limit-exempt", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy,
+ * changed at once by what is done here.  Every MARKS_EVERY_MS it asks for one value ("marks", "changed") that every change writes anew, and
+ * reads all only when that is another: a walk through a large store is nothing to do every ten seconds.  A store that is away leaves the
+ * copy as it is.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_POLICYD_LIMIT_MARKS_H
@@ -10,6 +12,8 @@
 #include "policyd/services.h"
 
 #define MARKS_EVERY_MS SECONDS(10)
+/* All are read so often whatever is said: somebody may have changed the store by hand. */
+#define MARKS_WHOLE_MS HOURS(1)
 /* A login that nobody releases stays blocked this long. */
 #define BLOCK_KEEP_MS DAYS(400)
 

@@ -419,7 +419,9 @@ static void test_marks_of_other_hosts(void **state)
     (void)state;
     rig_services.marks = limit_marks_new(&rig_services);
     rig_load(LIMIT("key: client, rate: \"1/m, 1/h\""));
+    loop_fake_advance(rig_loop, 1);
     store_remember(NULL, "limit-exempt", SPAN("l/192.0.2.1"), SPAN("by gatepostctl"), HOURS(1), 0, NULL, NULL);
+    store_remember(NULL, "marks", SPAN("changed"), SPAN("another host"), DAYS(1), 0, NULL, NULL);
     loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
     for (int i = 0; i < 5; i++)
         assert_string_equal(rig_ask(i % 2 ? "instance=1" : "instance=2").answer, "action=DUNNO");
@@ -429,6 +431,9 @@ static void test_marks_of_other_hosts(void **state)
     assert_says(rig_ask("instance=3").findings, "limit:l=skipped:exempt");
     rig_store.down = false;
     store_forget(NULL, "limit-exempt", SPAN("l/192.0.2.1"), NULL, NULL);
+    loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
+    assert_says(rig_ask("instance=3").findings, "limit:l=skipped:exempt");       /* nobody said that anything changed */
+    store_remember(NULL, "marks", SPAN("changed"), SPAN("again"), DAYS(1), 0, NULL, NULL);
     loop_fake_advance(rig_loop, MARKS_EVERY_MS + 1);
     assert_string_equal(rig_ask("instance=4").answer, "action=DUNNO");
     assert_says(rig_ask("instance=5").answer, "450 4.7.1");
