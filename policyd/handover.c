@@ -13,6 +13,9 @@
 /* Postfix gives up on a silent client after 300 s a command (smtpd_timeout); a message of many recipients may take longer. */
 #define MESSAGE_KEEP_MS HOURS(1)
 
+/* Of all messages: thousands of transactions with thousands of recipients must not eat the machine. */
+static size_t kept_bytes;
+
 struct handover_memory {
     struct lru *messages;      /* instance NUL client -> struct message * */
 };
@@ -58,7 +61,7 @@ void message_unref(struct message **msg)
     if (gone == NULL || --gone->refs > 0)
         return;
     free(gone->hits);
-    buf_free(&gone->let_in);
+    message_ended(gone);
     free(gone->spf_why);
     for (size_t i = 0; i < gone->n_prepends; i++)
         free(gone->prepends[i]);
@@ -115,6 +118,13 @@ static bool hits_name(span hits, span name)
     return false;
 }
 
+void message_ended(struct message *msg)
+{
+    kept_bytes -= msg->let_in.len;
+    buf_free(&msg->let_in);
+    msg->let_in.len = 0;
+}
+
 bool message_has(const struct message *msg, span recipient)
 {
     span rest = buf_span(&msg->let_in);
@@ -134,9 +144,10 @@ bool message_let_in(struct message *msg, span recipient)
     if (recipient.n == 0 || message_has(msg, recipient))
         return false;
     msg->n_let_in++;
-    if (msg->let_in.len + recipient.n + 1 <= MESSAGE_RECIPIENTS_BYTES) {
+    if (msg->let_in.len + recipient.n + 1 <= MESSAGE_RECIPIENTS_BYTES && kept_bytes + recipient.n + 1 <= ALL_RECIPIENTS_BYTES) {
         buf_append(&msg->let_in, recipient);
         buf_append_char(&msg->let_in, '\0');
+        kept_bytes += recipient.n + 1;
     }
     return true;
 }

@@ -14,14 +14,15 @@
 #include "policyd/check.h"
 #include "policyd/request.h"
 
-enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8, MESSAGE_RECIPIENTS_BYTES = 64 * 1024 };
+enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8, MESSAGE_RECIPIENTS_BYTES = 64 * 1024, ALL_RECIPIENTS_BYTES = 64 * 1024 * 1024 };
 
 struct message {
     unsigned refs;
     char id[ID_TEXT];
     double score;              /* the highest of its recipients */
     char *hits;                /* "zen:5,helo:2.5": every enforced hit with points of any recipient, each once; NULL: none */
-    struct buf let_in;         /* the recipients that passed, lower case, each ended by NUL; at most MESSAGE_RECIPIENTS_BYTES */
+    struct buf let_in;         /* the recipients that passed, lower case, each ended by NUL; at most MESSAGE_RECIPIENTS_BYTES, and of all
+                                * messages together ALL_RECIPIENTS_BYTES */
     bool spf_known;            /* the client and the sender are the same for all of its recipients */
     enum spf_result spf;
     char *spf_why;
@@ -48,6 +49,8 @@ void message_add(struct message *msg, struct finding *const *findings, size_t n,
 bool message_let_in(struct message *msg, span recipient);
 /* Whether a recipient passed before; those that were not kept did not. */
 bool message_has(const struct message *msg, span recipient);
+/* The message has ended: who its recipients were is no longer asked. */
+void message_ended(struct message *msg);
 /* The next header field that a check asked for, now taken as written; NULL: none is left.  Postfix takes one an answer. */
 const char *message_next_prepend(struct message *msg);
 /* "X-Gatepost: ..." for a request at DATA. */

@@ -71,6 +71,8 @@ void serve_note(const struct eval *e, bool refused)
     if (!e->rules->keeps_recipients || e->message == NULL || e->req.harvest)
         return;
     wiring = wiring_of(&sv->wiring, &e->req);
+    if (e->req.state == POLICY_STATE_END_OF_MESSAGE)
+        message_ended(e->message);
     if (e->req.state != POLICY_STATE_RCPT)
         return wiring_saw(wiring, e->req.state);
     if (refused)

@@ -196,11 +196,20 @@ static bool take_modifier(span name, span value, struct spf_record *out)
     return true;
 }
 
+static size_t terms_at_most(span text)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == ' ';
+    return n < TERMS_MAX ? n : TERMS_MAX;
+}
+
 bool spf_parse(span text, struct arena *arena, struct spf_record *out, const char **wrong_out)
 {
     span rest = span_from(text, 6), term;
 
-    *out = (struct spf_record){ .terms = arena_alloc(arena, TERMS_MAX * sizeof(*out->terms)) };
+    *out = (struct spf_record){ .terms = arena_alloc(arena, terms_at_most(rest) * sizeof(*out->terms)) };
     while (span_next(&rest, ' ', &term)) {
         size_t name = modifier_name(term);
         bool fine;
@@ -210,7 +219,7 @@ bool spf_parse(span text, struct arena *arena, struct spf_record *out, const cha
         if (name > 0)
             fine = take_modifier(span_head(term, name), span_from(term, name + 1), out);
         else
-            fine = out->n < TERMS_MAX && take_directive(term, &out->terms[out->n]);
+            fine = out->n < TERMS_MAX - 1 && take_directive(term, &out->terms[out->n]);
         if (!fine) {
             *wrong_out = arena_printf(arena, "\"%.*s\" is not understood", SPAN_ARG(span_head(term, 80)));
             return false;

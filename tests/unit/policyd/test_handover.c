@@ -223,12 +223,64 @@ static void test_many_hits(void **state)
     free(msg.hits);
 }
 
+/* Thousands of transactions with thousands of recipients: all are counted, so many bytes of them are kept. */
+static void test_recipients_are_bounded(void **state)
+{
+    enum { MESSAGES = 1200, EACH = 2000 };
+    struct handover_memory *m = handover_memory_new(MESSAGES);
+    struct message *msg = NULL;
+    size_t kept = 0;
+
+    (void)state;
+    for (int i = 0; i < MESSAGES; i++) {
+        struct request r = { .client_plain = false };
+        char instance[20];
+
+        snprintf(instance, sizeof(instance), "i%d", i);
+        r.attrs.v[POLICY_INSTANCE] = span_str(instance);
+        msg = handover_message(m, &r, 1000, 1000);
+        for (int k = 0; k < EACH && i < 3; k++) {
+            char recipient[60];
+
+            snprintf(recipient, sizeof(recipient), "recipient-number-%d@a-rather-long-domain.example", k);
+            assert_true(message_let_in(msg, span_str(recipient)));
+        }
+        for (int k = 0; k < EACH && i >= 3; k++) {       /* the same bytes without the search */
+            static char big[MESSAGE_RECIPIENTS_BYTES - 2];
+
+            memset(big, 'a' + k, sizeof(big));
+            message_let_in(msg, span_of(big, sizeof(big)));
+            break;
+        }
+        assert_true(msg->let_in.len <= MESSAGE_RECIPIENTS_BYTES);
+        if (i < 3)
+            assert_int_equal(msg->n_let_in, EACH);
+        kept += msg->let_in.len;
+        message_unref(&msg);
+    }
+    assert_true(kept > ALL_RECIPIENTS_BYTES / 2);
+    assert_true(kept <= ALL_RECIPIENTS_BYTES);
+    handover_memory_free(&m);
+    m = handover_memory_new(10);
+    struct request r = { .client_plain = false };
+    r.attrs.v[POLICY_INSTANCE] = SPAN("x");
+    msg = handover_message(m, &r, 1000, 1000);
+    assert_true(message_let_in(msg, SPAN("a@b")));       /* what was freed is free again */
+    assert_true(message_has(msg, SPAN("a@b")));
+    assert_false(message_let_in(msg, SPAN("a@b")));
+    message_ended(msg);
+    assert_false(message_has(msg, SPAN("a@b")));
+    message_unref(&msg);
+    handover_memory_free(&m);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_field), T(test_one_id), T(test_trust), T(test_class), T(test_without_a_memory), T(test_states), T(test_memory_is_bounded), T(test_many_hits),
+        cmocka_unit_test(test_recipients_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
