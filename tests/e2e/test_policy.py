@@ -142,6 +142,37 @@ class Observe(HouseTest):
         self.assertIn("demolist", self.place.log("policyd"))
 
 
+class SpfAndRules(HouseTest):
+    options = {"policy": ", lists: {told: [told.example]}, rules: {spf: {mode: enforce, fail: 5}, spoof: enforce, custom: ["
+                         "{name: own-word, when: sender.domain in told and not trusted, then: reject, text: Told you so}]}"}
+
+    @classmethod
+    def prepare(cls):
+        cls.house.dns.texts = {"sender.example": "v=spf1 ip4:127.0.6.0/24 -all", "example.com": "v=spf1 ip4:127.0.6.7 -all"}
+
+    def test_who_may_send(self):
+        self.assertReply(self.house.send(source="127.0.6.1", message=mails.plain("Allowed by SPF")), 250)
+        self.eventually("delivery", lambda: any(b"Allowed by SPF" in m.data for m in self.house.inner.messages))
+        got = next(m.data for m in self.house.inner.messages if b"Allowed by SPF" in m.data)
+        self.assertIn(b"Received-SPF: pass (mx.example.com: sender.example: ip4:127.0.6.0/24) receiver=mx.example.com; identity=mailfrom;", got)
+        self.assertReply(self.house.send(source="127.0.7.1"), 554, "SPF fail")
+
+    def test_own_domain_where_its_record_allows_the_client(self):
+        self.assertReply(self.house.send(source="127.0.6.7", sender="boss@example.com"), 250)
+        self.assertReply(self.house.send(source="127.0.6.8", sender="boss@example.com"), 554)
+
+    def test_a_rule_of_ones_own(self):
+        self.assertReply(self.house.send(source="127.0.6.1", sender="x@told.example"), 554, "Told you so (id ")
+        self.assertReply(self.house.send(source="127.0.6.1", sender="x@untold.example"), 250)
+
+    def test_without_dns_nobody_is_refused(self):
+        self.house.dns.fault = "servfail"
+        try:
+            self.assertReply(self.house.send(source="127.0.7.9", sender="x@other.example"), 250)
+        finally:
+            self.house.dns.fault = None
+
+
 class HandOver(HouseTest):
     def test_forged_field_is_stripped_and_does_not_exempt(self):
         forged = b"X-Gatepost: v=1; id=AAAAAAAAAAAAA; t=1; client=127.0.0.1; score=0; hits=; login=bob; trusted=1; class=default; mac=AAAA\r\n"

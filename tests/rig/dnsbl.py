@@ -21,6 +21,7 @@ class Dnsbl:
         for entries in self.zones.values():
             entries.setdefault("127.0.0.2", ("127.0.0.2", "test point"))
         self.fault = None            # None, "silent", "servfail", "refused", "world" (lists everybody), "refusal" (127.255.255.254)
+        self.texts = {}              # TXT records of other names: {"sender.example": "v=spf1 -all"}
         self.questions = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.port = place.port()
@@ -58,6 +59,10 @@ class Dnsbl:
         rcode = {"servfail": 2, "refused": 5}.get(self.fault)
         if rcode is not None:
             return struct.pack("!HHHHHH", ident, 0x8180 | rcode, 1, 0, 0, 0) + question
+        if kind == TXT and name in self.texts:
+            text = self.texts[name].encode()
+            return (struct.pack("!HHHHHH", ident, 0x8580, 1, 1, 0, 0) + question + b"\xc0\x0c" +
+                    struct.pack("!HHIHB", TXT, 1, 300, len(text) + 1, len(text)) + text)
         found = self.find(name)
         zone = next((z for z in self.zones if name == z or name.endswith("." + z)), None)
         soa = b"\xc0\x0c" + struct.pack("!HHIH", SOA, 1, 60, 22) + b"\x00\x00" + struct.pack("!IIIII", 1, 60, 60, 60, 60)
