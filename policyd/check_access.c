@@ -5,7 +5,6 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "policyd/check.h"
-#include "policyd/grey_key.h"
 
 static bool names_address(const struct access_rule *rule, const struct ipaddr *client, struct arena *arena, const char **net_out)
 {
@@ -23,16 +22,6 @@ static bool names_address(const struct access_rule *rule, const struct ipaddr *c
     return false;
 }
 
-static span login_of(const struct check_run *run)
-{
-    span login = run->req->login;
-    char *lower = login.n > 0 ? arena_dup(run->arena, login.p, login.n) : NULL;
-
-    for (size_t i = 0; i < login.n; i++)
-        lower[i] = ascii_lower(lower[i]);
-    return span_of(lower, login.n);
-}
-
 /* NULL: nobody that the rule names. */
 static const char *names(const struct access_rule *rule, const struct check_run *run)
 {
@@ -41,7 +30,7 @@ static const char *names(const struct access_rule *rule, const struct check_run 
 
     if (r->client_plain && names_address(rule, &r->client, run->arena, &net))
         return net;
-    if (rule->hosts.n > 0 && name_list_has_domain(&rule->hosts, grey_host(r, run->arena)))
+    if (name_list_has_domain(&rule->hosts, r->host))
         return "client name";
     if (name_list_has_domain(&rule->helo, r->helo))
         return "HELO name";
@@ -49,7 +38,7 @@ static const char *names(const struct access_rule *rule, const struct check_run 
         return "sender";
     if (name_list_has_mailbox(&rule->recipients, r->recipient, r->recipient_domain))
         return "recipient";
-    return rule->logins.n > 0 && name_list_has(&rule->logins, login_of(run)) ? "login" : NULL;
+    return rule->logins.n > 0 && name_list_has(&rule->logins, arena_lower(run->arena, r->login)) ? "login" : NULL;
 }
 
 static void run_rule(struct check_run *run, const char *name, const struct access_rule *rule, enum wish wish, uint64_t *count)

@@ -111,16 +111,11 @@ static bool in_list(void *arg, unsigned id, const struct rule_value *v)
     const struct rules *r = j->run->rules;
     size_t names = r->set->policy.lists.n;
     const struct set_network *networks = r->set->networks.v;
-    char lower[320];
     span s;
 
     if (id >= LIST_FIRST + names)
         return ipnet_list_contains(networks[id - LIST_FIRST - names].nets.v, networks[id - LIST_FIRST - names].nets.n, &v->a);
-    if (v->s.n > sizeof(lower))          /* no name is so long: RFC 5321 4.5.3.1 */
-        return false;
-    for (size_t i = 0; i < v->s.n; i++)
-        lower[i] = ascii_lower(v->s.p[i]);
-    s = span_of(lower, v->s.n);
+    s = arena_lower(j->run->arena, v->s);
     if (id == LIST_OWN_DOMAINS)
         return s.n > 0 && settings_own_domain(r->set, s);
     return name_list_has_mailbox(&r->lists[id - LIST_FIRST], s, span_find(s, '@') < s.n ? span_from(s, span_rfind(s, '@') + 1) : s);

@@ -116,10 +116,9 @@ static void reason_answered(const struct dnsc_answer *a, void *arg)
         step(ask->run);
 }
 
-/* Postfix writes "unknown" where the name is not confirmed: that is no domain name. */
 static span name_of(int kind, const struct request *r)
 {
-    return kind == DNSBL_HELO ? r->helo : kind == DNSBL_SENDER ? r->sender_domain : request_attr(r, POLICY_CLIENT_NAME);
+    return kind == DNSBL_HELO ? r->helo : kind == DNSBL_SENDER ? r->sender_domain : r->host;
 }
 
 static bool query_name(const struct ask *ask, char text[DNSBL_NAME_MAX], span *name_out)

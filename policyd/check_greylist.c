@@ -24,11 +24,9 @@ struct greylist_run {
 
 /* ---- who is asked ---- */
 
-static bool suspicious(const struct request *r, struct arena *arena)
+static bool suspicious(const struct request *r)
 {
-    span host = grey_host(r, arena);
-
-    return host.n == 0 || host_name_generic(host, &r->client);
+    return r->host.n == 0 || host_name_generic(r->host, &r->client);
 }
 
 /* NULL: he is. */
@@ -44,7 +42,7 @@ static const char *why_not(const struct check_run *run)
         return "no client address";
     if (ipnet_list_contains(rule->set->skip_clients.v, rule->set->skip_clients.n, &r->client))
         return "skip_clients";
-    if (name_list_has_domain(&rule->skip_hosts, grey_host(r, run->arena)))
+    if (name_list_has_domain(&rule->skip_hosts, r->host))
         return "skip_hosts";
     if (name_list_has_mailbox(&rule->skip_senders, r->sender, r->sender_domain))
         return "skip_senders";
@@ -54,7 +52,7 @@ static const char *why_not(const struct check_run *run)
         return NULL;
     if (rule->set->when == GREYLIST_SCORE)
         return "too few points";
-    return suspicious(r, run->arena) ? NULL : "not suspicious";
+    return suspicious(r) ? NULL : "not suspicious";
 }
 
 /* ---- what is answered ---- */

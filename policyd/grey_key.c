@@ -6,27 +6,6 @@
 
 #include "policyd/host_name.h"
 
-static span lower(span s, struct arena *arena)
-{
-    char *copy;
-
-    if (s.n == 0)
-        return s;
-    copy = arena_dup(arena, s.p, s.n);
-    for (size_t i = 0; i < s.n; i++)
-        copy[i] = ascii_lower(copy[i]);
-    return span_of(copy, s.n);
-}
-
-span grey_host(const struct request *r, struct arena *arena)
-{
-    span name = request_attr(r, POLICY_CLIENT_NAME);
-
-    if (name.n == 0 || span_eq(name, SPAN("unknown")))
-        return (span){ NULL, 0 };
-    return lower(name, arena);
-}
-
 static span in_braces(span s, struct arena *arena)
 {
     char *text = arena_alloc(arena, s.n + 2);
@@ -43,7 +22,6 @@ static span in_braces(span s, struct arena *arena)
 
 span grey_authority(const struct greylist_rule *rule, const struct request *r, bool spf_pass, struct arena *arena)
 {
-    span host = grey_host(r, arena);
     char text[IPADDR_TEXT_MAX + 4], braced[IPADDR_TEXT_MAX + 6];
     struct ipnet net;
     size_t n;
@@ -52,8 +30,8 @@ span grey_authority(const struct greylist_rule *rule, const struct request *r, b
         return (span){ NULL, 0 };
     if (spf_pass && r->sender_domain.n > 0)
         return in_braces(r->sender_domain, arena);
-    if (host.n > 0 && !host_name_generic(host, &r->client))
-        return in_braces(host_name_organisation(host), arena);
+    if (r->host.n > 0 && !host_name_generic(r->host, &r->client))
+        return in_braces(host_name_organisation(r->host), arena);
     net = ipnet_of(&r->client, (unsigned)(r->client.family == 6 ? rule->set->prefix6 : rule->set->prefix4));
     ipnet_format(&net, text);
     n = strlen(text);

@@ -16,7 +16,5 @@ span grey_authority(const struct greylist_rule *rule, const struct request *r, b
 span grey_key(span authority, const struct request *r, struct arena *arena);
 /* The sender as it is the same for every message of one kind. */
 span grey_sender(span sender, struct arena *arena);
-/* The name that Postfix has confirmed (forward and back), in lower case; empty: none. */
-span grey_host(const struct request *r, struct arena *arena);
 
 #endif

@@ -25,16 +25,11 @@ void name_list_make(struct name_list *list, const struct conf_strings *names, st
     list->n = 0;
     for (size_t i = 0; i < names->n; i++) {
         span name = span_str(names->v[i]);
-        char *copy;
 
         if (name.n > 1 && name.p[0] == '@')
             name = span_from(name, 1);
-        if (name.n == 0)
-            continue;
-        copy = arena_dup(arena, name.p, name.n);
-        for (size_t k = 0; k < name.n; k++)
-            copy[k] = ascii_lower(copy[k]);
-        list->v[list->n++] = span_of(copy, name.n);
+        if (name.n > 0)
+            list->v[list->n++] = arena_lower(arena, name);
     }
     qsort(list->v, list->n, sizeof(*list->v), compare_entries);
 }

@@ -15,18 +15,6 @@ void request_take(struct request *r, const struct policy_request *attrs, const c
     }
 }
 
-static span lower(struct arena *arena, span s)
-{
-    char *copy;
-
-    if (s.n == 0)
-        return (span){ NULL, 0 };
-    copy = arena_dup(arena, s.p, s.n);
-    for (size_t i = 0; i < s.n; i++)
-        copy[i] = ascii_lower(copy[i]);
-    return span_of(copy, s.n);
-}
-
 static bool is_ascii(span s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -78,13 +66,22 @@ static bool is_context(const struct request *r, const struct conf_strings *conte
     return false;
 }
 
+/* Postfix writes "unknown" for a name that does not lead back to the address. */
+static span host_of(const struct request *r, struct arena *arena)
+{
+    span name = request_attr(r, POLICY_CLIENT_NAME);
+
+    return span_eq(name, SPAN("unknown")) ? (span){ NULL, 0 } : arena_lower(arena, name);
+}
+
 void request_prepare(struct request *r, const struct settings *set, struct arena *arena)
 {
     r->state = policy_request_state(&r->attrs);
     prepare_client(r);
-    r->sender = lower(arena, request_attr(r, POLICY_SENDER));
-    r->recipient = lower(arena, request_attr(r, POLICY_RECIPIENT));
-    r->helo = lower(arena, request_attr(r, POLICY_HELO_NAME));
+    r->sender = arena_lower(arena, request_attr(r, POLICY_SENDER));
+    r->recipient = arena_lower(arena, request_attr(r, POLICY_RECIPIENT));
+    r->helo = arena_lower(arena, request_attr(r, POLICY_HELO_NAME));
+    r->host = host_of(r, arena);
     r->sender_domain = domain_of(arena, r->sender);
     r->recipient_domain = domain_of(arena, r->recipient);
     r->login = request_attr(r, POLICY_SASL_USERNAME);

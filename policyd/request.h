@@ -20,6 +20,7 @@ struct request {
     char client_text[IPADDR_TEXT_MAX];
     span sender, recipient, helo;    /* lower case; sender empty: the null reverse-path */
     span sender_domain, recipient_domain;   /* lower case, A-labels where they can be had; empty: none */
+    span host;                       /* the client name that Postfix has confirmed, lower case; empty: none */
     span login;                      /* sasl_username */
 
     bool trusted;                    /* the client is in networks.trusted */

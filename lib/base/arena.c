@@ -137,6 +137,18 @@ span arena_span(struct arena *a, span s)
     return s.n > 0 ? (span){ arena_dup(a, s.p, s.n), s.n } : (span){ NULL, 0 };
 }
 
+span arena_lower(struct arena *a, span s)
+{
+    char *copy;
+
+    if (s.n == 0)
+        return (span){ NULL, 0 };
+    copy = arena_dup(a, s.p, s.n);
+    for (size_t i = 0; i < s.n; i++)
+        copy[i] = ascii_lower(copy[i]);
+    return span_of(copy, s.n);
+}
+
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
     char small[512], *text;

@@ -16,6 +16,7 @@ void *arena_alloc(struct arena *a, size_t size_bytes);   /* zeroed, aligned for 
 void *arena_dup(struct arena *a, const void *p, size_t size_bytes);
 char *arena_str(struct arena *a, span s);                /* NUL-terminated copy */
 span arena_span(struct arena *a, span s);                /* copy */
+span arena_lower(struct arena *a, span s);               /* copy in ASCII lower case; { NULL, 0 } of no bytes */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t arena_used(const struct arena *a);                /* bytes handed out */
 

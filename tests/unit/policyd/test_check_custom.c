@@ -23,6 +23,10 @@ static int teardown(void **state)
 
 #define OWN "name: own, when: 'sasl_username == \"\" and sender.domain in own_domains and not client in partners'"
 
+#define TEN "xxxxxxxxxx"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG_LOCAL HUNDRED HUNDRED HUNDRED HUNDRED
+
 static const struct row {
     const char *name, *rules, *attributes, *answer, *would;
 } rows[] = {
@@ -44,6 +48,8 @@ static const struct row {
       "DUNNO", NULL },
     { "a list", "name: l, when: 'sender in bad', then: reject", "sender=X@spam.example", "REJECT", NULL },
     { "below a domain", "name: l, when: 'sender.domain in bad', then: reject", "sender=x@a.below.example", "REJECT", NULL },
+    { "a long local-part hides nobody", "name: l, when: 'sender in bad', then: reject",
+      "sender=" LONG_LOCAL "@a.below.example", "REJECT", NULL },
     { "not in the list", "name: l, when: 'sender in bad', then: reject", "sender=x@below.example", "DUNNO", NULL },
     { "at data: not at rcpt", "name: d, at: data, when: 'sender == \"\" and recipient_count > 1', then: reject", "sender=;recipient_count=5",
       "DUNNO", NULL },

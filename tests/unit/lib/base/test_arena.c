@@ -57,6 +57,8 @@ static void test_text(void **state)
     assert_int_equal(s.n, 3);
     assert_memory_equal(s.p, "a\0b", 3);
     assert_null(arena_span(a, SPAN("")).p);
+    assert_true(span_eq(arena_lower(a, SPAN("aBC\xC3\x84")), SPAN("abc\xC3\x84")));      /* ASCII alone */
+    assert_null(arena_lower(a, SPAN("")).p);
     assert_string_equal(arena_printf(a, "%d-%s", 5, "x"), "5-x");
     assert_string_equal(arena_printf(a, "%s", long_text), long_text);
     assert_memory_equal(arena_dup(a, "1234", 5), "1234", 5);
