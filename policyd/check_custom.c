@@ -41,9 +41,7 @@ static double recipients(const struct check_run *run)
 
     if (r->state != POLICY_STATE_RCPT)
         return (double)policy_request_number(&r->attrs, POLICY_RECIPIENT_COUNT);
-    if (run->message == NULL)
-        return 1;
-    return (double)run->message->n_let_in + (message_has(run->message, r->recipient) ? 0 : 1);
+    return (double)message_recipients_with(run->message, r->recipient);
 }
 
 /* A rule that only observes sees what other observers found. */

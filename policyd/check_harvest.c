@@ -26,19 +26,13 @@ struct harvest_run {
 static void add_limit(struct harvest_run *h, const struct limit_rule *rule)
 {
     const struct request *r = h->run->req;
+    size_t n;
     span value;
 
-    if (rule->set->count != LIMIT_REFUSED_RECIPIENTS || (r->exempt && !rule->set->trusted_too) ||
-        !limit_value(rule, r, r->recipient, h->run->arena, &value))
+    if (rule->set->count != LIMIT_REFUSED_RECIPIENTS || !limit_counts(rule, r) || !limit_value(rule, r, r->recipient, h->run->arena, &value))
         return;
-    for (size_t w = 0; w < rule->n_windows && h->n < STORE_LIMITS_MAX; w++) {
-        struct store_limit *l = &h->limits[h->n];
-
+    for (n = limit_questions(rule, value, 1, 0, h->run->arena, h->limits + h->n, STORE_LIMITS_MAX - h->n); n > 0; n--)
         h->rules[h->n++] = rule;
-        *l = rule->windows[w].rate;
-        l->key = limit_key(&rule->windows[w], value, h->run->arena);
-        l->cost = 1;
-    }
 }
 
 static void report(struct harvest_run *h, const struct limit_rule *rule, const struct store_limit_result *r, const struct store_limit *l)

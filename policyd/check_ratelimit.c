@@ -34,6 +34,9 @@ struct group {
 
 struct ratelimit_run {
     struct group enforced, observed;
+    bool charge_here;                    /* at RCPT: Postfix does not ask at DATA */
+    bool asks_at_end;
+    int64_t recipients;                  /* at RCPT: of the message, with this one */
 };
 
 /* ---- what was decided ---- */
@@ -195,31 +198,31 @@ static void limits_decided(const struct store_limits_result *r, void *arg)
 /* `cost` is charged; with 0, room for `want` is looked for.  false: this limit has no question at this state. */
 struct question { int64_t cost, want; };
 
-static bool question_at_rcpt(const struct check_run *run, const struct limit_rule *rule, bool charge_here, struct question *q)
+static bool question_at_rcpt(const struct check_run *run, const struct limit_rule *rule, struct question *q)
 {
-    const struct message *msg = run->message;
-    size_t before = msg != NULL ? msg->n_let_in : 0;
-    bool again = msg != NULL && before > 0 && message_has(msg, run->req->recipient);
+    const struct ratelimit_run *st = run->state;
+    bool first = run->message == NULL || run->message->n_let_in == 0;
     uint64_t size;
 
     switch (rule->set->count) {
     case LIMIT_MESSAGES:
-        *q = (struct question){ .cost = charge_here && before == 0, .want = 1 };
-        return !charge_here || before == 0;
+        *q = (struct question){ .cost = st->charge_here && first, .want = 1 };
+        return !st->charge_here || first;
     case LIMIT_BYTES:
         size = policy_request_number(&run->req->attrs, POLICY_SIZE);
         *q = (struct question){ .want = size > 0 ? (int64_t)size : 1 };
         return true;
     case LIMIT_RECIPIENTS:
-        *q = (struct question){ .cost = charge_here, .want = rule->by_recipient ? 1 : (int64_t)before + !again };
+        *q = (struct question){ .cost = st->charge_here, .want = rule->by_recipient ? 1 : st->recipients };
         return true;
     default:
         return false;
     }
 }
 
-static bool question_at_data(const struct check_run *run, const struct limit_rule *rule, bool asks_at_end, struct question *q)
+static bool question_at_data(const struct check_run *run, const struct limit_rule *rule, struct question *q)
 {
+    const struct ratelimit_run *st = run->state;
     int64_t recipients = (int64_t)policy_request_number(&run->req->attrs, POLICY_RECIPIENT_COUNT);
     int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
 
@@ -232,7 +235,7 @@ static bool question_at_data(const struct check_run *run, const struct limit_rul
         return !rule->by_recipient;
     case LIMIT_BYTES:
         *q = (struct question){ .cost = size };
-        return !rule->by_recipient && !asks_at_end && size > 0;
+        return !rule->by_recipient && !st->asks_at_end && size > 0;
     default:
         return false;
     }
@@ -248,13 +251,12 @@ static bool question_at_end(const struct check_run *run, const struct limit_rule
 
 static bool question_of(const struct check_run *run, const struct limit_rule *rule, struct question *q)
 {
-    const struct wiring_context *wiring = wiring_of(&run->services->wiring, run->req);
-    bool asks = true;
+    bool asks;
 
     if (run->req->state == POLICY_STATE_RCPT)
-        asks = question_at_rcpt(run, rule, !wiring_asks_at_data(wiring) && !run->dry, q);
+        asks = question_at_rcpt(run, rule, q);
     else if (run->req->state == POLICY_STATE_DATA)
-        asks = question_at_data(run, rule, wiring_asks_at_end(wiring), q);
+        asks = question_at_data(run, rule, q);
     else
         asks = question_at_end(run, rule, q);
     if (asks && run->dry && q->cost > 0)
@@ -281,9 +283,10 @@ static void add_limit(struct group *g, const struct limit_rule *rule)
 {
     struct check_run *run = g->run;
     struct question q;
+    size_t n;
     span value;
 
-    if (run->req->exempt && !rule->set->trusted_too)
+    if (!limit_counts(rule, run->req))
         return skip(run, rule, request_exempt_why(run->req));
     if (!question_of(run, rule, &q))
         return;
@@ -291,15 +294,8 @@ static void add_limit(struct group *g, const struct limit_rule *rule)
         return skip(run, rule, "the request has no such key");
     if (limit_exempt(run->services->marks, rule, value, run->arena))
         return skip(run, rule, "exempt: gatepostctl limits exempt");
-    for (size_t w = 0; w < rule->n_windows && g->n < STORE_LIMITS_MAX; w++) {
-        struct store_limit *l = &g->limits[g->n];
-
+    for (n = limit_questions(rule, value, q.cost, q.want, run->arena, g->limits + g->n, STORE_LIMITS_MAX - g->n); n > 0; n--)
         g->rules[g->n++] = rule;
-        *l = rule->windows[w].rate;
-        l->key = limit_key(&rule->windows[w], value, run->arena);
-        l->cost = q.cost;
-        l->want = q.want;
-    }
 }
 
 /* Each group, and each state, has its own. */
@@ -345,21 +341,17 @@ static void charge_recipient(const struct check_run *run, span recipient)
     bool at_end = run->req->state == POLICY_STATE_END_OF_MESSAGE;
     struct store_limit limits[STORE_LIMITS_MAX];
     struct store_limits_request ask = { .limits = limits, .once_ms = ONCE_MS };
+    int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
 
     for (size_t i = 0; i < run->rules->n_limits; i++) {
         const struct limit_rule *rule = &run->rules->limits[i];
-        int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
         bool bytes = rule->set->count == LIMIT_BYTES;
         span value;
 
         if (!rule->by_recipient || rule->set->count == LIMIT_REFUSED_RECIPIENTS || bytes != at_end || (bytes && size <= 0) ||
-            (run->req->exempt && !rule->set->trusted_too) || !limit_value(rule, run->req, recipient, run->arena, &value))
+            !limit_counts(rule, run->req) || !limit_value(rule, run->req, recipient, run->arena, &value))
             continue;
-        for (size_t w = 0; w < rule->n_windows && ask.n < STORE_LIMITS_MAX; w++) {
-            limits[ask.n] = rule->windows[w].rate;
-            limits[ask.n].key = limit_key(&rule->windows[w], value, run->arena);
-            limits[ask.n++].cost = bytes ? size : 1;
-        }
+        ask.n += limit_questions(rule, value, bytes ? size : 1, 0, run->arena, limits + ask.n, STORE_LIMITS_MAX - ask.n);
     }
     ask.once = limit_once(at_end ? "re" : "rd", run->req, recipient, run->arena);
     limit_commit(run->services, &ask);
@@ -382,15 +374,18 @@ static void charge_recipients(const struct check_run *run)
 static void ratelimit_start(struct check_run *run)
 {
     const struct rules *rules = run->rules;
+    const struct wiring_context *wiring;
     struct ratelimit_run *st;
 
     if (rules->n_limits == 0)
         return check_done(run);
     st = run->state = arena_alloc(run->arena, sizeof(*st));
     st->enforced.run = st->observed.run = run;
-    st->enforced.call = st->observed.call = NULL;
-    st->enforced.open = st->observed.open = false;
-    st->enforced.n = st->observed.n = 0;
+    wiring = wiring_of(&run->services->wiring, run->req);
+    st->charge_here = !wiring_asks_at_data(wiring) && !run->dry;
+    st->asks_at_end = wiring_asks_at_end(wiring);
+    if (run->req->state == POLICY_STATE_RCPT)
+        st->recipients = (int64_t)message_recipients_with(run->message, run->req->recipient);
     for (size_t i = 0; i < rules->n_limits; i++)
         add_limit(i < rules->n_enforced_limits ? &st->enforced : &st->observed, &rules->limits[i]);
     ask_store(&st->enforced, true);

@@ -139,6 +139,11 @@ bool message_has(const struct message *msg, span recipient)
     return false;
 }
 
+size_t message_recipients_with(const struct message *msg, span recipient)
+{
+    return msg != NULL ? msg->n_let_in + !message_has(msg, recipient) : 1;
+}
+
 bool message_let_in(struct message *msg, span recipient)
 {
     if (recipient.n == 0 || message_has(msg, recipient))

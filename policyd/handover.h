@@ -49,6 +49,8 @@ void message_add(struct message *msg, struct finding *const *findings, size_t n,
 bool message_let_in(struct message *msg, span recipient);
 /* Whether a recipient passed before; those that were not kept did not. */
 bool message_has(const struct message *msg, span recipient);
+/* How many recipients the message has with this one; msg may be NULL. */
+size_t message_recipients_with(const struct message *msg, span recipient);
 /* The message has ended: who its recipients were is no longer asked. */
 void message_ended(struct message *msg);
 /* The next header field that a check asked for, now taken as written; NULL: none is left.  Postfix takes one an answer. */

@@ -54,13 +54,9 @@ static bool client_value(const struct request *r, const struct limit_key_part *p
     return true;
 }
 
-static span domain_part(const struct request *r, span recipient)
-{
-    return recipient.p == r->recipient.p ? r->recipient_domain : span_from(recipient, span_rfind(recipient, '@') + 1);
-}
-
 /* The value of a part; false when the request has none. */
-static bool part_value(const struct request *r, span recipient, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
+static bool part_value(const struct request *r, span recipient, const struct limit_key_part *part, struct arena *arena,
+                       char text[IPADDR_TEXT_MAX + 4], span *out)
 {
     switch (part->part) {
     case PART_CLIENT:
@@ -81,7 +77,7 @@ static bool part_value(const struct request *r, span recipient, const struct lim
         *out = recipient;
         break;
     case PART_RECIPIENT_DOMAIN:
-        *out = domain_part(r, recipient);
+        *out = recipient.p == r->recipient.p ? r->recipient_domain : request_domain_of(arena, recipient);
         break;
     case PART_HELO:
         *out = r->helo;
@@ -102,7 +98,7 @@ bool limit_value(const struct limit_rule *rule, const struct request *r, span re
         char text[IPADDR_TEXT_MAX + 4];
         span value = { NULL, 0 };
 
-        if (!part_value(r, recipient, &rule->parts[i], text, &value))
+        if (!part_value(r, recipient, &rule->parts[i], arena, text, &value))
             return false;
         if (i > 0)
             key_raw(&w, SPAN("|"));
@@ -112,13 +108,26 @@ bool limit_value(const struct limit_rule *rule, const struct request *r, span re
     return true;
 }
 
-span limit_key(const struct limit_window *window, span value, struct arena *arena)
+static span limit_key(const struct limit_window *window, span value, struct arena *arena)
 {
     char *key = arena_alloc(arena, window->prefix.n + value.n);
 
     memcpy(key, window->prefix.p, window->prefix.n);
     memcpy(key + window->prefix.n, value.p, value.n);
     return span_of(key, window->prefix.n + value.n);
+}
+
+size_t limit_questions(const struct limit_rule *rule, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room)
+{
+    size_t n = 0;
+
+    for (; n < rule->n_windows && n < room; n++) {
+        to[n] = rule->windows[n].rate;
+        to[n].key = limit_key(&rule->windows[n], value, arena);
+        to[n].cost = cost;
+        to[n].want = want;
+    }
+    return n;
 }
 
 span limit_once(const char *tag, const struct request *r, span recipient, struct arena *arena)

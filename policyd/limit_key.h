@@ -13,7 +13,13 @@
 /* The values alone, "VALUE|VALUE", in the arena; false when the request has none: the limit does not apply.  `recipient` stands for the
  * request's own. */
 bool limit_value(const struct limit_rule *rule, const struct request *r, span recipient, struct arena *arena, span *value_out);
-span limit_key(const struct limit_window *window, span value, struct arena *arena);
+/* The questions to the store, one a rate of the limit, into to[0] and on; how many. */
+size_t limit_questions(const struct limit_rule *rule, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room);
+/* Whether the limit counts this sender at all. */
+static inline bool limit_counts(const struct limit_rule *rule, const struct request *r)
+{
+    return !r->exempt || rule->set->trusted_too;
+}
 
 /* Once a request, however often Postfix asks: "TAG/instance/client[/recipient]"; empty without an instance. */
 span limit_once(const char *tag, const struct request *r, span recipient, struct arena *arena);

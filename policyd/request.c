@@ -26,7 +26,7 @@ static bool is_ascii(span s)
 
 /* The domain behind the last "@" (Postfix writes local-parts without quotes, and one may hold others).  U-labels become A-labels,
  * because gatepost.yaml's domains are such; what is no domain name stays as it was written. */
-static span domain_of(struct arena *arena, span mailbox_lower)
+span request_domain_of(struct arena *arena, span mailbox_lower)
 {
     span domain = span_from(mailbox_lower, span_rfind(mailbox_lower, '@') + 1), normal;
     char text[DOMAIN_TEXT_MAX];
@@ -82,8 +82,8 @@ void request_prepare(struct request *r, const struct settings *set, struct arena
     r->recipient = arena_lower(arena, request_attr(r, POLICY_RECIPIENT));
     r->helo = arena_lower(arena, request_attr(r, POLICY_HELO_NAME));
     r->host = host_of(r, arena);
-    r->sender_domain = domain_of(arena, r->sender);
-    r->recipient_domain = domain_of(arena, r->recipient);
+    r->sender_domain = request_domain_of(arena, r->sender);
+    r->recipient_domain = request_domain_of(arena, r->recipient);
     r->login = request_attr(r, POLICY_SASL_USERNAME);
 
     r->trusted = r->client.family != 0 && settings_trusts(set, &r->client);

@@ -34,6 +34,8 @@ struct request {
 void request_take(struct request *r, const struct policy_request *attrs, const char *from, const char *copy);
 /* Derives the typed members.  Never fails: what cannot be read is left out. */
 void request_prepare(struct request *r, const struct settings *set, struct arena *arena);
+/* The domain of a mailbox in lower case, as the members have it: A-labels where they can be had. */
+span request_domain_of(struct arena *arena, span mailbox_lower);
 /* Why DNSBL and spoofing rules do not apply: "login", "trusted network", "submission"; NULL when they do. */
 const char *request_exempt_why(const struct request *r);
 

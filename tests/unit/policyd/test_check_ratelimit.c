@@ -293,6 +293,20 @@ static void test_each_recipient_at_data(void **state)
     assert_string_equal(rig_ask("instance=3;recipient=c@example.com").answer, "action=DUNNO");
 }
 
+/* RCPT looks under the key that DATA charges. */
+static void test_recipient_domain_in_utf8(void **state)
+{
+    (void)state;
+    hooked();
+    rig_load(LIMIT("key: recipient_domain, rate: 2/h"));
+    for (int i = 0; i < 2; i++) {
+        rig_ask(i ? "instance=2;recipient=a@MÜNCHEN.example" : "instance=1;recipient=a@MÜNCHEN.example");
+        rig_ask(i ? "instance=2;protocol_state=DATA;recipient=;recipient_count=1" : "instance=1;protocol_state=DATA;recipient=;recipient_count=1");
+    }
+    assert_says(rig_ask("instance=3;recipient=b@münchen.example").answer, "450 4.7.1");
+    assert_says(rig_ask("instance=4;recipient=b@xn--mnchen-3ya.example").answer, "450 4.7.1");
+}
+
 static void test_several_rates(void **state)
 {
     struct asked a;
@@ -477,7 +491,7 @@ int main(void)
         T(test_keys), T(test_exceeded), T(test_own_words_and_reject), T(test_a_recipient_counts_once), T(test_a_message_counts_once),
         T(test_nothing_refused_is_counted), T(test_observed_limits_count_apart), T(test_trusted), T(test_store_down),
         T(test_dry_charges_nothing), T(test_cancelled_while_asking),
-        T(test_data_charges), T(test_bytes_at_the_end), T(test_each_recipient_at_data), T(test_several_rates),
+        T(test_data_charges), T(test_bytes_at_the_end), T(test_each_recipient_at_data), T(test_several_rates), T(test_recipient_domain_in_utf8),
         T(test_prepend_and_log), T(test_learns_the_wiring), T(test_failure_by_rule), T(test_owed_to_the_store), T(test_refused_recipients),
         T(test_block_until_released), T(test_marks_of_other_hosts),
     };
