@@ -253,7 +253,8 @@ static bool address_matches(const struct spf *s, const struct spf_term *t, const
 
 static bool any_matches(const struct spf *s, const struct spf_answer *a)
 {
-    const struct spf_term *t = &s->frames[s->depth - 1].record.terms[s->frames[s->depth - 1].at];
+    const struct frame *f = &s->frames[s->depth - 1];
+    const struct spf_term *t = &f->record.terms[f->at];
 
     for (size_t i = 0; a->outcome == SPF_FOUND && i < a->n; i++) {
         if (address_matches(s, t, &a->v[i].addr))
@@ -262,24 +263,48 @@ static bool any_matches(const struct spf *s, const struct spf_answer *a)
     return false;
 }
 
-static void got_address(struct spf *s, const struct spf_answer *a)
+/* What ends the term whatever it is about: no answer, or one name too many that does not exist.  true: it is dealt with. */
+static bool no_use(struct spf *s, const struct spf_answer *a)
 {
-    if (a->outcome == SPF_FAILED)
-        return dns_failed(s);
-    if (a->outcome == SPF_NOTHING && !count_void(s))
-        return;
-    if (any_matches(s, a))
-        return matched(s);
-    not_matched(s);
+    if (a->outcome == SPF_FAILED) {
+        dns_failed(s);
+        return true;
+    }
+    return a->outcome == SPF_NOTHING && !count_void(s);
 }
 
-static void next_mx(struct spf *s)
+/* The same for addresses, one of which may be the client's. */
+static bool settled(struct spf *s, const struct spf_answer *a)
+{
+    if (no_use(s, a))
+        return true;
+    if (!any_matches(s, a))
+        return false;
+    matched(s);
+    return true;
+}
+
+static void got_address(struct spf *s, const struct spf_answer *a)
+{
+    if (!settled(s, a))
+        not_matched(s);
+}
+
+/* Asks for the addresses of the next of the names; false: that was the last. */
+static bool ask_next_name(struct spf *s, enum want want)
 {
     while (s->name_at < s->n_names && !domain_usable(s->names[s->name_at]))
         s->name_at++;
     if (s->name_at == s->n_names)
-        return not_matched(s);
-    ask(s, WANT_MX_ADDRESS, s->names[s->name_at++], address_type(s));
+        return false;
+    ask(s, want, s->names[s->name_at++], address_type(s));
+    return true;
+}
+
+static void next_mx(struct spf *s)
+{
+    if (!ask_next_name(s, WANT_MX_ADDRESS))
+        not_matched(s);
 }
 
 static void keep_names(struct spf *s, const struct spf_answer *a)
@@ -291,9 +316,7 @@ static void keep_names(struct spf *s, const struct spf_answer *a)
 
 static void got_mx(struct spf *s, const struct spf_answer *a)
 {
-    if (a->outcome == SPF_FAILED)
-        return dns_failed(s);
-    if (a->outcome == SPF_NOTHING && !count_void(s))
+    if (no_use(s, a))
         return;
     if (a->outcome == SPF_FOUND && a->n > NAMES_MAX)
         return give_up(s, SPF_PERMERROR, arena_printf(s->arena, "%.*s has more than 10 MX records", SPAN_ARG(s->question.name)));
@@ -303,22 +326,17 @@ static void got_mx(struct spf *s, const struct spf_answer *a)
 
 static void got_mx_address(struct spf *s, const struct spf_answer *a)
 {
-    if (a->outcome == SPF_FAILED)
-        return dns_failed(s);
-    if (a->outcome == SPF_NOTHING && !count_void(s))
-        return;
-    if (any_matches(s, a))
-        return matched(s);
-    next_mx(s);
+    if (!settled(s, a))
+        next_mx(s);
 }
 
 static void got_exists(struct spf *s, const struct spf_answer *a)
 {
-    if (a->outcome == SPF_FAILED)
-        return dns_failed(s);
+    if (no_use(s, a))
+        return;
     if (a->outcome == SPF_FOUND)
-        return matched(s);
-    if (count_void(s))
+        matched(s);
+    else
         not_matched(s);
 }
 
@@ -380,11 +398,8 @@ static void names_known(struct spf *s)
 
 static void next_ptr(struct spf *s)
 {
-    while (s->name_at < s->n_names && !domain_usable(s->names[s->name_at]))
-        s->name_at++;
-    if (s->name_at == s->n_names)
-        return names_known(s);
-    ask(s, WANT_PTR_ADDRESS, s->names[s->name_at++], address_type(s));
+    if (!ask_next_name(s, WANT_PTR_ADDRESS))
+        names_known(s);
 }
 
 /* An error here means no name, not an error of the check (5.5). */
