@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "policyd/check.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 static void blocked_start(struct check_run *run)
 {
-    const char *why = run->req->login.n > 0 ? limit_marked(run->services->marks, MARK_BLOCKED, run->req->login) : NULL;
+    const char *why = run->req->login.n > 0 ? marks_why(run->services->marks, MARK_BLOCKED, run->req->login) : NULL;
     struct finding f = {
         .name = "blocked", .kind = FINDING_HIT, .mode = run->rules->mode, .wish = WISH_REJECT, .reply = REPLY_OWN_TEXT,
         .text = "This account is blocked from sending, please ask your postmaster",

@@ -10,7 +10,7 @@
 #include "policyd/grey_key.h"
 #include "policyd/grey_told.h"
 #include "policyd/host_name.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 struct greylist_run {
     struct check_run *run;
@@ -186,7 +186,7 @@ static void greylist_start(struct check_run *run)
     g->run = run;
     g->authority = grey_authority(rule, run->req, run->facts->spf_known && run->facts->spf == SPF_PASS, run->arena);
     g->key = grey_key(g->authority, run->req, run->arena);
-    if (run->services->store == NULL || limit_marked(run->services->marks, MARK_GREY_PASS, g->authority) != NULL) {
+    if (run->services->store == NULL || marks_why(run->services->marks, MARK_GREY_PASS, g->authority) != NULL) {
         report_pass(g, run->services->store == NULL ? "no store here" : "let through: gatepostctl greylist pass");
         return check_done(run);
     }

@@ -14,7 +14,7 @@
 #include "policyd/limit_commit.h"
 #include "policyd/limit_key.h"
 #include "policyd/limit_local.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 #include "policyd/limit_text.h"
 
 /* Postfix asks again within seconds: once per list that names the service, and after a lost connection.  A refund may come as late. */
@@ -43,13 +43,13 @@ struct ratelimit_run {
 
 static void block(const struct check_run *run, const struct limit_rule *rule)
 {
-    struct limit_marks *marks = run->services->marks;
+    struct marks *marks = run->services->marks;
     char why[100];
 
-    if (marks == NULL || run->req->login.n == 0 || limit_marked(marks, MARK_BLOCKED, run->req->login) != NULL)
+    if (marks == NULL || run->req->login.n == 0 || marks_why(marks, MARK_BLOCKED, run->req->login) != NULL)
         return;
     snprintf(why, sizeof(why), "exceeded %s", rule->finding);
-    limit_mark(marks, MARK_BLOCKED, run->req->login, why, BLOCK_KEEP_MS, NULL, NULL);
+    marks_set(marks, MARK_BLOCKED, run->req->login, why, BLOCK_KEEP_MS, NULL, NULL);
     log_warning("login %.*s is blocked: it exceeded %s; when the account is safe again: gatepostctl limits release %.*s",
                 SPAN_ARG(run->req->login), rule->finding, SPAN_ARG(run->req->login));
 }
@@ -272,11 +272,11 @@ static void skip(struct check_run *run, const struct limit_rule *rule, const cha
 }
 
 /* By the key of the whole limit, whichever rates it has. */
-static bool limit_exempt(const struct limit_marks *marks, const struct limit_rule *rule, span value, struct arena *arena)
+static bool limit_exempt(const struct marks *marks, const struct limit_rule *rule, span value, struct arena *arena)
 {
-    if (!limit_any_marked(marks, MARK_EXEMPT))
+    if (!marks_any(marks, MARK_EXEMPT))
         return false;
-    return limit_marked(marks, MARK_EXEMPT, span_str(arena_printf(arena, "%s/%.*s", rule->set->name, SPAN_ARG(value)))) != NULL;
+    return marks_why(marks, MARK_EXEMPT, span_str(arena_printf(arena, "%s/%.*s", rule->set->name, SPAN_ARG(value)))) != NULL;
 }
 
 static void add_limit(struct group *g, const struct limit_rule *rule)

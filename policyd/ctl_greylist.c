@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "policyd/limit_marks.h"
-#include "policyd/policyd.h"
+#include "policyd/ctl_store.h"
+#include "policyd/marks.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 64, SHOW_MAX = 1000, STATS_MAX = 50000000 };
+enum { SHOW_MAX = 1000, STATS_MAX = 50000000 };
 
 /* "{...}" alone: an authority, whose entries begin with it. */
 static bool is_authority(span key)
@@ -61,9 +61,7 @@ static void walk_end(struct walk *w, enum store_outcome outcome)
         ctl_print(w->request, "no entry begins like this\n");
     else if (w->shown > SHOW_MAX)
         ctl_complain(w->request, "only the first %d: name more of the key\n", SHOW_MAX);
-    if (outcome == STORE_DOWN)
-        ctl_complain(w->request, "the store did not answer: this is not all\n");
-    ctl_finish(&w->request, outcome == STORE_DOWN ? EXIT_FAILED : EXIT_DONE);
+    ctl_store_walked(&w->request, outcome);
     free(w);
 }
 
@@ -90,28 +88,25 @@ static void walk_start(struct policyd *p, struct ctl_request *q, bool stats, spa
 
 /* ---- pass and forget ---- */
 
-static void finish(struct ctl_request *q, enum store_outcome outcome, const char *done, const char *not_there)
-{
-    if (outcome == STORE_DOWN)
-        ctl_complain(q, "the store did not answer: nothing is changed\n");
-    else
-        ctl_print(q, "%s\n", outcome == STORE_HIT ? done : not_there);
-    ctl_finish(&q, outcome == STORE_HIT ? EXIT_DONE : EXIT_FAILED);
-}
-
 static void on_pass(const struct store_value_result *r, void *arg)
 {
-    finish(arg, r->outcome, "passes from now on", "");
+    struct ctl_request *q = arg;
+
+    ctl_store_changed(&q, r->outcome, r->why, "passes from now on", "");
 }
 
 static void on_grey(const struct store_grey_result *r, void *arg)
 {
-    finish(arg, r->outcome, "passes from now on", "");
+    struct ctl_request *q = arg;
+
+    ctl_store_changed(&q, r->outcome, r->why, "passes from now on", "");
 }
 
 static void on_forget(const struct store_value_result *r, void *arg)
 {
-    finish(arg, r->outcome, "forgotten", "there is no such entry");
+    struct ctl_request *q = arg;
+
+    ctl_store_changed(&q, r->outcome, r->why, "forgotten", "there is no such entry");
 }
 
 static void pass(struct policyd *p, struct ctl_request *q, span key)
@@ -121,7 +116,7 @@ static void pass(struct policyd *p, struct ctl_request *q, span key)
     struct store_call *call;
 
     if (is_authority(key))
-        limit_mark(p->services.marks, MARK_GREY_PASS, key, "by gatepostctl", BLOCK_KEEP_MS, on_pass, q);
+        marks_set(p->services.marks, MARK_GREY_PASS, key, "by gatepostctl", BLOCK_KEEP_MS, on_pass, q);
     else
         store_grey(p->services.store, &ask, on_grey, q, &call);
 }
@@ -130,20 +125,19 @@ static void pass(struct policyd *p, struct ctl_request *q, span key)
 static void forget(struct policyd *p, struct ctl_request *q, span key)
 {
     if (is_authority(key))
-        limit_unmark(p->services.marks, MARK_GREY_PASS, key, NULL, NULL);
+        marks_clear(p->services.marks, MARK_GREY_PASS, key, NULL, NULL);
     store_forget(p->services.store, "grey", key, on_forget, q);
 }
 
 void ctl_greylist(struct ctl_request *q, void *arg)
 {
-    const struct daemon *d = arg;
-    struct policyd *p = d->state;
-    span word = ctl_arg(q, 0), key = ctl_arg(q, 1);
+    struct policyd *p = ctl_store_ready(&q, arg);
+    span word, key;
 
-    if (p->services.store == NULL || p->services.marks == NULL) {
-        ctl_complain(q, "no policyd is running here: its store is asked through it\n");
-        return ctl_finish(&q, EXIT_FAILED);
-    }
+    if (p == NULL)
+        return;
+    word = ctl_arg(q, 0);
+    key = ctl_arg(q, 1);
     if (span_eq(word, SPAN("show")))
         return walk_start(p, q, false, key);
     if (span_eq(word, SPAN("stats")))
@@ -153,5 +147,5 @@ void ctl_greylist(struct ctl_request *q, void *arg)
     if (span_eq(word, SPAN("forget")) && key.n > 0)
         return forget(p, q, key);
     ctl_complain(q, "usage: greylist show [KEY] | pass KEY | forget KEY | stats\nKEY as the log has it: {CLIENT}/SENDER/RECIPIENT, or {CLIENT} for all of it\n");
-    ctl_finish(&q, EXIT_USAGE);
+    ctl_finish(&q, CTL_USAGE);
 }

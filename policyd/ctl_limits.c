@@ -8,10 +8,10 @@
 
 #include "lib/base/alloc.h"
 #include "lib/conf/conf_units.h"
-#include "policyd/limit_marks.h"
-#include "policyd/policyd.h"
+#include "policyd/ctl_store.h"
+#include "policyd/marks.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 64, SHOW_MAX = 1000, TOP_DEFAULT = 20, TOP_MAX = 1000, TOP_SCAN_MAX = 20000000 };
+enum { SHOW_MAX = 1000, TOP_DEFAULT = 20, TOP_MAX = 1000, TOP_SCAN_MAX = 20000000 };
 
 /* ---- show and top ---- */
 
@@ -113,9 +113,7 @@ static void on_item(const struct store_scan_item *item, enum store_outcome outco
         ctl_complain(w->request, "only the first %zu: name more of the key\n", w->max);
     else if (w->n == 0)
         ctl_print(w->request, "nothing is counted under such a key\n");
-    if (outcome == STORE_DOWN)
-        ctl_complain(w->request, "the store did not answer: this is not all\n");
-    ctl_finish(&w->request, outcome == STORE_DOWN ? EXIT_FAILED : EXIT_DONE);
+    ctl_store_walked(&w->request, outcome);
     free(w);
 }
 
@@ -142,11 +140,7 @@ static void on_changed(const struct store_value_result *r, void *arg)
 {
     struct change *c = arg;
 
-    if (r->outcome == STORE_DOWN)
-        ctl_complain(c->request, "the store did not answer (%s): nothing is changed on other hosts\n", r->why != NULL ? r->why : "no reason given");
-    else
-        ctl_print(c->request, "%s\n", r->outcome == STORE_HIT ? c->done : c->not_there);
-    ctl_finish(&c->request, r->outcome == STORE_HIT ? EXIT_DONE : EXIT_FAILED);
+    ctl_store_changed(&c->request, r->outcome, r->why, c->done, c->not_there);
     free(c);
 }
 
@@ -162,7 +156,7 @@ static void usage(struct ctl_request *q)
 {
     ctl_complain(q, "usage: limits show [KEY...] | top [N] | reset KEY | exempt KEY [FOR] | block LOGIN | release LOGIN | marks\n"
                     "KEY as the log has it: NAME/VALUE; FOR: 2h, 7d (default 1d, 0 ends it)\n");
-    ctl_finish(&q, EXIT_USAGE);
+    ctl_finish(&q, CTL_USAGE);
 }
 
 static void exempt(struct policyd *p, struct ctl_request *q)
@@ -172,8 +166,8 @@ static void exempt(struct policyd *p, struct ctl_request *q)
     if (ctl_argc(q) > 2 && (!conf_duration_parse(ctl_arg(q, 2), &for_ms) || for_ms < 0))
         return usage(q);
     if (for_ms == 0)
-        return limit_unmark(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), on_changed, change_new(q, "counted again", "it was not exempt"));
-    limit_mark(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), "by gatepostctl", for_ms, on_changed, change_new(q, "exempt", ""));
+        return marks_clear(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), on_changed, change_new(q, "counted again", "it was not exempt"));
+    marks_set(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), "by gatepostctl", for_ms, on_changed, change_new(q, "exempt", ""));
 }
 
 static void top(struct policyd *p, struct ctl_request *q)
@@ -187,7 +181,7 @@ static void top(struct policyd *p, struct ctl_request *q)
 
 /* ---- marks ---- */
 
-struct marks_walk { struct ctl_request *request; struct store *store; enum limit_mark mark; };
+struct marks_walk { struct ctl_request *request; struct store *store; enum mark mark; };
 
 static void on_mark(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
 {
@@ -199,10 +193,8 @@ static void on_mark(const struct store_scan_item *item, enum store_outcome outco
         return;
     }
     if (outcome == STORE_HIT && ++w->mark < MARK_COUNT)
-        return store_scan(w->store, limit_mark_table(w->mark), (span){ NULL, 0 }, SHOW_MAX, on_mark, w);
-    if (outcome == STORE_DOWN)
-        ctl_complain(w->request, "the store did not answer: this is not all\n");
-    ctl_finish(&w->request, outcome == STORE_DOWN ? EXIT_FAILED : EXIT_DONE);
+        return store_scan(w->store, marks_table(w->mark), (span){ NULL, 0 }, SHOW_MAX, on_mark, w);
+    ctl_store_walked(&w->request, outcome);
     free(w);
 }
 
@@ -211,19 +203,18 @@ static void marks(struct policyd *p, struct ctl_request *q)
     struct marks_walk *w = xcalloc(1, sizeof(*w));
 
     *w = (struct marks_walk){ q, p->services.store, MARK_EXEMPT };
-    store_scan(w->store, limit_mark_table(MARK_EXEMPT), (span){ NULL, 0 }, SHOW_MAX, on_mark, w);
+    store_scan(w->store, marks_table(MARK_EXEMPT), (span){ NULL, 0 }, SHOW_MAX, on_mark, w);
 }
 
 void ctl_limits(struct ctl_request *q, void *arg)
 {
-    const struct daemon *d = arg;
-    struct policyd *p = d->state;
-    span word = ctl_arg(q, 0), key = ctl_arg(q, 1);
+    struct policyd *p = ctl_store_ready(&q, arg);
+    span word, key;
 
-    if (p->services.store == NULL || p->services.marks == NULL) {
-        ctl_complain(q, "no policyd is running here: its store is asked through it\n");
-        return ctl_finish(&q, EXIT_FAILED);
-    }
+    if (p == NULL)
+        return;
+    word = ctl_arg(q, 0);
+    key = ctl_arg(q, 1);
     if (span_eq(word, SPAN("show")))
         return walk_start(p, q, false, key, SHOW_MAX);
     if (span_eq(word, SPAN("top")))
@@ -237,8 +228,8 @@ void ctl_limits(struct ctl_request *q, void *arg)
     if (span_eq(word, SPAN("exempt")))
         return exempt(p, q);
     if (span_eq(word, SPAN("block")))
-        return limit_mark(p->services.marks, MARK_BLOCKED, key, "by gatepostctl", BLOCK_KEEP_MS, on_changed, change_new(q, "blocked", ""));
+        return marks_set(p->services.marks, MARK_BLOCKED, key, "by gatepostctl", BLOCK_KEEP_MS, on_changed, change_new(q, "blocked", ""));
     if (span_eq(word, SPAN("release")))
-        return limit_unmark(p->services.marks, MARK_BLOCKED, key, on_changed, change_new(q, "released", "it was not blocked"));
+        return marks_clear(p->services.marks, MARK_BLOCKED, key, on_changed, change_new(q, "released", "it was not blocked"));
     usage(q);
 }

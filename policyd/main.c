@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 #include "policyd/policyd.h"
 
 static const struct conf_strings *addresses(const struct settings *s)
@@ -52,7 +52,7 @@ static int start(struct daemon *d, struct errtext *err)
             return -1;
         if (err->text[0] != '\0')
             log_warning("store: %s", err->text);
-        p->services.marks = limit_marks_new(&p->services);
+        p->services.marks = marks_new(&p->services);
     }
     if ((rules = rules_new(d->loop, d->settings, p->lists, NULL, d->serving, err)) == NULL)
         return -1;

@@ -9,7 +9,7 @@
 #include "policyd/grey_told.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_local.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 enum { MESSAGES_KEPT = 20000, LOCAL_KEYS = 100000, ANSWER_MAX = 16 * 1024 };
 
@@ -88,7 +88,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
 void services_close(struct services *s)
 {
     eval_free_idle(s);
-    limit_marks_free(&s->marks);
+    marks_free(&s->marks);
     limit_commits_stop(s);
     lru_free(&s->grey_told);
     limit_local_free(&s->local);

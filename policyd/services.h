@@ -13,7 +13,7 @@
 
 struct limit_local;
 struct limit_commit;
-struct limit_marks;
+struct marks;
 struct lru;
 struct handover_memory;
 struct eval;
@@ -34,7 +34,7 @@ struct services {
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
     struct lru *grey_told;            /* who was told to come again */
-    struct limit_marks *marks;        /* NULL: none are looked at */
+    struct marks *marks;        /* NULL: none are looked at */
     struct wiring wiring;
     struct handover_memory *messages;
     struct events *events;            /* NULL: none */

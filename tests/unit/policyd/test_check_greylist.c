@@ -6,7 +6,7 @@
 
 #include "policyd/grey_key.h"
 #include "policyd/host_name.h"
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 static int setup(void **state)
 {
@@ -224,13 +224,13 @@ static void test_observe_and_marks(void **state)
     struct asked a;
 
     (void)state;
-    rig_services.marks = limit_marks_new(&rig_services);
+    rig_services.marks = marks_new(&rig_services);
     rig_load(GREY("when: all, mode: observe"));
     a = rig_ask("");
     assert_string_equal(a.answer, "action=DUNNO");
     assert_says(a.would, "450 4.7.1 Greylisted");
     rig_load(GREY("when: all"));
-    limit_mark(rig_services.marks, MARK_GREY_PASS, SPAN("{192.0.2.0/24}"), "by hand", DAYS(1), NULL, NULL);
+    marks_set(rig_services.marks, MARK_GREY_PASS, SPAN("{192.0.2.0/24}"), "by hand", DAYS(1), NULL, NULL);
     assert_string_equal(rig_ask("").answer, "action=DUNNO");
     rig_load(GREY("when: off"));
     rig_store.asked = 0;

@@ -3,7 +3,7 @@
  */
 #include "rig.h"
 
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 #define LIMIT(rest) "networks: {trusted: [10.20.0.0/16]}\npolicy: {limits: [{name: l, " rest "}]}\n"
 
@@ -417,21 +417,21 @@ static void test_owed_to_the_store(void **state)
 static void test_block_until_released(void **state)
 {
     (void)state;
-    rig_services.marks = limit_marks_new(&rig_services);
+    rig_services.marks = marks_new(&rig_services);
     rig_load(LIMIT("key: sasl_username, rate: 1/h, block: yes"));
     assert_string_equal(rig_ask("instance=1;sasl_username=bob").answer, "action=DUNNO");
     assert_says(rig_ask("instance=2;sasl_username=bob").answer, "450 4.7.1 Rate limit l");
     loop_fake_advance(rig_loop, DAYS(3));            /* the limit has forgotten him, and another host reads the same */
     assert_says(rig_ask("instance=3;sasl_username=bob").answer, "REJECT 5.7.1 This account is blocked");
     assert_string_equal(rig_ask("instance=4;sasl_username=Bob2").answer, "action=DUNNO");
-    limit_unmark(rig_services.marks, MARK_BLOCKED, SPAN("bob"), NULL, NULL);
+    marks_clear(rig_services.marks, MARK_BLOCKED, SPAN("bob"), NULL, NULL);
     assert_string_equal(rig_ask("instance=5;sasl_username=bob").answer, "action=DUNNO");
 }
 
 static void test_marks_of_other_hosts(void **state)
 {
     (void)state;
-    rig_services.marks = limit_marks_new(&rig_services);
+    rig_services.marks = marks_new(&rig_services);
     rig_load(LIMIT("key: client, rate: \"1/m, 1/h\""));
     loop_fake_advance(rig_loop, 1);
     store_remember(NULL, "limit-exempt", SPAN("l/192.0.2.1"), SPAN("by gatepostctl"), HOURS(1), 0, NULL, NULL);

@@ -1,8 +1,8 @@
-/* limit_marks.c - what an administrator has said of keys, logins and authorities.
+/* marks.c - what an administrator has said of keys, logins and authorities.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
-#include "policyd/limit_marks.h"
+#include "policyd/marks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +21,13 @@ struct marked {
 };
 
 struct mark_set {
-    struct limit_marks *all;
+    struct marks *all;
     struct lru *keys;            /* key -> struct marked */
     unsigned round;
     bool reading;
 };
 
-struct limit_marks {
+struct marks {
     struct services *services;
     struct loop_timer again;
     struct store_call *asking;
@@ -37,7 +37,7 @@ struct limit_marks {
     struct mark_set sets[MARK_COUNT];
 };
 
-const char *limit_mark_table(enum limit_mark mark)
+const char *marks_table(enum mark mark)
 {
     static const char *const tables[MARK_COUNT] = { "limit-exempt", "limit-block", "grey-pass" };
 
@@ -95,7 +95,7 @@ static void on_item(const struct store_scan_item *item, enum store_outcome outco
         drop_stale(set);
 }
 
-static void read_all(struct limit_marks *m)
+static void read_all(struct marks *m)
 {
     m->read_at_ms = loop_now_ms(m->services->loop);
     for (int i = 0; i < MARK_COUNT; i++) {
@@ -105,13 +105,13 @@ static void read_all(struct limit_marks *m)
             continue;
         set->reading = true;
         set->round++;
-        store_scan(m->services->store, limit_mark_table((enum limit_mark)i), (span){ NULL, 0 }, MARKS_MAX, on_item, set);
+        store_scan(m->services->store, marks_table((enum mark)i), (span){ NULL, 0 }, MARKS_MAX, on_item, set);
     }
 }
 
 static void on_changed(const struct store_value_result *r, void *arg)
 {
-    struct limit_marks *m = arg;
+    struct marks *m = arg;
     bool due = !m->read || loop_now_ms(m->services->loop) - m->read_at_ms >= MARKS_WHOLE_MS;
 
     m->asking = NULL;
@@ -125,7 +125,7 @@ static void on_changed(const struct store_value_result *r, void *arg)
 
 static void look(void *arg)
 {
-    struct limit_marks *m = arg;
+    struct marks *m = arg;
 
     loop_timer_start(m->services->loop, &m->again, MARKS_EVERY_MS, look, m);
     if (m->asking == NULL)
@@ -133,7 +133,7 @@ static void look(void *arg)
 }
 
 /* For the other hosts, and for this one too: another may have said something in the same moment. */
-static void tell_changed(struct limit_marks *m)
+static void tell_changed(struct marks *m)
 {
     char text[24];
 
@@ -143,39 +143,39 @@ static void tell_changed(struct limit_marks *m)
 
 /* ---- what is asked and said ---- */
 
-bool limit_any_marked(const struct limit_marks *m, enum limit_mark mark)
+bool marks_any(const struct marks *m, enum mark mark)
 {
     return m != NULL && lru_count(m->sets[mark].keys) > 0;
 }
 
-const char *limit_marked(const struct limit_marks *m, enum limit_mark mark, span key)
+const char *marks_why(const struct marks *m, enum mark mark, span key)
 {
     int64_t expires_ms;
     const struct marked *found;
 
-    if (!limit_any_marked(m, mark))
+    if (!marks_any(m, mark))
         return NULL;
     found = lru_get(m->sets[mark].keys, key, &expires_ms);
     return found != NULL && expires_ms > loop_now_ms(m->services->loop) ? found->why : NULL;
 }
 
-void limit_mark(struct limit_marks *m, enum limit_mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg)
+void marks_set(struct marks *m, enum mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg)
 {
     put(&m->sets[mark], key, span_str(why), loop_now_ms(m->services->loop) + ttl_ms);
-    store_remember(m->services->store, limit_mark_table(mark), key, span_head(span_str(why), WHY_MAX - 1), ttl_ms, 0, fn, arg);
+    store_remember(m->services->store, marks_table(mark), key, span_head(span_str(why), WHY_MAX - 1), ttl_ms, 0, fn, arg);
     tell_changed(m);
 }
 
-void limit_unmark(struct limit_marks *m, enum limit_mark mark, span key, store_value_fn *fn, void *arg)
+void marks_clear(struct marks *m, enum mark mark, span key, store_value_fn *fn, void *arg)
 {
     lru_remove(m->sets[mark].keys, key);
-    store_forget(m->services->store, limit_mark_table(mark), key, fn, arg);
+    store_forget(m->services->store, marks_table(mark), key, fn, arg);
     tell_changed(m);
 }
 
-struct limit_marks *limit_marks_new(struct services *s)
+struct marks *marks_new(struct services *s)
 {
-    struct limit_marks *m = xcalloc(1, sizeof(*m));
+    struct marks *m = xcalloc(1, sizeof(*m));
 
     m->services = s;
     for (int i = 0; i < MARK_COUNT; i++)
@@ -184,9 +184,9 @@ struct limit_marks *limit_marks_new(struct services *s)
     return m;
 }
 
-void limit_marks_free(struct limit_marks **mp)
+void marks_free(struct marks **mp)
 {
-    struct limit_marks *m = *mp;
+    struct marks *m = *mp;
 
     *mp = NULL;
     if (m == NULL)

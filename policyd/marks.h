@@ -1,4 +1,4 @@
-/* limit_marks.h - keys of limits that an administrator exempted, logins that are blocked, authorities that pass the greylist.
+/* marks.h - keys of limits that an administrator exempted, logins that are blocked, authorities that pass the greylist.
  *
  * They live in the store (tables "limit-exempt", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy,
  * changed at once by what is done here.  Every MARKS_EVERY_MS it asks for one value ("marks", "changed") that every change writes anew, and
@@ -6,8 +6,8 @@
  * copy as it is.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
-#ifndef GATEPOST_POLICYD_LIMIT_MARKS_H
-#define GATEPOST_POLICYD_LIMIT_MARKS_H
+#ifndef GATEPOST_POLICYD_MARKS_H
+#define GATEPOST_POLICYD_MARKS_H
 
 #include "policyd/services.h"
 
@@ -17,16 +17,16 @@
 /* A login that nobody releases stays blocked this long. */
 #define BLOCK_KEEP_MS DAYS(400)
 
-enum limit_mark { MARK_EXEMPT, MARK_BLOCKED, MARK_GREY_PASS, MARK_COUNT };
+enum mark { MARK_EXEMPT, MARK_BLOCKED, MARK_GREY_PASS, MARK_COUNT };
 
-struct limit_marks *limit_marks_new(struct services *s);
-void limit_marks_free(struct limit_marks **m);
-bool limit_any_marked(const struct limit_marks *m, enum limit_mark mark);
+struct marks *marks_new(struct services *s);
+void marks_free(struct marks **m);
+bool marks_any(const struct marks *m, enum mark mark);
 /* Whether key is marked; NULL: no, else why, as it was said then. */
-const char *limit_marked(const struct limit_marks *m, enum limit_mark mark, span key);
+const char *marks_why(const struct marks *m, enum mark mark, span key);
 /* Marks it for ttl_ms.  fn (may be NULL) hears whether the store has taken it. */
-void limit_mark(struct limit_marks *m, enum limit_mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg);
-void limit_unmark(struct limit_marks *m, enum limit_mark mark, span key, store_value_fn *fn, void *arg);
-const char *limit_mark_table(enum limit_mark mark);
+void marks_set(struct marks *m, enum mark mark, span key, const char *why, int64_t ttl_ms, store_value_fn *fn, void *arg);
+void marks_clear(struct marks *m, enum mark mark, span key, store_value_fn *fn, void *arg);
+const char *marks_table(enum mark mark);
 
 #endif
