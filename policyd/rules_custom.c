@@ -87,9 +87,9 @@ static void check_hit_name(unsigned id, span name, size_t at, void *arg)
 {
     const struct name_check *q = arg;
     const struct set_dnsbl *dnsbl = q->set->policy.dnsbl.v;
-    const char *known[128] = { "allow", "deny", "spoof", "spf", "blocked" }, *near;
+    const char *known[128] = { "allow", "deny", "blocked", "helo", "recipients", "null_sender", "spf", "spoof" }, *near;
     char what[200];
-    size_t n = 5;
+    size_t n = 8;
 
     (void)id;
     for (size_t i = 0; i < q->set->policy.dnsbl.n && n < 60; i++)

@@ -104,7 +104,6 @@ struct set_dnsbl {
     int64_t timeout_ms;              /* 1 s */
 };
 enum check_failure { FAILURE_PASS, FAILURE_DEFER };
-enum policy_action { ACTION_DEFAULT, ACTION_DUNNO, ACTION_OK, ACTION_DEFER, ACTION_REJECT };
 struct set_access_rule {             /* allow / deny */
     int mode;
     struct conf_nets clients;

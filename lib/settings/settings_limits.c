@@ -24,12 +24,12 @@ static bool prefixes_ok(span text)
            (slash == text.n || span_to_u64(span_from(text, slash + 1), &bits6)) && bits6 >= 16 && bits6 <= 128;
 }
 
+static const char *const part_words[] = { "client", "sender", "sender_domain", "sasl_username", "recipient", "recipient_domain", "helo", "all", NULL };
+
 static bool part_known(span word)
 {
-    static const char *const words[] = { "client", "sender", "sender_domain", "sasl_username", "recipient", "recipient_domain", "helo", "all", NULL };
-
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (span_eq(word, span_str(words[i])))
+    for (size_t i = 0; part_words[i] != NULL; i++) {
+        if (span_eq(word, span_str(part_words[i])))
             return true;
     }
     return span_starts(word, SPAN("network:"));      /* whether there is such a list, settings_check.c says */
@@ -37,18 +37,15 @@ static bool part_known(span word)
 
 static int check_part(span word, struct errtext *err)
 {
-    static const char *const words[] = { "client", "sender", "sender_domain", "sasl_username", "recipient", "recipient_domain", "helo", "all", NULL };
     const char *near;
 
-    if (span_starts(word, SPAN("client/")) && prefixes_ok(span_from(word, 7)))
-        return 0;
-    if (part_known(word))
+    if (part_known(word) || (span_starts(word, SPAN("client/")) && prefixes_ok(span_from(word, 7))))
         return 0;
     if (span_find(word, '/') < word.n) {
         errtext_set(err, "\"%.*s\" is no key of a limit (prefixes go with client alone: client/24, or client/24/56 with one for IPv6)", SPAN_ARG(word));
         return -1;
     }
-    near = conf_nearest(word, words);
+    near = conf_nearest(word, part_words);
     errtext_set(err, near != NULL ? "\"%.*s\" is no key of a limit (did you mean %s?)"
                                   : "\"%.*s\" is no key of a limit (client, client/24, client/24/56, network:NAME, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all)",
                 SPAN_ARG(word), near);

@@ -56,6 +56,7 @@ static const struct row {
     { "at data", "name: d, at: data, when: 'sender == \"\" and recipient_count > 1', then: reject",
       "protocol_state=DATA;sender=;recipient_count=5", "REJECT", NULL },
     { "recipients of one", "name: d, when: 'sender == \"\" and recipients > 1', then: reject", "sender=", "DUNNO", NULL },
+    { "a hit of helo", "name: hell, when: 'sender == \"\"', points: 1}, {name: h, when: 'hit(\"helo\")', then: reject", "", "DUNNO", NULL },
     { "tls", "name: t, when: 'tls == \"\"', then: reject", "", "REJECT", NULL },
 };
 
