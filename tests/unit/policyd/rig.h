@@ -421,6 +421,20 @@ HELPER void rig_close(void)
     log_close();
 }
 
+HELPER int rig_setup(void **state)
+{
+    (void)state;
+    rig_open(NULL);
+    return 0;
+}
+
+HELPER int rig_teardown(void **state)
+{
+    (void)state;
+    rig_close();
+    return 0;
+}
+
 /* A request, as "name=value;name=value", over what most tests need. */
 HELPER void rig_request(struct eval *e, const char *attributes)
 {

@@ -7,20 +7,6 @@
     "domains: [example.com]\n"                                                                                         \
     "networks: {trusted: [10.20.0.0/16], partners: [198.51.100.0/24]}\n"
 
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 #define OWN "name: own, when: 'sasl_username == \"\" and sender.domain in own_domains and not client in partners'"
 
 #define TEN "xxxxxxxxxx"
@@ -158,10 +144,10 @@ static void test_manual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_waits_for_lists, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_manual, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_waits_for_lists, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_errors, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_manual, rig_setup, rig_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,13 +21,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 static void test_listed(void **state)
 {
     struct asked a;
@@ -125,7 +118,7 @@ static void test_harmless(void **state)
         if (strcmp(a.answer, "action=DUNNO") != 0 || strstr(a.findings, harmless[i].saw) == NULL ||
             dnsbl_health_state(rig_rules->dnsbl[0].health) != harmless[i].after || a.at_ms > 1000)
             fail_msg("%s: %s, %s, state %d after %d ms", harmless[i].name, a.answer, a.findings, dnsbl_health_state(rig_rules->dnsbl[0].health), (int)a.at_ms);
-        teardown(NULL);
+        rig_teardown(NULL);
         setup(NULL);
     }
 }
@@ -207,7 +200,7 @@ static void test_first_test_is_waited_for(void **state)
         else
             assert_string_equal(a.answer, "action=DUNNO");
         assert_in_range(a.at_ms, 40, 41);
-        teardown(NULL);
+        rig_teardown(NULL);
         setup(NULL);
     }
 }
@@ -393,7 +386,7 @@ static void test_dry_waits_for_all(void **state)
     assert_int_equal(handover_memory_count(rig_services.messages), 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 /* Each filter that matches any answer adds its weight once, as postscreen(8) does it. */
 static void test_weights_by_code(void **state)

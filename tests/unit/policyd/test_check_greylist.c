@@ -8,20 +8,6 @@
 #include "policyd/host_name.h"
 #include "policyd/marks.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 #define GREY(rest) "domains: [example.com]\nnetworks: {trusted: [10.20.0.0/16]}\npolicy: {greylist: {" rest "}}\n"
 
 /* ---- names and keys ---- */
@@ -238,7 +224,7 @@ static void test_observe_and_marks(void **state)
     assert_int_equal(rig_store.asked, 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
 {

@@ -15,13 +15,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 static void restart(void)
 {
     rig_close();
@@ -230,7 +223,7 @@ static void test_cancelled_while_asking(void **state)
     assert_false(a.done);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 /* ---- Postfix asks at DATA and END-OF-MESSAGE ---- */
 

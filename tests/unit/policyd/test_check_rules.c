@@ -7,20 +7,6 @@
     "domains: [example.com]\n"                                                                                         \
     "networks: {trusted: [10.20.0.0/16], friends: [198.51.100.0/24], bad: [203.0.113.0/25, \"2001:db8:bad::/48\"]}\n"
 
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 static const struct row {
     const char *name, *rules, *attributes;
     const char *answer;          /* what is in it */
@@ -126,7 +112,7 @@ static void test_states_and_odd_requests(void **state)
     assert_string_equal(a.answer, "action=DUNNO");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 static void test_recipients(void **state)
 {
@@ -150,7 +136,7 @@ static void test_recipients(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests), cmocka_unit_test_setup_teardown(test_recipients, setup, teardown),
+    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests), T(test_recipients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,13 +19,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close();
-    return 0;
-}
-
 #define SPF(rest) "domains: [example.com]\nnetworks: {trusted: [10.20.0.0/16]}\npolicy: {score: {reject: 3}, rules: {spf: {mode: enforce" rest "}}}\n"
 
 static const char *header_of(const char *attributes)
@@ -157,7 +150,7 @@ static void test_observe(void **state)
     assert_string_equal(header_of("instance=1"), "");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 int main(void)
 {
