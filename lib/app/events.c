@@ -135,15 +135,6 @@ static void writer_start(struct events *e)
 
 /* ---- batches ---- */
 
-static uint64_t count_lines(span s)
-{
-    uint64_t n = 0;
-
-    for (size_t at; (at = span_find(s, '\n')) < s.n; s = span_from(s, at + 1))
-        n++;
-    return n;
-}
-
 /* One message of whole lines.  false when there is nothing to send or the writer takes none now. */
 static bool flush_one(struct events *e)
 {
@@ -155,7 +146,7 @@ static bool flush_one(struct events *e)
     batch.n = end + 1;
     if (writer_order(e, EV_WRITE, batch) < 0)
         return false;
-    e->in_flight += count_lines(batch);
+    e->in_flight += span_count(batch, '\n');
     buf_consume(&e->pending, batch.n);
     return true;
 }
@@ -387,7 +378,7 @@ void events_close(struct events **ep, int64_t within_ms)
     drain(e, within_ms);
     if (e->pending.len > 0 || e->in_flight > 0)
         log_warning("events: %" PRIu64 " records are lost at the end: the disk under %s did not take them in time",
-                    count_lines(buf_span(&e->pending)) + e->in_flight, e->directory);
+                    span_count(buf_span(&e->pending), '\n') + e->in_flight, e->directory);
     events_front_stop(e);
     child_free(&e->writer);
     loop_timer_stop(&e->flush);

@@ -150,18 +150,9 @@ static bool append(struct writer *w, span lines)
     return true;
 }
 
-static uint64_t count_lines(span s)
-{
-    uint64_t n = 0;
-
-    for (const char *p = s.p; p < s.p + s.n && (p = memchr(p, '\n', (size_t)(s.p + s.n - p))) != NULL; p++)
-        n++;
-    return n;
-}
-
 static void write_lines(struct writer *w, span lines, struct events_report *r)
 {
-    uint64_t n = count_lines(lines);
+    uint64_t n = span_count(lines, '\n');
 
     if (append(w, lines))
         r->written = n;

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/span.h"
+
 enum {
     QUEUE_BYTES = 64 * 1024,
     QUEUE_FULL = 32 * 1024,              /* enough for one write: no more waiting */
@@ -145,15 +147,6 @@ static size_t to_stderr(char *p, size_t n)
     return written > 0 ? (size_t)written : 0;
 }
 
-static uint64_t count_lines(const char *p, size_t n)
-{
-    uint64_t lines = 0;
-
-    for (size_t i = 0; i < n; i++)
-        lines += p[i] == '\n';
-    return lines;
-}
-
 /* What is not taken now is lost. */
 static void write_out(void)
 {
@@ -163,7 +156,7 @@ static void write_out(void)
         gone = out.syslog ? to_syslog(out.queue + at, out.n - at) : to_stderr(out.queue + at, out.n - at);
         at += gone;
     } while (gone > 0 && at < out.n);
-    out.dropped += count_lines(out.queue + at, out.n - at);
+    out.dropped += span_count(span_of(out.queue + at, out.n - at), '\n');
     out.n = 0;
 }
 

@@ -60,6 +60,15 @@ static bool is_trimmed(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+size_t span_count(span s, char c)
+{
+    size_t n = 0;
+
+    for (size_t at; (at = span_find(s, c)) < s.n; s = span_from(s, at + 1))
+        n++;
+    return n;
+}
+
 span span_trim(span s)
 {
     while (s.n > 0 && is_trimmed(s.p[s.n - 1]))

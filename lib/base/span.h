@@ -62,6 +62,7 @@ size_t span_find(span s, char c);
 size_t span_rfind(span s, char c);
 /* Offset of the first `needle`, or s.n. */
 size_t span_find_span(span s, span needle);
+size_t span_count(span s, char c);                 /* how many of its bytes are c */
 span span_trim(span s);                            /* without leading and trailing SP, TAB, CR, LF */
 /* Cuts the next piece up to `sep` off *rest; false when *rest was used up (p == NULL). */
 bool span_next(span *rest, char sep, span *piece_out);

@@ -25,6 +25,9 @@ static void test_find(void **state)
         assert_int_equal(span_find(rows[i].in, rows[i].c), rows[i].first);
         assert_int_equal(span_rfind(rows[i].in, rows[i].c), rows[i].last);
     }
+    assert_int_equal(span_count(SPAN("a\nb\n\n"), '\n'), 3);
+    assert_int_equal(span_count(SPAN("ab"), '\n'), 0);
+    assert_int_equal(span_count((span){ NULL, 0 }, '\n'), 0);
     assert_int_equal(span_find_span(SPAN("hello world"), SPAN("wor")), 6);
     assert_int_equal(span_find_span(SPAN("wo"), SPAN("wor")), 2);
     assert_int_equal(span_find_span(SPAN("abc"), SPAN("")), 0);
