@@ -5,6 +5,7 @@
 #include "policyd/grey_key.h"
 
 #include "policyd/host_name.h"
+#include "policyd/key_text.h"
 
 static span in_braces(span s, struct arena *arena)
 {
@@ -78,34 +79,17 @@ span grey_sender(span sender, struct arena *arena)
     return span_of(text, n + domain.n);
 }
 
-/* A key's parts are printable and hold no blank: they are copied out of logs. */
-static void put_part(char *to, size_t *n, span part)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < part.n; i++) {
-        unsigned char c = (unsigned char)part.p[i];
-
-        if (c > 0x20 && c < 0x7f && c != '%' && c != '{' && c != '}') {
-            to[(*n)++] = (char)c;
-            continue;
-        }
-        to[(*n)++] = '%';
-        to[(*n)++] = hex[c >> 4];
-        to[(*n)++] = hex[c & 15];
-    }
-}
-
 span grey_key(span authority, const struct request *r, struct arena *arena)
 {
     span sender = grey_sender(r->sender, arena);
-    char *text = arena_alloc(arena, authority.n + 2 + 3 * (sender.n + r->recipient.n));
+    size_t room = authority.n + 2 + 3 * (sender.n + r->recipient.n);
+    char *text = arena_alloc(arena, room);
     size_t n = authority.n;
 
     memcpy(text, authority.p, authority.n);
     text[n++] = '/';
-    put_part(text, &n, sender);
+    n += key_text(sender, '{', '}', text + n, room - n);
     text[n++] = '/';
-    put_part(text, &n, r->recipient);
+    n += key_text(r->recipient, '{', '}', text + n, room - n);
     return span_of(text, n);
 }

@@ -4,6 +4,8 @@
  */
 #include "policyd/limit_key.h"
 
+#include "policyd/key_text.h"
+
 /* Room for every address that can be. */
 struct key_writer {
     char text[4096];
@@ -17,24 +19,6 @@ static void key_raw(struct key_writer *w, span s)
     if (s.n > 0)
         memcpy(w->text + w->n, s.p, s.n);
     w->n += s.n;
-}
-
-static void key_value(struct key_writer *w, span s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    size_t plain = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char coded[3] = { '%', hex[c >> 4], hex[c & 15] };
-
-        if (c > 0x20 && c < 0x7f && c != '%' && c != '|')
-            continue;
-        key_raw(w, span_of(s.p + plain, i - plain));
-        key_raw(w, span_of(coded, 3));
-        plain = i + 1;
-    }
-    key_raw(w, span_from(s, plain));
 }
 
 static bool client_value(const struct request *r, const struct limit_key_part *part, char text[IPADDR_TEXT_MAX + 4], span *out)
@@ -102,7 +86,7 @@ bool limit_value(const struct limit_rule *rule, const struct request *r, span re
             return false;
         if (i > 0)
             key_raw(&w, SPAN("|"));
-        key_value(&w, value);
+        w.n += key_text(value, '|', '|', w.text + w.n, sizeof(w.text) - w.n);
     }
     *value_out = arena_span(arena, span_of(w.text, w.n));
     return true;
