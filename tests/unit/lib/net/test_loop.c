@@ -360,8 +360,10 @@ static void test_real_clock(void **state)
     (void)state;
     assert_non_null(real);
     begin = loop_now_us(real);
-    loop_timer_start(real, &gone, 5, say_arg, "X");
-    assert_false(loop_turn(real, 1));
+    do {                                               /* again where the machine itself slept through the five */
+        said[0] = '\0';
+        loop_timer_start(real, &gone, 5, say_arg, "X");
+    } while (loop_turn(real, 1));
     loop_timer_stop(&gone);                            /* the wait was set for it: waking for nothing must not end a turn */
     loop_timer_start(real, &t, 20, stop_loop, real);
     loop_run(real);
