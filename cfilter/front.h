@@ -13,12 +13,14 @@
 struct session;
 struct poison;
 struct split_memory;
+struct fate;
 
 struct front {                        /* the daemon's state */
     struct daemon *daemon;
     struct scan *scan;
     struct store *store;              /* NULL under --ctl-fd */
     struct poison *poison;            /* poison.h */
+    struct fate *fate;                /* fate.h; NULL under --ctl-fd */
     struct handover_key key;
     bool have_key;
     struct split_memory *split;       /* split.h */

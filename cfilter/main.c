@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cfilter/ctl_scan.h"
+#include "cfilter/fate.h"
 #include "cfilter/front.h"
 #include "cfilter/session.h"
 #include "cfilter/split.h"
@@ -62,6 +63,15 @@ static void keep_memory(void)
     mallopt(M_TOP_PAD, 1024 * 1024);
 }
 
+static struct fate *open_fate(const struct daemon *d)
+{
+    char *path = xasprintf("%s/policyd.ctl", d->settings->process.run_directory);
+    struct fate *fate = fate_new(d->loop, path, d->stats);
+
+    free(path);
+    return fate;
+}
+
 static int start(struct daemon *d, struct errtext *err)
 {
     struct front *f = xcalloc(1, sizeof(*f));
@@ -78,6 +88,7 @@ static int start(struct daemon *d, struct errtext *err)
         return -1;
     if (d->serving && err->text[0] != '\0')
         log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
+    f->fate = d->serving ? open_fate(d) : NULL;
     f->poison = poison_new();
     if (f->store != NULL)
         unscannable_load(f->store, f->poison);
@@ -127,6 +138,7 @@ static void stop(struct daemon *d)
     if (f == NULL)
         return;
     session_close_all(f);
+    fate_free(&f->fate);
     scan_free(&f->scan);
     if (f->store != NULL)
         store_close(&f->store);

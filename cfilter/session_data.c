@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cfilter/fate.h"
 #include "cfilter/record.h"
 #include "cfilter/reply.h"
 #include "cfilter/session_private.h"
@@ -88,6 +89,16 @@ static uint64_t strays(const struct transaction *t)
     return t->decoder.stray.cr + t->decoder.stray.lf + t->decoder.stray.nul;
 }
 
+/* Limits were charged for a message that is not taken now. */
+static void tell_policyd(const struct session *s, const char *outcome)
+{
+    const struct transaction *t = s->t;
+    bool refused = strcmp(outcome, "reject") == 0;
+
+    if (s->front->fate != NULL && t->context.handed_over && t->set->policy.limits.n > 0 && (refused || strcmp(outcome, "tempfail") == 0))
+        fate_tell(s->front->fate, t->context.id, refused);
+}
+
 static void record(struct session *s, const char *outcome, span reply, const char *note)
 {
     struct transaction *t = s->t;
@@ -97,6 +108,7 @@ static void record(struct session *s, const char *outcome, span reply, const cha
                                                .result = t->result.verdict != NULL ? &t->result : NULL, .reply = reply,
                                                .outcome = outcome, .note = note, .strays = strays(t),
                                                .took_ms = loop_now_ms(s->front->daemon->loop) - t->begun_ms });
+    tell_policyd(s, outcome);
 }
 
 /* The reply to the final dot was given: the message is over.  Input that came between the dot and the reply belongs to nobody. */

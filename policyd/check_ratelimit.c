@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "lib/app/log.h"
+#include "policyd/charges.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
 #include "policyd/limit_commit.h"
@@ -16,9 +17,6 @@
 #include "policyd/limit_local.h"
 #include "policyd/marks.h"
 #include "policyd/limit_text.h"
-
-/* Postfix asks again within seconds: once per list that names the service, and after a lost connection.  A refund may come as late. */
-#define ONCE_MS MINUTES(10)
 
 /* The limits of one mode that apply to a request. */
 struct group {
@@ -117,6 +115,13 @@ static void unknown(struct group *g, const char *why)
     }
 }
 
+/* What was charged may have to be given back when cfilter refuses the message. */
+static void note_charge(const struct check_run *run, const struct store_limits_request *ask, const struct limit_rule *const *rules)
+{
+    if (run->rules->hand_over && run->message != NULL && !run->dry)
+        charges_note(run->services->charges, run->message->id, ask, rules, loop_now_ms(run->services->loop));
+}
+
 /* ---- without the store ---- */
 
 static void report_failure(struct check_run *run, const struct limit_rule *rule, const char *why)
@@ -161,6 +166,8 @@ static void count_locally(struct group *g, const char *why)
     fail_by_rule(g, why != NULL ? why : "no answer");
     limit_local_hosts(sv->local, g->run->rules->set->store.type == STORE_TYPE_REDIS ? g->run->rules->set->store.hosts : 1);
     limit_local_decide(sv->local, &g->ask, loop_now_ms(sv->loop), &r);
+    if (r.committed)
+        note_charge(g->run, &g->ask, g->rules);
     take_result(g, &r, true);
 }
 
@@ -181,6 +188,8 @@ static void limits_decided(const struct store_limits_result *r, void *arg)
 
     g->call = NULL;
     if (r->outcome != STORE_DOWN) {
+        if (r->committed)
+            note_charge(g->run, &g->ask, g->rules);
         take_result(g, r, false);
         if (!g->run->dry)
             limit_commit_owed(g->run->services);
@@ -323,7 +332,7 @@ static void ask_store(struct group *g, bool enforced)
 
     if (g->n == 0)
         return;
-    g->ask = (struct store_limits_request){ .limits = g->limits, .n = g->n, .once_ms = ONCE_MS };
+    g->ask = (struct store_limits_request){ .limits = g->limits, .n = g->n, .once_ms = CHARGE_ONCE_MS };
     if (charges(g))
         g->ask.once = once_of(g, enforced);
     if (sv->store == NULL)
@@ -340,7 +349,8 @@ static void charge_recipient(const struct check_run *run, span recipient)
 {
     bool at_end = run->req->state == POLICY_STATE_END_OF_MESSAGE;
     struct store_limit limits[STORE_LIMITS_MAX];
-    struct store_limits_request ask = { .limits = limits, .once_ms = ONCE_MS };
+    const struct limit_rule *rules[STORE_LIMITS_MAX];
+    struct store_limits_request ask = { .limits = limits, .once_ms = CHARGE_ONCE_MS };
     int64_t size = (int64_t)policy_request_number(&run->req->attrs, POLICY_SIZE);
 
     for (size_t i = 0; i < run->rules->n_limits; i++) {
@@ -351,9 +361,11 @@ static void charge_recipient(const struct check_run *run, span recipient)
         if (!rule->by_recipient || rule->set->count == LIMIT_REFUSED_RECIPIENTS || bytes != at_end || (bytes && size <= 0) ||
             !limit_counts(rule, run->req) || !limit_value(rule, run->req, recipient, run->arena, &value))
             continue;
-        ask.n += limit_questions(rule, value, bytes ? size : 1, 0, run->arena, limits + ask.n, STORE_LIMITS_MAX - ask.n);
+        for (size_t n = limit_questions(rule, value, bytes ? size : 1, 0, run->arena, limits + ask.n, STORE_LIMITS_MAX - ask.n); n > 0; n--)
+            rules[ask.n++] = rule;
     }
     ask.once = limit_once(at_end ? "re" : "rd", run->req, recipient, run->arena);
+    note_charge(run, &ask, rules);
     limit_commit(run->services, &ask);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/app/id.h"
 #include "lib/base/alloc.h"
+#include "policyd/charges.h"
 #include "policyd/ctl_greylist.h"
 #include "policyd/ctl_limits.h"
 #include "policyd/policyd.h"
@@ -190,6 +191,25 @@ void explanations_end(struct policyd *p)
     }
 }
 
+/* ---- refused ---- */
+
+/* cfilter's word for messages that limits were charged for: each ID, or ID=deferred where it put one off. */
+static void run_refused(struct ctl_request *q, void *arg)
+{
+    const struct daemon *d = arg;
+    struct policyd *p = d->state;
+    size_t settled = 0;
+
+    for (size_t i = 0; i < ctl_argc(q); i++) {
+        span id = span_head(ctl_arg(q, i), span_find(ctl_arg(q, i), '='));
+
+        settled += charges_settle(&p->services, id, id.n == ctl_arg(q, i).n);
+    }
+    *p->services.count.refused_after += settled;
+    ctl_print(q, "%zu of %zu were charged\n", settled, ctl_argc(q));
+    ctl_finish(&q, EXIT_PASS);
+}
+
 /* ---- dnsbl ---- */
 
 /* An address is asked about as a client; a name as HELO name, sender's domain and client name. */
@@ -244,5 +264,6 @@ const struct ctl_command policy_commands[] = {
       "what limits have counted; count a key anew, not at all for a time, block a login or release it", ctl_limits },
     { "greylist", "show [KEY] | pass KEY | forget KEY | stats", "who waits and who is known; let through or forget", ctl_greylist },
     { "dnsbl", "status | test [ADDRESS|NAME]", "whether each DNS list is in use, and why not; test them now; what they say of an address or name", run_dnsbl },
+    { "refused", "ID[=deferred]...", "cfilter tells: messages it refused, or put off, after limits were charged for them", run_refused },
     { NULL, NULL, NULL, NULL },
 };

@@ -5,6 +5,7 @@
 #include "policyd/services.h"
 
 #include "lib/base/lru.h"
+#include "policyd/charges.h"
 #include "policyd/eval.h"
 #include "policyd/grey_told.h"
 #include "policyd/limit_commit.h"
@@ -60,6 +61,7 @@ static const struct counter_row rows[] = {
     { AT(grey_passed), "policy_greylist", "answer", "came_again", "What greylisting said." },
     { AT(grey_automatic), "policy_greylist", "answer", "automatic", "What greylisting said." },
     { AT(grey_known), "policy_greylist", "answer", "known_sender", "What greylisting said." },
+    { AT(refused_after), "policy_refused_after", NULL, NULL, "Messages that cfilter refused or put off after limits were charged." },
     { AT(limits_local), "policy_limits_local", NULL, NULL, "Limits counted by this process alone." },
 };
 
@@ -79,6 +81,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
     *s = (struct services){ .loop = l };
     counters_init(&s->count, stats);
     s->local = limit_local_new(LOCAL_KEYS);
+    s->charges = charges_new(MESSAGES_KEPT);
     s->grey_told = grey_told_new();
     s->messages = handover_memory_new(MESSAGES_KEPT);
     buf_init(&s->answer, ANSWER_MAX);
@@ -90,6 +93,7 @@ void services_close(struct services *s)
     eval_free_idle(s);
     marks_free(&s->marks);
     limit_commits_stop(s);
+    charges_free(&s->charges);
     lru_free(&s->grey_told);
     limit_local_free(&s->local);
     handover_memory_free(&s->messages);

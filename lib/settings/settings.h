@@ -150,6 +150,7 @@ struct set_limit {
     int mode;
     const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
     bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
+    int64_t refused_weight;          /* what one counts that cfilter refuses; 0: it is given back */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
 };
 enum greylist_when { GREYLIST_OFF, GREYLIST_SCORE, GREYLIST_SUSPICIOUS, GREYLIST_ALL };

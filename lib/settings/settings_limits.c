@@ -126,6 +126,8 @@ const struct conf_key limit_rows[] = {
       "Words of the reply; %r is the seconds to wait, %T the time when it will fit. With action: prepend, the header field." },
     { "block", CONF_BOOL, AT(block), 0, 0, "no", APPLY_LIVE,
       "A login that exceeds it is refused from then on, until gatepostctl limits release LOGIN: for accounts whose password is known to others." },
+    { "refused_weight", CONF_INT, AT(refused_weight), 0, 1000, "0", APPLY_LIVE,
+      "What a message counts that cfilter refuses: 0 gives it back, 1 leaves it counted, more is a penalty. One that is put off (4xx) is given back with 0, else it stays counted." },
     { "trusted_too", CONF_BOOL, AT(trusted_too), 0, 0, "no", APPLY_LIVE,
       "Also counts logins and trusted networks. Default: yes when the key holds sasl_username." },
     { NULL },

@@ -134,3 +134,25 @@ class Harvest(LimitsTest):
         self.assertReply(self.house.send(source="127.0.0.45", to="guess9@example.com"), 554, "harvest")
         self.assertReply(self.house.send(source="127.0.0.45"), 554, "harvest")
         self.assertReply(self.house.send(source="127.0.0.46"), 250)
+
+
+class RefusedBehind(LimitsTest):
+    """cfilter judges after the limits were charged: what it refuses is given back, or counts more."""
+    options = {"policy": ", limits: [{name: fair, key: client, count: messages, rate: 2/h}, "
+                         "{name: stern, key: client, count: messages, rate: 10/h, refused_weight: 4}]"}
+
+    def left(self, limit, source):
+        shown = self.limits("show", f"{limit}/{source}").stdout
+        return int(shown.split("left=")[1].split()[0]) if "left=" in shown else None
+
+    def test_refused_viruses(self):
+        source = "127.0.0.47"
+        for after in (6, 2):                         # neither is counted by fair; each is four to stern
+            self.assertReply(self.house.send(mails.eicar_base64(), source=source), 554)
+            deadline = time.monotonic() + 20
+            while self.left("stern", source) != after and time.monotonic() < deadline:
+                time.sleep(0.05)
+            self.assertEqual((self.left("fair", source), self.left("stern", source)), (None, after))
+        for _ in range(2):
+            self.assertReply(self.house.send(source=source), 250)
+        self.assertEqual(self.house.send(source=source).code // 100, 4)
