@@ -62,7 +62,7 @@ const struct subcommand cmd_dnsbl = {
 static int run_limits(struct env *env, int argc, char **argv)
 {
     static const struct { const char *verb; int least, most; } verbs[] = {
-        { "show", 2, 3 }, { "top", 2, 3 }, { "reset", 3, 3 }, { "exempt", 3, 4 }, { "block", 3, 3 }, { "release", 3, 3 }, { "marks", 2, 2 },
+        { "show", 2, 3 }, { "top", 2, 3 }, { "reset", 3, 3 }, { "exempt", 3, 4 }, { "override", 4, 5 }, { "block", 3, 3 }, { "release", 3, 3 }, { "marks", 2, 2 },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -74,15 +74,16 @@ static int run_limits(struct env *env, int argc, char **argv)
 
 const struct subcommand cmd_limits = {
     .name = "limits",
-    .args = "show [KEY]\ntop [N]\nreset KEY\nexempt KEY [FOR]\nblock LOGIN\nrelease LOGIN\nmarks",
-    .summary = "what limits have counted; keys reset, exempt or blocked",
+    .args = "show [KEY]\ntop [N]\nreset KEY\nexempt KEY [FOR]\noverride KEY RATE|default [FOR]\nblock LOGIN\nrelease LOGIN\nmarks",
+    .summary = "what limits have counted; keys reset, exempt, overridden or blocked",
     .help = "show     what is counted under keys that begin with KEY (NAME, or NAME/VALUE as the log has it)\n"
             "top      the N keys (20) that have used most\n"
             "reset    a key is counted anew\n"
             "exempt   a key is not counted for a time (1d; 0 ends it)\n"
+            "override a key gets a rate of its own (500/h, unlimited; default takes it back), for a time or for good\n"
             "block    a login is refused until it is released\n"
             "release  ends that, also for one that a limit with `block: yes` has blocked\n"
-            "marks    who is exempt or blocked\n"
+            "marks    who is exempt, has a rate of his own or is blocked\n"
             "All of it holds for every host that shares the store, there within ten seconds.\n"
             "Exit status: 0 done, 1 there was nothing to be done or the store did not answer",
     .run = run_limits,

@@ -7,6 +7,7 @@
  */
 #include "policyd/check.h"
 #include "policyd/limit_commit.h"
+#include "policyd/limit_in_force.h"
 #include "policyd/limit_key.h"
 #include "policyd/limit_text.h"
 
@@ -26,12 +27,13 @@ struct harvest_run {
 static void add_limit(struct harvest_run *h, const struct limit_rule *rule)
 {
     const struct request *r = h->run->req;
+    const char *whose;
     size_t n;
     span value;
 
     if (rule->set->count != LIMIT_REFUSED_RECIPIENTS || !limit_counts(rule, r) || !limit_value(rule, r, r->recipient, h->run->arena, &value))
         return;
-    for (n = limit_questions(rule, value, 1, 0, h->run->arena, h->limits + h->n, STORE_LIMITS_MAX - h->n); n > 0; n--)
+    for (n = limit_questions(limit_in_force(rule, h->run->services, r, r->recipient, value, h->run->arena, &whose), value, 1, 0, h->run->arena, h->limits + h->n, STORE_LIMITS_MAX - h->n); n > 0; n--)
         h->rules[h->n++] = rule;
 }
 

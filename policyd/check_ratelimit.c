@@ -13,6 +13,7 @@
 #include "policyd/check.h"
 #include "policyd/handover.h"
 #include "policyd/limit_commit.h"
+#include "policyd/limit_in_force.h"
 #include "policyd/limit_key.h"
 #include "policyd/limit_local.h"
 #include "policyd/marks.h"
@@ -292,6 +293,8 @@ static void add_limit(struct group *g, const struct limit_rule *rule)
 {
     struct check_run *run = g->run;
     struct question q;
+    const struct limit_rates *rates;
+    const char *whose;
     size_t n;
     span value;
 
@@ -303,7 +306,10 @@ static void add_limit(struct group *g, const struct limit_rule *rule)
         return skip(run, rule, "the request has no such key");
     if (limit_exempt(run->services->marks, rule, value, run->arena))
         return skip(run, rule, "exempt: gatepostctl limits exempt");
-    for (n = limit_questions(rule, value, q.cost, q.want, run->arena, g->limits + g->n, STORE_LIMITS_MAX - g->n); n > 0; n--)
+    rates = limit_in_force(rule, run->services, run->req, run->req->recipient, value, run->arena, &whose);
+    if (rates->unlimited)
+        return skip(run, rule, arena_printf(run->arena, "unlimited: %s", whose));
+    for (n = limit_questions(rates, value, q.cost, q.want, run->arena, g->limits + g->n, STORE_LIMITS_MAX - g->n); n > 0; n--)
         g->rules[g->n++] = rule;
 }
 
@@ -356,12 +362,15 @@ static void charge_recipient(const struct check_run *run, span recipient)
     for (size_t i = 0; i < run->rules->n_limits; i++) {
         const struct limit_rule *rule = &run->rules->limits[i];
         bool bytes = rule->set->count == LIMIT_BYTES;
+        const struct limit_rates *rates;
+        const char *whose;
         span value;
 
         if (!rule->by_recipient || rule->set->count == LIMIT_REFUSED_RECIPIENTS || bytes != at_end || (bytes && size <= 0) ||
             !limit_counts(rule, run->req) || !limit_value(rule, run->req, recipient, run->arena, &value))
             continue;
-        for (size_t n = limit_questions(rule, value, bytes ? size : 1, 0, run->arena, limits + ask.n, STORE_LIMITS_MAX - ask.n); n > 0; n--)
+        rates = limit_in_force(rule, run->services, run->req, recipient, value, run->arena, &whose);
+        for (size_t n = limit_questions(rates, value, bytes ? size : 1, 0, run->arena, limits + ask.n, STORE_LIMITS_MAX - ask.n); n > 0; n--)
             rules[ask.n++] = rule;
     }
     ask.once = limit_once(at_end ? "re" : "rd", run->req, recipient, run->arena);

@@ -154,7 +154,7 @@ static struct change *change_new(struct ctl_request *q, const char *done, const 
 
 static void usage(struct ctl_request *q)
 {
-    ctl_complain(q, "usage: limits show [KEY...] | top [N] | reset KEY | exempt KEY [FOR] | block LOGIN | release LOGIN | marks\n"
+    ctl_complain(q, "usage: limits show [KEY...] | top [N] | reset KEY | exempt KEY [FOR] | override KEY RATE|default [FOR] | block LOGIN | release LOGIN | marks\n"
                     "KEY as the log has it: NAME/VALUE; FOR: 2h, 7d (default 1d, 0 ends it)\n");
     ctl_finish(&q, CTL_USAGE);
 }
@@ -168,6 +168,43 @@ static void exempt(struct policyd *p, struct ctl_request *q)
     if (for_ms == 0)
         return marks_clear(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), on_changed, change_new(q, "counted again", "it was not exempt"));
     marks_set(p->services.marks, MARK_EXEMPT, ctl_arg(q, 1), "by gatepostctl", for_ms, on_changed, change_new(q, "exempt", ""));
+}
+
+static const struct limit_rule *limit_of(const struct policyd *p, span key)
+{
+    span name = span_head(key, span_find(key, '/'));
+
+    for (size_t i = 0; i < p->rules->n_limits; i++) {
+        if (span_eq(span_str(p->rules->limits[i].set->name), name))
+            return &p->rules->limits[i];
+    }
+    return NULL;
+}
+
+/* A rate of its own for one key, on all hosts that share the store. */
+static void override(struct policyd *p, struct ctl_request *q)
+{
+    const struct limit_rule *rule = limit_of(p, ctl_arg(q, 1));
+    struct arena *arena = arena_new(1024);
+    const char *text = arena_str(arena, ctl_arg(q, 2));
+    int64_t for_ms = BLOCK_KEEP_MS;
+    struct limit_rates rates;
+    struct errtext err;
+
+    if (ctl_argc(q) < 3 || (ctl_argc(q) > 3 && (!conf_duration_parse(ctl_arg(q, 3), &for_ms) || for_ms <= 0))) {
+        usage(q);
+    } else if (strcmp(text, "default") == 0) {
+        marks_clear(p->services.marks, MARK_RATE, ctl_arg(q, 1), on_changed, change_new(q, "the limit's own rate again", "it had no rate of its own"));
+    } else if (rule == NULL) {
+        ctl_complain(q, "there is no limit \"%.*s\" (KEY is NAME/VALUE)\n", SPAN_ARG(span_head(ctl_arg(q, 1), span_find(ctl_arg(q, 1), '/'))));
+        ctl_finish(&q, CTL_USAGE);
+    } else if (!limit_rates_override(rule->set, &(struct conf_strings){ &text, 1 }, arena, &rates, &err)) {
+        ctl_complain(q, "the rate %s\n", err.text);
+        ctl_finish(&q, CTL_USAGE);
+    } else {
+        marks_set(p->services.marks, MARK_RATE, ctl_arg(q, 1), text, for_ms, on_changed, change_new(q, "overridden", ""));
+    }
+    arena_free(&arena);
 }
 
 static void top(struct policyd *p, struct ctl_request *q)
@@ -185,7 +222,7 @@ struct marks_walk { struct ctl_request *request; struct store *store; enum mark 
 
 static void on_mark(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
 {
-    static const char *const words[MARK_COUNT] = { "exempt", "blocked", "greylist" };
+    static const char *const words[MARK_COUNT] = { "exempt", "rate", "blocked", "greylist" };
     struct marks_walk *w = arg;
 
     if (!done) {
@@ -227,6 +264,8 @@ void ctl_limits(struct ctl_request *q, void *arg)
         return store_forget(p->services.store, "limits", key, on_changed, change_new(q, "reset", "nothing was counted under this key"));
     if (span_eq(word, SPAN("exempt")))
         return exempt(p, q);
+    if (span_eq(word, SPAN("override")))
+        return override(p, q);
     if (span_eq(word, SPAN("block")))
         return marks_set(p->services.marks, MARK_BLOCKED, key, "by gatepostctl", BLOCK_KEEP_MS, on_changed, change_new(q, "blocked", ""));
     if (span_eq(word, SPAN("release")))

@@ -260,8 +260,8 @@ static void run_dnsbl(struct ctl_request *q, void *arg)
 
 const struct ctl_command policy_commands[] = {
     { "policy", "explain NAME=VALUE...", "what policyd would answer to this request, and why", run_policy },
-    { "limits", "show [KEY] | top [N] | reset KEY | exempt KEY [FOR] | block LOGIN | release LOGIN | marks",
-      "what limits have counted; count a key anew, not at all for a time, block a login or release it", ctl_limits },
+    { "limits", "show [KEY] | top [N] | reset KEY | exempt KEY [FOR] | override KEY RATE|default [FOR] | block LOGIN | release LOGIN | marks",
+      "what limits have counted; count a key anew, not at all for a time, at a rate of its own; block a login or release it", ctl_limits },
     { "greylist", "show [KEY] | pass KEY | forget KEY | stats", "who waits and who is known; let through or forget", ctl_greylist },
     { "dnsbl", "status | test [ADDRESS|NAME]", "whether each DNS list is in use, and why not; test them now; what they say of an address or name", run_dnsbl },
     { "refused", "ID[=deferred]...", "cfilter tells: messages it refused, or put off, after limits were charged for them", run_refused },

@@ -92,6 +92,33 @@ bool limit_value(const struct limit_rule *rule, const struct request *r, span re
     return true;
 }
 
+static span domain_in(span name)
+{
+    return span_from(name, span_rfind(name, '@') + 1);
+}
+
+size_t limit_subjects(const struct limit_rule *rule, const struct request *r, span recipient, struct arena *arena,
+                      struct override_subject to[LIMIT_PARTS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rule->n_parts; i++) {
+        char text[IPADDR_TEXT_MAX + 4];
+        enum limit_part part = rule->parts[i].part;
+        span value = { NULL, 0 };
+
+        if (part == PART_CLIENT || part == PART_NETWORK) {
+            to[n++] = (struct override_subject){ .client = &r->client };
+        } else if (part_value(r, recipient, &rule->parts[i], arena, text, &value)) {
+            bool name_is_domain = part == PART_SENDER_DOMAIN || part == PART_RECIPIENT_DOMAIN || part == PART_HELO;
+
+            value = arena_lower(arena, value);
+            to[n++] = (struct override_subject){ .name = value, .domain = name_is_domain ? value : domain_in(value) };
+        }
+    }
+    return n;
+}
+
 static span limit_key(const struct limit_window *window, span value, struct arena *arena)
 {
     char *key = arena_alloc(arena, window->prefix.n + value.n);
@@ -101,13 +128,13 @@ static span limit_key(const struct limit_window *window, span value, struct aren
     return span_of(key, window->prefix.n + value.n);
 }
 
-size_t limit_questions(const struct limit_rule *rule, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room)
+size_t limit_questions(const struct limit_rates *rates, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room)
 {
     size_t n = 0;
 
-    for (; n < rule->n_windows && n < room; n++) {
-        to[n] = rule->windows[n].rate;
-        to[n].key = limit_key(&rule->windows[n], value, arena);
+    for (; n < rates->n && n < room; n++) {
+        to[n] = rates->v[n].rate;
+        to[n].key = limit_key(&rates->v[n], value, arena);
         to[n].cost = cost;
         to[n].want = want;
     }

@@ -13,8 +13,11 @@
 /* The values alone, "VALUE|VALUE", in the arena; false when the request has none: the limit does not apply.  `recipient` stands for the
  * request's own. */
 bool limit_value(const struct limit_rule *rule, const struct request *r, span recipient, struct arena *arena, span *value_out);
-/* The questions to the store, one a rate of the limit, into to[0] and on; how many. */
-size_t limit_questions(const struct limit_rule *rule, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room);
+/* The parts of the key one by one, for overrides; how many. */
+size_t limit_subjects(const struct limit_rule *rule, const struct request *r, span recipient, struct arena *arena,
+                      struct override_subject to[LIMIT_PARTS_MAX]);
+/* The questions to the store, one a rate, into to[0] and on; how many. */
+size_t limit_questions(const struct limit_rates *rates, span value, int64_t cost, int64_t want, struct arena *arena, struct store_limit *to, size_t room);
 /* Whether the limit counts this sender at all. */
 static inline bool limit_counts(const struct limit_rule *rule, const struct request *r)
 {

@@ -39,7 +39,7 @@ struct marks {
 
 const char *marks_table(enum mark mark)
 {
-    static const char *const tables[MARK_COUNT] = { "limit-exempt", "limit-block", "grey-pass" };
+    static const char *const tables[MARK_COUNT] = { "limit-exempt", "limit-rate", "limit-block", "grey-pass" };
 
     return tables[mark];
 }

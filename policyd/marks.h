@@ -1,6 +1,6 @@
-/* marks.h - keys of limits that an administrator exempted, logins that are blocked, authorities that pass the greylist.
+/* marks.h - keys of limits that an administrator exempted or gave a rate, logins that are blocked, authorities that pass the greylist.
  *
- * They live in the store (tables "limit-exempt", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy,
+ * They live in the store (tables "limit-exempt", "limit-rate", "limit-block" and "grey-pass"), so that all hosts have them; this process looks at its copy,
  * changed at once by what is done here.  Every MARKS_EVERY_MS it asks for one value ("marks", "changed") that every change writes anew, and
  * reads all only when that is another: a walk through a large store is nothing to do every ten seconds.  A store that is away leaves the
  * copy as it is.
@@ -17,7 +17,7 @@
 /* A login that nobody releases stays blocked this long. */
 #define BLOCK_KEEP_MS DAYS(400)
 
-enum mark { MARK_EXEMPT, MARK_BLOCKED, MARK_GREY_PASS, MARK_COUNT };
+enum mark { MARK_EXEMPT, MARK_RATE, MARK_BLOCKED, MARK_GREY_PASS, MARK_COUNT };
 
 struct marks *marks_new(struct services *s);
 void marks_free(struct marks **m);

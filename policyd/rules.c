@@ -243,6 +243,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
 {
     static uint64_t serial;
     struct rules *r = xcalloc(1, sizeof(*r));
+    bool limits;
 
     r->refs = 1;
     r->serial = ++serial;
@@ -255,10 +256,10 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
     r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
     rules_make_custom(r);
-    rules_make_limits(r);
+    limits = rules_make_limits(r, loop, err);
     make_greylist(r);
     make_modes(r);
-    if (!make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
+    if (!limits || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     return r;
 }
@@ -279,6 +280,7 @@ void rules_unref(struct rules **rp)
     for (size_t i = 0; i < r->n_dnsbl; i++)
         dnsbl_health_unref(&r->dnsbl[i].health);
     rules_free_custom(r);
+    rules_free_limits(r);
     resolver_unref(&r->resolver);
     explicit_bzero(&r->key, sizeof(r->key));
     arena_free(&r->arena);

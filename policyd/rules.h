@@ -15,6 +15,7 @@
 #include "lib/store/store.h"
 #include "policyd/decide.h"
 #include "policyd/name_list.h"
+#include "policyd/override_file.h"
 
 struct dnsbl_health;
 struct dnsbl_healths;
@@ -59,12 +60,6 @@ struct limit_key_part {
     const struct conf_nets *nets;
 };
 
-/* One of a limit's rates. */
-struct limit_window {
-    span prefix;                         /* of its keys: "NAME/", "NAME:h/" */
-    struct store_limit rate;             /* without key and cost */
-};
-
 struct limit_rule {
     const struct set_limit *set;
     enum mode mode;
@@ -73,8 +68,9 @@ struct limit_rule {
     struct limit_key_part parts[LIMIT_PARTS_MAX];
     size_t n_parts;
     bool by_recipient;                   /* a part is the recipient's: charged for each by itself */
-    struct limit_window windows[LIMIT_WINDOWS_MAX];
-    size_t n_windows;
+    struct limit_rates rates;            /* its own */
+    struct overrides *overrides;         /* of the configuration; NULL: none */
+    struct override_file *file;          /* NULL: none */
 };
 
 struct greylist_rule {
@@ -142,6 +138,8 @@ void rules_free_custom(struct rules *r);
 
 /* ---- rules_limits.c ---- */
 void rules_check_limits(const struct settings *set, struct conf_errors *errors);
-void rules_make_limits(struct rules *r);
+/* false with err: a file of overrides cannot be read. */
+bool rules_make_limits(struct rules *r, struct loop *loop, struct errtext *err);
+void rules_free_limits(struct rules *r);
 
 #endif

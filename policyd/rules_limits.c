@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 
-#include "lib/conf/conf_units.h"
 #include "policyd/rules.h"
 
 static const struct { const char *word; enum limit_part part; } part_words[] = {
@@ -67,46 +66,46 @@ static void make_parts(struct limit_rule *limit, const struct settings *set)
     }
 }
 
-/* ---- rates ---- */
+/* ---- overrides ---- */
 
-/* "NAME/", or "NAME:h/" for each of several rates: a reload that adds one leaves the counts of the others. */
-static span prefix_of(struct rules *r, const char *name, const struct conf_rate *rate, bool several)
+static const struct set_override *override_at(const struct set_limit *limit, size_t i)
 {
-    struct buf text;
-    span prefix;
-
-    buf_init(&text, 256);
-    buf_append_str(&text, name);
-    if (several) {
-        struct buf words;
-
-        buf_init(&words, 64);
-        conf_rate_format(rate, &words);
-        buf_append_char(&text, ':');
-        buf_append(&text, span_from(buf_span(&words), span_find(buf_span(&words), '/') + 1));
-        buf_free(&words);
-    }
-    buf_append_char(&text, '/');
-    prefix = arena_span(r->arena, buf_span(&text));
-    buf_free(&text);
-    return prefix;
+    return (const struct set_override *)limit->overrides.v + i;
 }
 
-static void make_windows(struct rules *r, struct limit_rule *limit)
+/* Each of a list may stand for many; errors (may be NULL) with their place. */
+static struct overrides *make_overrides(const struct settings *set, size_t at, struct conf_errors *errors)
 {
-    struct conf_rate rates[LIMIT_WINDOWS_MAX];
-    struct errtext err;
-    size_t n = settings_limit_rates(limit->set, rates, &err);
+    const struct set_limit *limit = limit_at(set, at);
+    struct overrides *o = overrides_new(set, limit);
 
-    for (size_t i = 0; i < n; i++) {
-        limit->windows[i].prefix = prefix_of(r, limit->set->name, &rates[i], n > 1);
-        limit->windows[i].rate = (struct store_limit){
-            .count = rates[i].count, .per_ms = rates[i].per_ms,
-            .burst = i == 0 && limit->set->burst > 0 ? limit->set->burst : rates[i].count,
-            .kind = limit->set->algorithm == LIMIT_SLIDING ? STORE_SLIDING : STORE_GCRA,
-        };
+    for (size_t i = 0; i < limit->overrides.n; i++) {
+        const struct set_override *one = override_at(limit, i);
+
+        for (size_t k = 0; k < one->who.n; k++) {
+            struct errtext err;
+            char path[80];
+
+            if (overrides_add(o, span_str(one->who.v[k]), &one->rate, &err) || errors == NULL)
+                continue;
+            snprintf(path, sizeof(path), "policy.limits[%zu].overrides[%zu]", at, i);
+            settings_error(set, errors, path, "%s", err.text);
+        }
     }
-    limit->n_windows = n;
+    return o;
+}
+
+static void check_overrides(const struct settings *set, size_t at, struct conf_errors *errors)
+{
+    const struct set_limit *limit = limit_at(set, at);
+    struct overrides *o = make_overrides(set, at, errors);
+
+    overrides_free(&o);
+    if (limit->overrides_file == NULL || limit->overrides_file[0] == '\0')
+        return;
+    o = overrides_new(set, limit);
+    override_file_read(limit->overrides_file, o, errors);
+    overrides_free(&o);
 }
 
 /* ---- all ---- */
@@ -116,8 +115,9 @@ static enum wish wish_of(int action)
     return action == LIMIT_REJECT ? WISH_REJECT : action == LIMIT_DEFER ? WISH_DEFER : WISH_NONE;
 }
 
-static void make_limit(struct rules *r, const struct set_limit *set)
+static bool make_limit(struct rules *r, struct loop *loop, size_t at, struct errtext *err)
 {
+    const struct set_limit *set = limit_at(r->set, at);
     struct limit_rule *limit = &r->limits[r->n_limits++];
 
     limit->set = set;
@@ -125,27 +125,43 @@ static void make_limit(struct rules *r, const struct set_limit *set)
     limit->wish = wish_of(set->action);
     limit->finding = arena_printf(r->arena, "limit:%s", set->name);
     make_parts(limit, r->set);
-    make_windows(r, limit);
+    limit_rates_own(set, r->arena, &limit->rates);
+    if (set->overrides.n > 0)
+        limit->overrides = make_overrides(r->set, at, NULL);
     r->counts_bytes |= set->count == LIMIT_BYTES;
     r->counts_refused |= set->count == LIMIT_REFUSED_RECIPIENTS;
     r->counts_by_recipient |= limit->by_recipient && set->count != LIMIT_REFUSED_RECIPIENTS;
+    if (set->overrides_file != NULL && set->overrides_file[0] != '\0')
+        limit->file = override_file_open(loop, r->set, set, err);
+    return set->overrides_file == NULL || set->overrides_file[0] == '\0' || limit->file != NULL;
+}
+
+static bool make_limits_of(struct rules *r, struct loop *loop, enum mode mode, struct errtext *err)
+{
+    for (size_t i = 0; i < r->set->policy.limits.n; i++) {
+        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == mode && !make_limit(r, loop, i, err))
+            return false;
+    }
+    return true;
 }
 
 /* Enforced limits first: they are decided together, apart from those that only observe. */
-void rules_make_limits(struct rules *r)
+bool rules_make_limits(struct rules *r, struct loop *loop, struct errtext *err)
 {
     size_t n = r->set->policy.limits.n;
 
     r->limits = arena_alloc(r->arena, n * sizeof(*r->limits));
-    memset(r->limits, 0, n * sizeof(*r->limits));
-    for (size_t i = 0; i < n; i++) {
-        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_ENFORCE)
-            make_limit(r, limit_at(r->set, i));
-    }
+    if (!make_limits_of(r, loop, MODE_ENFORCE, err))
+        return false;
     r->n_enforced_limits = r->n_limits;
-    for (size_t i = 0; i < n; i++) {
-        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == MODE_OBSERVE)
-            make_limit(r, limit_at(r->set, i));
+    return make_limits_of(r, loop, MODE_OBSERVE, err);
+}
+
+void rules_free_limits(struct rules *r)
+{
+    for (size_t i = 0; i < r->n_limits; i++) {
+        overrides_free(&r->limits[i].overrides);
+        override_file_close(&r->limits[i].file);
     }
 }
 
@@ -165,7 +181,10 @@ void rules_check_limits(const struct settings *set, struct conf_errors *errors)
         snprintf(path, sizeof(path), "policy.limits[%zu].burst", i);
         if (limit->burst > 0 && limit->algorithm == LIMIT_SLIDING)
             settings_error(set, errors, path, "goes with algorithm: bucket only, sliding counts each in its window");
-        windows += settings_limit_rates(limit, rates, &err);
+        windows += settings_limit_rates(&limit->rate, rates, &err);
+        snprintf(path, sizeof(path), "policy.limits[%zu]", i);
+        if (conf_sound(set->marks, path))
+            check_overrides(set, i, errors);
     }
     if (windows > STORE_LIMITS_MAX)
         settings_error(set, errors, "policy.limits", "have %zu rates together, at most %d are counted", windows, STORE_LIMITS_MAX);

@@ -138,6 +138,7 @@ enum limit_algorithm { LIMIT_BUCKET, LIMIT_SLIDING };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };
 enum limit_failure { LIMIT_FAIL_LOCAL, LIMIT_FAIL_PASS, LIMIT_FAIL_DEFER };
 enum { LIMIT_WINDOWS_MAX = 4 };
+struct set_override { struct conf_strings who, rate; };   /* who: policyd/override.h; rate: as of the limit, or "unlimited" */
 struct set_limit {
     const char *name;                /* must be given */
     struct conf_strings key;         /* client, client/24, client/24/56, network:NAME, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all */
@@ -149,6 +150,8 @@ struct set_limit {
     int on_failure;                  /* enum limit_failure */
     int mode;
     const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
+    struct conf_list overrides;      /* struct set_override[] */
+    const char *overrides_file;      /* NULL: none */
     bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
     int64_t refused_weight;          /* what one counts that cfilter refuses; 0: it is given back */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
@@ -352,7 +355,7 @@ enum mode mode_effective(int outer, int own);
 /* "FILTER" or "FILTER*WEIGHT"; the list's weight where there is none. */
 bool settings_dnsbl_code(const char *text, double weight, struct dnsbl_filter *filter_out, double *weight_out, struct errtext *err);
 /* The rates of a limit; how many, 0 when one cannot be read (err says which) or there are too many. */
-size_t settings_limit_rates(const struct set_limit *limit, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err);
+size_t settings_limit_rates(const struct conf_strings *rate, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err);
 const struct conf_nets *settings_network(const struct settings *s, const char *name);
 bool settings_trusts(const struct settings *s, const struct ipaddr *client);    /* networks.trusted */
 bool settings_own_domain(const struct settings *s, span domain_lower);

@@ -68,12 +68,12 @@ static int check_key(const void *value, struct errtext *err)
 
 /* ---- rate ---- */
 
-size_t settings_limit_rates(const struct set_limit *limit, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err)
+size_t settings_limit_rates(const struct conf_strings *rate, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < limit->rate.n; i++) {
-        span rest = span_str(limit->rate.v[i]), piece;
+    for (size_t i = 0; i < rate->n; i++) {
+        span rest = span_str(rate->v[i]), piece;
 
         while (span_next(&rest, ',', &piece)) {
             piece = span_trim(piece);
@@ -94,13 +94,31 @@ size_t settings_limit_rates(const struct set_limit *limit, struct conf_rate out[
 
 static int check_rates(const void *value, struct errtext *err)
 {
-    struct set_limit l = { .rate = *(const struct conf_strings *)value };
     struct conf_rate rates[LIMIT_WINDOWS_MAX];
 
-    return settings_limit_rates(&l, rates, err) > 0 ? 0 : -1;
+    return settings_limit_rates(value, rates, err) > 0 ? 0 : -1;
+}
+
+static int check_override_rates(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    return l->n == 1 && strcmp(l->v[0], "unlimited") == 0 ? 0 : check_rates(value, err);
 }
 
 /* ---- rows ---- */
+
+#undef AT
+#define AT(f) offsetof(struct set_override, f)
+
+static const struct conf_key override_rows[] = {
+    { "who", CONF_STRINGS, AT(who), 0, 0, "!", APPLY_LIVE,
+      "A login or an address, @example.com (its domain), .example.com (all below it), list:NAME (policy.lists), network:NAME (networks), or a network; the first that fits, in this order." },
+    { "rate", CONF_STRINGS, AT(rate), 0, 0, "!", APPLY_LIVE, "As of the limit, with no more rates than it has; or unlimited.", .check = check_override_rates },
+    { NULL },
+};
+#undef AT
+#define AT(f) offsetof(struct set_limit, f)
 
 const struct conf_key limit_rows[] = {
     { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Name in logs and of its counters.", .check = check_public_name },
@@ -124,6 +142,10 @@ const struct conf_key limit_rows[] = {
     { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: logged, not refused.", .words = mode_words },
     { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE,
       "Words of the reply; %r is the seconds to wait, %T the time when it will fit. With action: prepend, the header field." },
+    { "overrides", CONF_LIST, AT(overrides), 0, 0, NULL, APPLY_LIVE, "Rates of their own for some keys.", .sub = override_rows,
+      .sub_size = sizeof(struct set_override) },
+    { "overrides_file", CONF_PATH, AT(overrides_file), 0, 0, NULL, APPLY_LIVE,
+      "More of them, one a line: WHO RATE. Read again within seconds when it changes; a broken one is reported with its line, and what was read before stays." },
     { "block", CONF_BOOL, AT(block), 0, 0, "no", APPLY_LIVE,
       "A login that exceeds it is refused from then on, until gatepostctl limits release LOGIN: for accounts whose password is known to others." },
     { "refused_weight", CONF_INT, AT(refused_weight), 0, 1000, "0", APPLY_LIVE,
