@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "policyd/check.h"
+#include "policyd/hook.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_in_force.h"
 #include "policyd/limit_key.h"
@@ -51,6 +52,8 @@ static void report(struct harvest_run *h, const struct limit_rule *rule, const s
         ++*run->services->count.limits_exceeded;
     }
     check_report(run, &f);
+    if (r->exceeded && rule->set->hook && rule->mode == MODE_ENFORCE && run->services->hook != NULL)
+        hook_tell(run->services->hook, run, rule, l->key, r->retry_ms, false);
 }
 
 static void decided(const struct store_limits_result *r, void *arg)

@@ -12,6 +12,7 @@
 #include "policyd/charges.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
+#include "policyd/hook.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_in_force.h"
 #include "policyd/limit_key.h"
@@ -40,17 +41,35 @@ struct ratelimit_run {
 
 /* ---- what was decided ---- */
 
-static void block(const struct check_run *run, const struct limit_rule *rule)
+static bool block(const struct check_run *run, const struct limit_rule *rule)
 {
     struct marks *marks = run->services->marks;
     char why[100];
 
-    if (marks == NULL || run->req->login.n == 0 || marks_why(marks, MARK_BLOCKED, run->req->login) != NULL)
-        return;
+    if (marks == NULL || run->req->login.n == 0)
+        return false;
+    if (marks_why(marks, MARK_BLOCKED, run->req->login) != NULL)
+        return true;
     snprintf(why, sizeof(why), "exceeded %s", rule->finding);
     marks_set(marks, MARK_BLOCKED, run->req->login, why, BLOCK_KEEP_MS, NULL, NULL);
     log_warning("login %.*s is blocked: it exceeded %s; when the account is safe again: gatepostctl limits release %.*s",
                 SPAN_ARG(run->req->login), rule->finding, SPAN_ARG(run->req->login));
+    return true;
+}
+
+/* What follows beyond the answer.  period: the key whose rate was exceeded, "NAME:h/VALUE". */
+static void react(const struct check_run *run, const struct limit_rule *rule, span period, int64_t retry_ms, bool local)
+{
+    bool blocked;
+
+    if (run->dry || rule->mode != MODE_ENFORCE)
+        return;
+    blocked = rule->set->block && !local && block(run, rule);
+    if (rule->set->hook && run->services->hook != NULL) {
+        span key = span_str(arena_printf(run->arena, "%s%.*s", rule->set->name, SPAN_ARG(span_from(period, span_find(period, '/')))));
+
+        hook_tell(run->services->hook, run, rule, key, retry_ms, blocked);
+    }
 }
 
 static void report_exceeded(struct check_run *run, const struct limit_rule *rule, int64_t retry_ms, const char *saw, bool local)
@@ -66,8 +85,6 @@ static void report_exceeded(struct check_run *run, const struct limit_rule *rule
     if (!run->dry)
         ++*run->services->count.limits_exceeded;
     check_report(run, &f);
-    if (rule->set->block && rule->mode == MODE_ENFORCE && !local && !run->dry)
-        block(run, rule);
 }
 
 static void report_fits(struct check_run *run, const struct limit_rule *rule, int64_t left)
@@ -96,12 +113,14 @@ static void take_result(struct group *g, const struct store_limits_result *r, bo
                 period = arena_str(g->run->arena, g->limits[next].key);
             }
         }
-        if (period == NULL)
+        if (period == NULL) {
             report_fits(g->run, g->rules[i], left);
-        else
-            report_exceeded(g->run, g->rules[i], retry_ms,
-                            local ? "exceeded by this process' own count, the store is away" : arena_printf(g->run->arena, "exceeded: %s", period),
-                            local);
+            continue;
+        }
+        report_exceeded(g->run, g->rules[i], retry_ms,
+                        local ? "exceeded by this process' own count, the store is away" : arena_printf(g->run->arena, "exceeded: %s", period),
+                        local);
+        react(g->run, g->rules[i], span_str(period), retry_ms, local);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "policyd/hook.h"
 #include "policyd/marks.h"
 #include "policyd/policyd.h"
 
@@ -53,6 +54,7 @@ static int start(struct daemon *d, struct errtext *err)
         if (err->text[0] != '\0')
             log_warning("store: %s", err->text);
         p->services.marks = marks_new(&p->services);
+        p->services.hook = hook_new(&p->services);
     }
     if ((rules = rules_new(d->loop, d->settings, p->lists, NULL, d->serving, err)) == NULL)
         return -1;
@@ -113,6 +115,7 @@ static void stop(struct daemon *d)
 
 static const struct child_role roles[] = {
     { "store-saver", store_saver_run },
+    { "hook", hook_child_run },
     { NULL, NULL },
 };
 

@@ -8,6 +8,7 @@
 #include "policyd/charges.h"
 #include "policyd/eval.h"
 #include "policyd/grey_told.h"
+#include "policyd/hook.h"
 #include "policyd/limit_commit.h"
 #include "policyd/limit_local.h"
 #include "policyd/marks.h"
@@ -62,6 +63,8 @@ static const struct counter_row rows[] = {
     { AT(grey_automatic), "policy_greylist", "answer", "automatic", "What greylisting said." },
     { AT(grey_known), "policy_greylist", "answer", "known_sender", "What greylisting said." },
     { AT(refused_after), "policy_refused_after", NULL, NULL, "Messages that cfilter refused or put off after limits were charged." },
+    { AT(hooks), "policy_hooks", NULL, NULL, "Exceeded limits that policy.hook was told of." },
+    { AT(hooks_failed), "policy_hooks_failed", NULL, NULL, "Exceeded limits that policy.hook could not be told of." },
     { AT(limits_local), "policy_limits_local", NULL, NULL, "Limits counted by this process alone." },
 };
 
@@ -91,6 +94,7 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
 void services_close(struct services *s)
 {
     eval_free_idle(s);
+    hook_free(&s->hook);
     marks_free(&s->marks);
     limit_commits_stop(s);
     charges_free(&s->charges);

@@ -14,6 +14,7 @@
 struct limit_local;
 struct limit_commit;
 struct charges;
+struct hook;
 struct marks;
 struct lru;
 struct handover_memory;
@@ -26,7 +27,7 @@ struct counters {
     uint64_t *dns_listed, *dns_clear, *dns_timeout, *dns_failed, *dns_refusal, *dns_odd, *dns_skipped;
     uint64_t *limits_exceeded, *limits_local, *spoofed, *denied, *allowed, *custom, *blocked, *helo, *recipients;
     uint64_t *spf_results[7];
-    uint64_t *refused_after;
+    uint64_t *refused_after, *hooks, *hooks_failed;
     uint64_t *greylisted, *grey_passed, *grey_automatic, *grey_known;
 };
 
@@ -36,6 +37,7 @@ struct services {
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
     struct charges *charges;          /* what cfilter may still give back */
+    struct hook *hook;                /* tells of limits that were exceeded; NULL: nobody is told */
     struct lru *grey_told;            /* who was told to come again */
     struct marks *marks;        /* NULL: none are looked at */
     struct wiring wiring;

@@ -152,6 +152,7 @@ struct set_limit {
     const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
     struct conf_list overrides;      /* struct set_override[] */
     const char *overrides_file;      /* NULL: none */
+    bool hook;                       /* policy.hook is told of who exceeds it */
     bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
     int64_t refused_weight;          /* what one counts that cfilter refuses; 0: it is given back */
     bool trusted_too;                /* also counts logins and trusted networks; default true when the key holds sasl_username */
@@ -166,6 +167,7 @@ struct set_greylist {
     struct conf_nets skip_clients;
     struct conf_strings skip_recipients, skip_senders, skip_hosts;
 };
+struct set_hook { struct conf_strings command; const char *url; int64_t every_ms, timeout_ms; };
 struct set_dns { struct conf_strings servers; };
 struct set_policy {
     struct set_score score;
@@ -174,6 +176,7 @@ struct set_policy {
     struct conf_list lists;          /* struct set_name_list[] */
     struct conf_list limits;         /* struct set_limit[] */
     struct set_greylist greylist;
+    struct set_hook hook;            /* of limits that say so */
     struct set_dns dns;
     int64_t timeout_ms;              /* a decision, default 3 s */
     int64_t txt_wait_ms;             /* for a hit's TXT, default 100 ms */

@@ -123,10 +123,15 @@ static void check_limit(const struct settings *s, struct conf_errors *errors, si
     snprintf(at, sizeof(at), "policy.limits[%zu].block", i);
     if (l->block && !counts_logins(l))
         settings_error(s, errors, at, "goes with a key that holds sasl_username: only a login can be blocked");
+    snprintf(at, sizeof(at), "policy.limits[%zu].hook", i);
+    if (l->hook && s->policy.hook.command.n == 0 && (s->policy.hook.url == NULL || s->policy.hook.url[0] == '\0'))
+        settings_error(s, errors, at, "needs policy.hook.command or policy.hook.url: who is told");
     snprintf(at, sizeof(at), "policy.limits[%zu].trusted_too", i);
     if (!settings_written(s, at))
         l->trusted_too = counts_logins(l);
     snprintf(at, sizeof(at), "policy.limits[%zu].name", i);
+    if (l->name != NULL && strcmp(l->name, "hook") == 0)
+        settings_error(s, errors, at, "\"hook\" is what policy.hook counts by");
     for (size_t j = 0; j < i; j++) {
         if (all[j].name != NULL && strcmp(all[j].name, l->name) == 0)
             settings_error(s, errors, at, "\"%s\" is the name of an earlier limit: they would share their counts", l->name);

@@ -146,6 +146,7 @@ const struct conf_key limit_rows[] = {
       .sub_size = sizeof(struct set_override) },
     { "overrides_file", CONF_PATH, AT(overrides_file), 0, 0, NULL, APPLY_LIVE,
       "More of them, one a line: WHO RATE. Read again within seconds when it changes; a broken one is reported with its line, and what was read before stays." },
+    { "hook", CONF_BOOL, AT(hook), 0, 0, "no", APPLY_LIVE, "policy.hook is told of a key that exceeds it." },
     { "block", CONF_BOOL, AT(block), 0, 0, "no", APPLY_LIVE,
       "A login that exceeds it is refused from then on, until gatepostctl limits release LOGIN: for accounts whose password is known to others." },
     { "refused_weight", CONF_INT, AT(refused_weight), 0, 1000, "0", APPLY_LIVE,

@@ -2,8 +2,12 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import http.server
 import itertools
+import json
+import os
 import signal
+import threading
 import time
 
 from rig import mails
@@ -165,3 +169,102 @@ class RefusedBehind(LimitsTest):
         for _ in range(2):
             self.assertReply(self.house.send(source=source), 250)
         self.assertEqual(self.house.send(source=source).code // 100, 4)
+
+
+SCRIPT = """\
+#!/bin/sh
+case "$GATEPOST_LOGIN" in
+slow) sleep 60 ;;
+wrong) exit 3 ;;
+esac
+body=$(cat)
+echo "$1 $GATEPOST_LIMIT $GATEPOST_KEY $GATEPOST_LOGIN $GATEPOST_BLOCKED $PATH $HOME|$body" >> "$2"
+"""
+
+
+class Web:
+    """Keeps what is posted."""
+
+    def __init__(self):
+        self.bodies = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                outer.bodies.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Hook(LimitsTest):
+    """A command and a web server are told of who exceeds a limit: once, whatever either of them does."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.web = Web()
+        cls.addClassCleanup(cls.web.close)
+        cls.options = {"policy": ", limits: [{name: per-user, key: [sasl_username], count: messages, rate: 1/h, hook: yes, block: yes}, "
+                                 "{name: quiet, key: [client], count: messages, rate: 1/h}], "
+                                 f"hook: {{command: [/bin/sh, told.sh, fixed, told], url: \"http://127.0.0.1:{cls.web.server.server_port}/limit\", timeout: 1s}}"}
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.told = cls.place.write("told", "")
+        os.chmod(cls.told, 0o666)
+        script = cls.place.write("told.sh", SCRIPT)
+        parts = cls.house.parts
+        parts["policy"] = parts["policy"].replace("told.sh", script).replace("fixed, told", f"fixed, {cls.told}")
+        cls.house.gatepost.configure(cls.house.yaml())
+
+    def lines(self, login):
+        with open(self.told, encoding="utf-8") as f:
+            return [line for line in f if f" {login} " in line]
+
+    def posts(self, login):
+        return [body for path, body in self.web.bodies if path == "/limit" and body["login"] == login]
+
+    def exceed(self, login, times=1):
+        self.assertEqual(self.message(client_address="192.0.2.90", sasl_username=login), "DUNNO")
+        for _ in range(times):
+            self.assertRegex(self.message(client_address="192.0.2.91", sasl_username=login), r"^(DEFER|REJECT|[45]\d\d )")
+
+    def test_told_once(self):
+        self.exceed("alice", times=5)
+        self.eventually("the hook is told", lambda: self.lines("alice") and self.posts("alice"))
+        line, = self.lines("alice")
+        words, body = line.split("|", 1)
+        self.assertEqual(words.split()[:5], ["fixed", "per-user", "per-user/alice", "alice", "yes"])
+        self.assertNotIn("/root", words)
+        body = json.loads(body)
+        self.assertEqual((body["event"], body["key"], body["client"], body["blocked"]), ("limit", "per-user/alice", "192.0.2.91", True))
+        self.assertEqual(self.posts("alice"), [body])
+        self.assertIn("policy_hooks", self.house.gatepost.ctl("stats").stdout)
+
+    def test_slow_and_wrong(self):
+        log = lambda: self.place.log("policyd")
+        self.exceed("slow")
+        self.eventually("the slow command is ended", lambda: "it took longer than policy.hook.timeout" in log())
+        self.exceed("wrong")
+        self.eventually("the web server is told all the same", lambda: self.posts("wrong"))
+        self.exceed("bob")
+        self.eventually("the next is told", lambda: self.lines("bob") and self.posts("bob"))
+        self.assertEqual(self.lines("slow"), [])
+
+    def test_no_limit_without_it(self):
+        for _ in range(3):
+            self.message(client_address="192.0.2.95", sender="quiet@sender.example")
+        self.exceed("carol")
+        self.eventually("the other is told", lambda: self.posts("carol"))
+        self.assertEqual([b for _, b in self.web.bodies if b["limit"] == "quiet"], [])
