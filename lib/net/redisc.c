@@ -393,6 +393,11 @@ bool redisc_up(const struct redisc *r)
     return r->up;
 }
 
+size_t redisc_pending(const struct redisc *r)
+{
+    return r->n_calls;
+}
+
 void redisc_free(struct redisc **rp)
 {
     struct redisc *r = *rp;

@@ -38,5 +38,6 @@ struct redisc_call *redisc_command(struct redisc *r, size_t argc, const span *ar
 struct redisc_call *redisc_command_within(struct redisc *r, size_t argc, const span *argv, int64_t within_ms, redisc_fn *fn, void *arg);
 void redisc_cancel(struct redisc_call **c);          /* the reply is read and dropped */
 bool redisc_up(const struct redisc *r);
+size_t redisc_pending(const struct redisc *r);       /* calls whose reply has not come, cancelled ones too */
 
 #endif

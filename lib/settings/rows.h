@@ -31,6 +31,7 @@ int check_octal_mode(const void *value, struct errtext *err);      /* const char
 /* Between the sections; each adds its errors, and leaves out what was not read whole (conf_sound). */
 void settings_check_recipients(struct settings *s, struct conf_errors *errors);   /* also makes `sources` the one list */
 void settings_check_policy(struct settings *s, struct conf_errors *errors);       /* also fills defaults that hang on other keys */
+void settings_check_store(struct settings *s, struct conf_errors *errors);
 void settings_check_filter(struct settings *s, struct conf_errors *errors);
 void settings_check_rcpt_classes(struct settings *s, struct conf_errors *errors); /* also lays the classes over the rest: comes last */
 

@@ -33,7 +33,11 @@ struct set_listen {
 };
 
 struct set_redis {
-    const char *server;              /* address */
+    const char *server;              /* address; of these three one */
+    struct conf_strings sentinels;   /* addresses: they name the server of `master` */
+    struct conf_strings cluster;     /* addresses of some nodes */
+    const char *master;              /* its name, default "mymaster" */
+    const char *sentinel_password_file;
     const char *user, *password_file;
     int64_t db;
     const char *prefix;              /* of every key, default "gatepost" */

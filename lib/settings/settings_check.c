@@ -1,4 +1,4 @@
-/* settings_check.c - what must fit between the parts of policy.
+/* settings_check.c - what must fit between the parts of policy, and of the store.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -178,4 +178,17 @@ void settings_check_policy(struct settings *s, struct conf_errors *errors)
         settings_error(s, errors, "policy.limits", "has %zu entries; %d are the most that one decision takes", p->limits.n, LIMITS_MAX);
     if (conf_sound(s->marks, "policy.score"))
         check_score_order(s, errors);
+}
+
+void settings_check_store(struct settings *s, struct conf_errors *errors)
+{
+    const struct set_redis *r = &s->store.redis;
+    bool server = settings_written(s, "store.redis.server");
+
+    if (r->sentinels.n > 0 && (server || r->cluster.n > 0))
+        settings_error(s, errors, "store.redis.sentinels", "stands in place of server and cluster: give one of the three");
+    else if (r->cluster.n > 0 && server)
+        settings_error(s, errors, "store.redis.cluster", "stands in place of server: give one of them");
+    if (r->cluster.n > 0 && r->db != 0)
+        settings_error(s, errors, "store.redis.db", "a Redis Cluster has database 0 alone");
 }

@@ -49,6 +49,10 @@ const struct conf_key listen_rows[] = {
 
 static const struct conf_key redis_rows[] = {
     { "server", CONF_ADDRESS, AT(server), 0, 0, "inet:127.0.0.1:6379", APPLY_RESTART, "Address of the server." },
+    { "sentinels", CONF_ADDRESSES, AT(sentinels), 0, 0, NULL, APPLY_RESTART, "Addresses of Sentinels, in place of server: they say which server is the master." },
+    { "master", CONF_STRING, AT(master), 0, 0, "mymaster", APPLY_RESTART, "With sentinels: the name of the master." },
+    { "sentinel_password_file", CONF_SECRET_FILE, AT(sentinel_password_file), 0, 0, NULL, APPLY_RESTART, "File with the password of the Sentinels." },
+    { "cluster", CONF_ADDRESSES, AT(cluster), 0, 0, NULL, APPLY_RESTART, "Addresses of some nodes of a Redis Cluster, in place of server; the others they name." },
     { "user", CONF_STRING, AT(user), 0, 0, NULL, APPLY_RESTART, "User of an ACL; without it the password alone is sent." },
     { "password_file", CONF_SECRET_FILE, AT(password_file), 0, 0, NULL, APPLY_RESTART, "File with the password, or credential:NAME." },
     { "db", CONF_INT, AT(db), 0, 1000, "0", APPLY_RESTART, "Number of the database." },

@@ -180,6 +180,7 @@ static void check_between_sections(struct settings *s, struct conf_errors *error
         check_socket_twice(s, errors);
     settings_check_recipients(s, errors);
     settings_check_policy(s, errors);
+    settings_check_store(s, errors);
     settings_check_filter(s, errors);
     settings_check_rcpt_classes(s, errors);
 }

@@ -13,11 +13,6 @@
 
 #define FROM_STORE(s) ((struct store_redis *)(void *)(s))
 
-static const char *table_name(const char *table)
-{
-    return strcmp(table, "limits") == 0 ? REDIS_LIMIT_TABLE : table;
-}
-
 bool redis_integers(const redisReply *reply, size_t n)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n)
@@ -132,7 +127,10 @@ static void redis_forget(struct store *store, const char *table, span key, store
 
     c->fn = (void (*)(void))fn;
     c->arg = arg;
-    redis_call_key(c, table_name(table), key);
+    if (strcmp(table, "limits") == 0)
+        redis_call_limit(c, key);
+    else
+        redis_call_key(c, table, key);
     redis_call_start(c, NULL);
 }
 
@@ -140,19 +138,19 @@ static void redis_forget(struct store *store, const char *table, span key, store
 
 static void redis_cancel_call(struct store_call *call)
 {
-    ((struct redis_call *)(void *)call)->done = NULL;
+    struct redis_pending *pending = (struct redis_pending *)(void *)call;
+
+    pending->cancel(pending);
 }
 
 static bool redis_up(const struct store *store)
 {
-    const struct store_redis *s = (const void *)store;
-
-    return s->failures == 0 && s->problem[0] == '\0';
+    return redis_nodes_up(((const struct store_redis *)(const void *)store)->nodes);
 }
 
 static const char *redis_problem(const struct store *store)
 {
-    return ((const struct store_redis *)(const void *)store)->problem;
+    return redis_nodes_problem(((const struct store_redis *)(const void *)store)->nodes);
 }
 
 static void redis_close(struct store *store)
@@ -160,10 +158,10 @@ static void redis_close(struct store *store)
     struct store_redis *s = FROM_STORE(store);
 
     redis_scan_stop(s);
-    redisc_free(&s->redisc);
+    redis_nodes_free(&s->nodes);
     while (s->calls != NULL)
         redis_call_free(s->calls);
-    tls_context_free(&s->tls);
+    redis_spreads_stop(s);
     free(s->prefix);
     free(s);
 }
@@ -182,72 +180,16 @@ static const struct store_backend redis_backend = {
     .close = redis_close,
 };
 
-/* "inet:[2001:db8::1]:6379" -> "2001:db8::1": the name that the certificate must have. */
-static char *host_of(const char *server)
-{
-    span s = span_str(server);
-
-    if (span_starts(s, SPAN("inet:")))
-        s = span_from(s, 5);
-    s = span_head(s, span_rfind(s, ':'));
-    if (s.n > 2 && s.p[0] == '[')
-        s = span_of(s.p + 1, s.n - 2);
-    return xspandup(s);
-}
-
-static const char *given(const char *text)
-{
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-static bool redis_tls(struct store_redis *s, const struct set_redis *set, struct errtext *err)
-{
-    struct tls_client_settings tls = { .ca_file = given(set->ca_file) };
-
-    if (!set->tls)
-        return true;
-    s->tls = tls_client_new(&tls, err);
-    if (s->tls == NULL)
-        errtext_prefix(err, "store.redis");
-    return s->tls != NULL;
-}
-
 struct store *store_redis_open(struct loop *l, const struct set_redis *set, struct errtext *err)
 {
     struct store_redis *s = xcalloc(1, sizeof(*s));
-    struct buf secret;
-    char *host = NULL;
-    bool ok = false;
 
-    buf_init(&secret, 4096);
     s->store = (struct store){ &redis_backend, l };
-    if (given(set->server) == NULL) {
-        errtext_set(err, "store.redis.server is not given");
-        goto out;
-    }
-    if ((given(set->password_file) != NULL && settings_secret_read(set->password_file, &secret, err) < 0) || !redis_tls(s, set, err))
-        goto out;
-    host = host_of(set->server);
-    s->prefix = xstrdup(given(set->prefix) != NULL ? set->prefix : "gatepost");
+    s->prefix = xstrdup(set->prefix != NULL && set->prefix[0] != '\0' ? set->prefix : "gatepost");
     s->timeout_ms = set->timeout_ms > 0 ? set->timeout_ms : 500;
-    s->redisc = redisc_new(l, &(struct redisc_settings){
-        .address = set->server,
-        .user = given(set->user),
-        .password = given(set->password_file) != NULL ? buf_cstr(&secret) : NULL,
-        .db = (int)set->db,
-        .tls = s->tls,
-        .tls_name = host,
-        .timeout_ms = s->timeout_ms,
-    });
-    ok = true;
-out:
-    if (secret.base != NULL)
-        explicit_bzero(secret.base, secret.cap);
-    buf_free(&secret);
-    free(host);
-    if (ok)
+    if ((s->nodes = redis_nodes_new(l, set, err)) != NULL)
         return &s->store;
-    tls_context_free(&s->tls);
+    free(s->prefix);
     free(s);
     return NULL;
 }

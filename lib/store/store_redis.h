@@ -5,8 +5,8 @@
 #ifndef GATEPOST_STORE_REDIS_H
 #define GATEPOST_STORE_REDIS_H
 
-#include "lib/net/redisc.h"
 #include "lib/store/store_backend.h"
+#include "lib/store/store_redis_nodes.h"
 #include "lib/store/store_rules.h"
 
 enum redis_script { SCRIPT_LIMITS, SCRIPT_REFUND, SCRIPT_GREY, SCRIPT_REMEMBER, SCRIPT_RECALL, SCRIPT_FORGET, SCRIPT_PEEK, SCRIPT_COUNT };
@@ -19,19 +19,22 @@ const struct redis_script_text *redis_script(enum redis_script which);
 
 struct redis_call;
 struct redis_walk;
+struct redis_spread;
 
 struct store_redis {
     struct store store;
-    struct redisc *redisc;
-    struct tls_context *tls;
+    struct redis_nodes *nodes;
     char *prefix;
     int64_t timeout_ms;
     struct redis_call *calls;
     struct redis_walk *walks;
-    int failures;                  /* in a row */
-    int64_t closed_until_ms;       /* monotonic: no question before */
-    bool probing;                  /* one question is out to see whether Redis is back */
-    char problem[256];
+    struct redis_spread *spreads;
+};
+
+/* A question under way, whichever it is.  cancel: its owner no longer wants to hear of it. */
+struct redis_pending {
+    struct store_call call;        /* first: store_cancel finds us by it */
+    void (*cancel)(struct redis_pending *pending);
 };
 
 enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 4 + 5 * STORE_LIMITS_MAX };
@@ -40,13 +43,15 @@ enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 4 + 5 * STORE_LIM
 typedef void redis_call_fn(struct redis_call *call, const redisReply *reply, const char *why);
 
 struct redis_call {
-    struct store_call call;        /* first: store_cancel finds us by it */
+    struct redis_pending pend;     /* first */
     struct redis_call *next, **link;
     struct redisc_call *pending;
     redis_call_fn *done;           /* NULL: cancelled */
     enum redis_script script;
     bool sent_whole;               /* EVAL after NOSCRIPT */
-    bool probe;
+    struct redis_node *node;       /* that has the question; NULL: the one for its first key is to be found */
+    bool probe, asking;            /* asking: of ASKING, a redirection for this one question */
+    unsigned redirections;
     int64_t until_ms;
     size_t n_keys, n_args;         /* argument i: bytes[starts[i]] to bytes[starts[i + 1]] */
     struct buf bytes;
@@ -61,6 +66,8 @@ struct redis_call {
 struct redis_call *redis_call_new(struct store_redis *s, enum redis_script script, redis_call_fn *done);
 /* Keys first, then arguments. */
 void redis_call_key(struct redis_call *c, const char *table, span key);     /* "prefix:table:key" */
+void redis_call_limit(struct redis_call *c, span key);                       /* a limit, as it stands here */
+void redis_call_once(struct redis_call *c, span limit, span once);           /* what was charged once; in a Cluster, of this limit */
 void redis_call_arg(struct redis_call *c, int64_t number);
 void redis_call_arg_bytes(struct redis_call *c, span bytes);
 /* Sends it; `done` may run before this returns, then *call_out is NULL.  call_out may be NULL. */
@@ -68,20 +75,27 @@ void redis_call_start(struct redis_call *c, struct store_call **call_out);
 
 void redis_call_free(struct redis_call *c);     /* no callback */
 
-/* Whether a question may be asked now; a breaker that is open answers DOWN at once. */
-bool redis_gate(struct store_redis *s, bool *probe_out, const char **why_out);
-void redis_gate_result(struct store_redis *s, bool probe, bool answered, const char *why);
-
 /* A script's reply as it must be: so many whole numbers. */
 bool redis_integers(const redisReply *reply, size_t n);
 #define REDIS_ODD_REPLY "Redis gave a reply that the script cannot give"
-/* Every limit of a decision in one slot of a cluster: the part in braces decides. */
-#define REDIS_LIMIT_TABLE "{limit}"
-#define REDIS_ONCE_TABLE  "{limit}-once"
+/* Where limits stand.  On one server "PREFIX:{limit}:KEY", so that one script decides all of a decision.  In a Cluster "PREFIX:limit:{KEY}":
+ * each limit where its key belongs, what was charged once beside it. */
+#define REDIS_LIMIT_TABLE         "{limit}"
+#define REDIS_ONCE_TABLE          "{limit}-once"
+#define REDIS_CLUSTER_LIMIT_TABLE "limit"
+#define REDIS_CLUSTER_ONCE_TABLE  "limit-once"
 
 /* store_redis_limits.c */
 void redis_limits(struct store *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 void redis_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
+/* Within one server, or (in a Cluster) one limit.  undo: as if it had never been charged, so that the same `once` may charge again. */
+void redis_limits_together(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+void redis_refund_together(struct store_redis *s, const struct store_limits_request *q, bool undo, store_refund_fn *fn, void *arg,
+                           struct store_call **call_out);
+/* store_redis_spread.c: limits that stand on several nodes. */
+void redis_limits_spread(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+void redis_refund_spread(struct store_redis *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
+void redis_spreads_stop(struct store_redis *s);
 /* A limit's value as the scripts write it. */
 bool redis_limit_read(span value, struct limit_state *st);
 

@@ -1,4 +1,4 @@
-/* store_redis_call.c - one script call: EVALSHA, EVAL when Redis does not know the script, a breaker in front.
+/* store_redis_call.c - one script call: EVALSHA to the node of its key, EVAL when that does not know the script, elsewhere when it says so.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -10,51 +10,20 @@
 #include "lib/base/alloc.h"
 #include "lib/store/store_redis.h"
 
-enum {
-    BREAK_AFTER = 3,             /* failures in a row */
-    CALL_BYTES_MAX = 64 * 1024,
-};
-#define BREAK_MS 400              /* with the client's own back-off: in use again within 2 s */
-
-/* ---- the breaker ---- */
-
-bool redis_gate(struct store_redis *s, bool *probe_out, const char **why_out)
-{
-    *probe_out = false;
-    if (s->failures < BREAK_AFTER)
-        return true;
-    if (s->probing || loop_now_ms(s->store.loop) < s->closed_until_ms) {
-        *why_out = s->problem;
-        return false;
-    }
-    s->probing = true;
-    *probe_out = true;
-    return true;
-}
-
-void redis_gate_result(struct store_redis *s, bool probe, bool answered, const char *why)
-{
-    if (probe)
-        s->probing = false;
-    if (answered) {
-        s->failures = 0;
-        s->problem[0] = '\0';
-        return;
-    }
-    if (s->failures < BREAK_AFTER)
-        s->failures++;
-    s->closed_until_ms = loop_now_ms(s->store.loop) + BREAK_MS;
-    if (why != s->problem)
-        snprintf(s->problem, sizeof(s->problem), "%.250s", why);
-}
+enum { CALL_BYTES_MAX = 64 * 1024, REDIRECTIONS_MAX = 5 };
 
 /* ---- a call ---- */
+
+static void call_cancel(struct redis_pending *pending)
+{
+    ((struct redis_call *)(void *)pending)->done = NULL;
+}
 
 struct redis_call *redis_call_new(struct store_redis *s, enum redis_script script, redis_call_fn *done)
 {
     struct redis_call *c = xmalloc(sizeof(*c));
 
-    c->call.store = &s->store;
+    c->pend = (struct redis_pending){ { &s->store }, call_cancel };
     c->next = s->calls;
     c->link = &s->calls;
     if (c->next != NULL)
@@ -63,7 +32,9 @@ struct redis_call *redis_call_new(struct store_redis *s, enum redis_script scrip
     c->pending = NULL;
     c->done = done;
     c->script = script;
-    c->sent_whole = c->probe = false;
+    c->node = NULL;
+    c->sent_whole = c->probe = c->asking = false;
+    c->redirections = 0;
     c->n_keys = c->n_args = 0;
     buf_init(&c->bytes, CALL_BYTES_MAX);
     c->starts[0] = 0;
@@ -87,18 +58,58 @@ static void argument_ends(struct redis_call *c)
     c->starts[c->n_keys + c->n_args] = c->bytes.len;
 }
 
-void redis_call_key(struct redis_call *c, const char *table, span key)
+static struct store_redis *store_of(const struct redis_call *c)
 {
-    struct store_redis *s = (struct store_redis *)(void *)c->call.store;
+    return (struct store_redis *)(void *)c->pend.call.store;
+}
 
+static void key_begins(struct redis_call *c, const char *table)
+{
     assert(c->n_args == 0 && c->n_keys < REDIS_KEYS_MAX);
-    buf_append_str(&c->bytes, s->prefix);
+    buf_append_str(&c->bytes, store_of(c)->prefix);
     buf_append_char(&c->bytes, ':');
     buf_append_str(&c->bytes, table);
     buf_append_char(&c->bytes, ':');
-    buf_append(&c->bytes, key);
+}
+
+static void key_ends(struct redis_call *c)
+{
     c->n_keys++;
     argument_ends(c);
+}
+
+void redis_call_key(struct redis_call *c, const char *table, span key)
+{
+    key_begins(c, table);
+    buf_append(&c->bytes, key);
+    key_ends(c);
+}
+
+static void in_braces(struct redis_call *c, span key)
+{
+    buf_append_char(&c->bytes, '{');
+    buf_append(&c->bytes, key);
+    buf_append_char(&c->bytes, '}');
+}
+
+void redis_call_limit(struct redis_call *c, span key)
+{
+    if (!redis_nodes_clustered(store_of(c)->nodes))
+        return redis_call_key(c, REDIS_LIMIT_TABLE, key);
+    key_begins(c, REDIS_CLUSTER_LIMIT_TABLE);
+    in_braces(c, key);
+    key_ends(c);
+}
+
+void redis_call_once(struct redis_call *c, span limit, span once)
+{
+    if (!redis_nodes_clustered(store_of(c)->nodes))
+        return redis_call_key(c, REDIS_ONCE_TABLE, once);
+    key_begins(c, REDIS_CLUSTER_ONCE_TABLE);
+    in_braces(c, limit);
+    buf_append_char(&c->bytes, ':');
+    buf_append(&c->bytes, once);
+    key_ends(c);
 }
 
 void redis_call_arg_bytes(struct redis_call *c, span bytes)
@@ -127,50 +138,76 @@ static void finish(struct redis_call *c, const redisReply *reply, const char *wh
     redis_call_free(c);
 }
 
+/* Whether the question has gone out again, or has ended in the attempt. */
+static bool sent_again(struct redis_call *c, const char *error)
+{
+    struct redis_node *node;
+    bool asking;
+
+    if (c->done == NULL)
+        return false;
+    if (!c->sent_whole && strncmp(error, "NOSCRIPT", 8) == 0) {
+        c->sent_whole = true;
+        send_script(c);
+        return true;
+    }
+    if (c->redirections == REDIRECTIONS_MAX || redis_nodes_advice(store_of(c)->nodes, c->node, error, &node, &asking) != REDIS_AGAIN)
+        return false;
+    c->redirections++;
+    c->node = node;
+    c->asking = asking;
+    send_script(c);
+    return true;
+}
+
 static void on_reply(const redisReply *reply, const char *why, void *arg)
 {
     struct redis_call *c = arg;
-    struct store_redis *s = (struct store_redis *)(void *)c->call.store;
     char text[256];
 
     c->pending = NULL;
-    redis_gate_result(s, c->probe, reply != NULL, why);
+    redis_node_result(c->node, c->probe, reply != NULL, why);
     c->probe = false;
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        if (!c->sent_whole && c->done != NULL && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
-            c->sent_whole = true;
-            send_script(c);
+        if (sent_again(c, reply->str))
             return;
-        }
         snprintf(text, sizeof(text), "Redis says: %.200s", reply->str);
         reply = NULL;
         why = text;
-        snprintf(s->problem, sizeof(s->problem), "%s", why);   /* it answers, and at once: no case for the breaker */
+        redis_node_complains(c->node, why);   /* it answers, and at once: no case for the breaker */
     }
     finish(c, reply, why);
+}
+
+static void ignore(const redisReply *reply, const char *why, void *arg)
+{
+    (void)reply;
+    (void)why;
+    (void)arg;
 }
 
 /* false: it has ended already. */
 static bool send_script(struct redis_call *c)
 {
-    struct store_redis *s = (struct store_redis *)(void *)c->call.store;
     const struct redis_script_text *script = redis_script(c->script);
     span argv[3 + REDIS_KEYS_MAX + REDIS_ARGS_MAX];
     char n_keys[24];
     size_t argc = 0;
-    int64_t left_ms = c->until_ms - loop_now_ms(s->store.loop);
+    int64_t left_ms = c->until_ms - loop_now_ms(c->pend.call.store->loop);
     struct redisc_call *pending;
 
     if (left_ms <= 0) {
         finish(c, NULL, "no time left to send the script");
         return false;
     }
+    if (c->asking)
+        redisc_command(c->node->redisc, 1, (span[]){ SPAN("ASKING") }, ignore, NULL);
     argv[argc++] = c->sent_whole ? SPAN("EVAL") : SPAN("EVALSHA");
     argv[argc++] = span_str(c->sent_whole ? script->text : script->sha1);
     argv[argc++] = span_of(n_keys, (size_t)snprintf(n_keys, sizeof(n_keys), "%zu", c->n_keys));
     for (size_t i = 0; i < c->n_keys + c->n_args; i++)
         argv[argc++] = span_of(buf_span(&c->bytes).p + c->starts[i], c->starts[i + 1] - c->starts[i]);
-    pending = redisc_command_within(s->redisc, argc, argv, left_ms, on_reply, c);
+    pending = redisc_command_within(c->node->redisc, argc, argv, left_ms, on_reply, c);
     if (pending == NULL)
         return false;
     c->pending = pending;
@@ -179,21 +216,19 @@ static bool send_script(struct redis_call *c)
 
 void redis_call_start(struct redis_call *c, struct store_call **call_out)
 {
-    struct store_redis *s = (struct store_redis *)(void *)c->call.store;
+    struct store_redis *s = store_of(c);
     struct store_call *none;
     const char *why;
-    redis_call_fn *done = c->done;
 
     if (call_out == NULL)
         call_out = &none;
     *call_out = NULL;
-    assert(!c->bytes.overflow);
-    if (!redis_gate(s, &c->probe, &why)) {
-        done(c, NULL, why);
-        redis_call_free(c);
-        return;
-    }
+    assert(!c->bytes.overflow && c->n_keys > 0);
+    if (c->node == NULL)
+        c->node = redis_nodes_for(s->nodes, span_head(buf_span(&c->bytes), c->starts[1]), &why);
+    if (c->node == NULL || !redis_node_gate(c->node, &c->probe, &why))
+        return finish(c, NULL, why);
     c->until_ms = loop_now_ms(s->store.loop) + s->timeout_ms;
     if (send_script(c))
-        *call_out = &c->call;
+        *call_out = &c->pend.call;
 }

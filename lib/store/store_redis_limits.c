@@ -83,17 +83,17 @@ static void refund_done(struct redis_call *c, const redisReply *reply, const cha
     ((store_refund_fn *)c->fn)(outcome, c->arg);
 }
 
-/* Keys and numbers of a request, the same for both scripts. */
-static void put_request(struct redis_call *c, const struct store_limits_request *q, struct limits_wait *w)
+/* Keys and numbers of a request, the same for both scripts; word: force, or undo. */
+static void put_request(struct redis_call *c, const struct store_limits_request *q, bool word, struct limits_wait *w)
 {
     for (size_t i = 0; i < q->n; i++)
-        redis_call_key(c, REDIS_LIMIT_TABLE, q->limits[i].key);
+        redis_call_limit(c, q->limits[i].key);
     if (q->once.n > 0)
-        redis_call_key(c, REDIS_ONCE_TABLE, q->once);
+        redis_call_once(c, q->limits[0].key, q->once);
     redis_call_arg(c, q->now_ms > 0 ? q->now_ms : 0);
     redis_call_arg(c, q->once_ms > 0 ? q->once_ms : 0);
     redis_call_arg(c, (int64_t)q->n);
-    redis_call_arg(c, q->force ? 1 : 0);
+    redis_call_arg(c, word ? 1 : 0);
     for (size_t i = 0; i < q->n; i++) {
         const struct limit_rate *rate = &w->rates[i];
 
@@ -106,28 +106,49 @@ static void put_request(struct redis_call *c, const struct store_limits_request 
     }
 }
 
-static struct redis_call *call_of(struct store *store, enum redis_script script, redis_call_fn *done, const struct store_limits_request *q,
-                                  void (*fn)(void), void *arg)
+static struct redis_call *call_of(struct store_redis *s, enum redis_script script, redis_call_fn *done, const struct store_limits_request *q,
+                                  bool word, void (*fn)(void), void *arg)
 {
-    struct redis_call *c = redis_call_new(FROM_STORE(store), script, done);
+    struct redis_call *c = redis_call_new(s, script, done);
     struct limits_wait *w = xmalloc(sizeof(*w) + q->n * sizeof(w->rates[0]));
 
     w->n = q->n;
     c->more = w;
     c->fn = fn;
     c->arg = arg;
-    put_request(c, q, w);
+    put_request(c, q, word, w);
     return c;
+}
+
+void redis_limits_together(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
+{
+    redis_call_start(call_of(s, SCRIPT_LIMITS, limits_done, q, q->force, (void (*)(void))fn, arg), call_out);
+}
+
+void redis_refund_together(struct store_redis *s, const struct store_limits_request *q, bool undo, store_refund_fn *fn, void *arg,
+                           struct store_call **call_out)
+{
+    redis_call_start(call_of(s, SCRIPT_REFUND, refund_done, q, undo, (void (*)(void))fn, arg), call_out);
 }
 
 void redis_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
 {
-    redis_call_start(call_of(store, SCRIPT_LIMITS, limits_done, q, (void (*)(void))fn, arg), call_out);
+    struct store_redis *s = FROM_STORE(store);
+
+    if (q->n > 1 && redis_nodes_clustered(s->nodes))
+        redis_limits_spread(s, q, fn, arg, call_out);
+    else
+        redis_limits_together(s, q, fn, arg, call_out);
 }
 
 void redis_refund(struct store *store, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
 {
-    redis_call_start(call_of(store, SCRIPT_REFUND, refund_done, q, (void (*)(void))fn, arg), call_out);
+    struct store_redis *s = FROM_STORE(store);
+
+    if (q->n > 1 && redis_nodes_clustered(s->nodes))
+        redis_refund_spread(s, q, fn, arg, call_out);
+    else
+        redis_refund_together(s, q, false, fn, arg, call_out);
 }
 
 /* ---- values ---- */

@@ -1,4 +1,4 @@
-/* store_redis_scan.c - walks a table in Redis with SCAN, a page at a time.
+/* store_redis_scan.c - walks a table in Redis with SCAN, a page at a time; in a Cluster one node after the other.
  *
  * The pattern is our own prefix and a table's name; what an administrator typed is compared here, never sent as a pattern.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -15,27 +15,49 @@
 
 enum { PAGE_KEYS = REDIS_KEYS_MAX };
 
+/* Values that are being read: of names[at] to names[at + n].  In a Cluster each key alone, for it may be anywhere. */
+struct peek {
+    struct redis_walk *walk;
+    struct store_call *call;
+    size_t at, n;
+};
+
 struct redis_walk {
     struct redis_walk *next, **link;
     struct store_redis *s;
+    struct redis_node *node;         /* whose keys are walked; NULL: none any more */
     char *table;
     struct buf pattern;
     char *prefix;
     size_t prefix_n, strip;          /* bytes before the key itself */
+    size_t behind;                   /* and behind it */
     size_t left;
     store_scan_fn *fn;
     void *arg;
     char cursor[24];
     struct redisc_call *step;
-    struct store_call *peek;
+    struct peek peeks[PAGE_KEYS];
+    size_t n_peeks;                  /* without an answer */
+    bool peeking, failed;
     struct buf names;                /* found and not yet shown, each ended by its length in names_at */
     size_t *names_at, n_names, shown;
 };
 
+static void stand_at(struct redis_walk *w, struct redis_node *node)
+{
+    if (w->node != NULL)
+        w->node->walks--;
+    if (node != NULL)
+        node->walks++;
+    w->node = node;
+}
+
 static void walk_free(struct redis_walk *w)
 {
+    stand_at(w, NULL);
     redisc_cancel(&w->step);
-    store_cancel(&w->peek);
+    for (size_t i = 0; i < PAGE_KEYS; i++)
+        store_cancel(&w->peeks[i].call);
     if (w->next != NULL)
         w->next->link = w->link;
     *w->link = w->next;
@@ -59,6 +81,14 @@ static void walk_end(struct redis_walk *w, enum store_outcome outcome)
 static span name_at(const struct redis_walk *w, size_t i)
 {
     return span_of(buf_span(&w->names).p + w->names_at[i], w->names_at[i + 1] - w->names_at[i]);
+}
+
+/* The key itself. */
+static span key_at(const struct redis_walk *w, size_t i)
+{
+    span key = span_from(name_at(w, i), w->strip);
+
+    return span_head(key, key.n - w->behind);
 }
 
 static bool show_limit(span value, int64_t now_us, struct buf *text, struct store_scan_item *item)
@@ -103,9 +133,9 @@ static bool show_value(span value, int64_t now_ms, struct buf *text, struct stor
     return true;
 }
 
-static void show(struct redis_walk *w, span name, span value, int64_t now_us)
+static void show(struct redis_walk *w, span key, span value, int64_t now_us)
 {
-    struct store_scan_item item = { .key = span_from(name, w->strip) };
+    struct store_scan_item item = { .key = key };
     struct buf text;
     bool there;
 
@@ -128,34 +158,56 @@ static void walk_on(struct redis_walk *w);
 
 static void on_peek(struct redis_call *c, const redisReply *reply, const char *why)
 {
-    struct redis_walk *w = c->arg;
+    struct peek *p = c->arg;
+    struct redis_walk *w = p->walk;
 
     (void)why;
-    w->peek = NULL;
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != c->n_keys + 1 || reply->element[0]->type != REDIS_REPLY_INTEGER) {
-        walk_end(w, STORE_DOWN);
-        return;
-    }
-    for (size_t i = 0; i < c->n_keys && w->left > 0; i++) {
+    p->call = NULL;
+    w->n_peeks--;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != c->n_keys + 1 || reply->element[0]->type != REDIS_REPLY_INTEGER)
+        w->failed = true;
+    for (size_t i = 0; !w->failed && i < p->n && w->left > 0; i++) {
         const redisReply *value = reply->element[i + 1];
 
         if (value->type == REDIS_REPLY_STRING)
-            show(w, name_at(w, w->shown + i), span_of(value->str, (size_t)value->len), reply->element[0]->integer);
+            show(w, key_at(w, p->at + i), span_of(value->str, (size_t)value->len), reply->element[0]->integer);
     }
-    w->shown += c->n_keys;
-    walk_on(w);
+    if (w->n_peeks == 0 && !w->peeking)
+        walk_on(w);
 }
 
-/* The key with our prefix cut off: redis_call_key puts it on again. */
-static void peek(struct redis_walk *w)
+static void peek_at(struct redis_walk *w, struct peek *p, size_t at, size_t n)
 {
     struct redis_call *c = redis_call_new(w->s, SCRIPT_PEEK, on_peek);
-    const char *table = strcmp(w->table, "limits") == 0 ? "{limit}" : w->table;
 
-    c->arg = w;
-    for (size_t i = w->shown; i < w->n_names && c->n_keys < PAGE_KEYS; i++)
-        redis_call_key(c, table, span_from(name_at(w, i), w->strip));
-    redis_call_start(c, &w->peek);
+    *p = (struct peek){ w, NULL, at, n };
+    c->arg = p;
+    for (size_t i = at; i < at + n; i++) {
+        if (strcmp(w->table, "limits") == 0)
+            redis_call_limit(c, key_at(w, i));
+        else
+            redis_call_key(c, w->table, key_at(w, i));
+    }
+    w->n_peeks++;
+    redis_call_start(c, &p->call);
+}
+
+/* The next page of names. */
+static void peek(struct redis_walk *w)
+{
+    size_t n = w->n_names - w->shown < PAGE_KEYS ? w->n_names - w->shown : PAGE_KEYS, at = w->shown;
+
+    w->shown += n;
+    w->peeking = true;                   /* answers may come at once */
+    if (!redis_nodes_clustered(w->s->nodes)) {
+        peek_at(w, &w->peeks[0], at, n);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            peek_at(w, &w->peeks[i], at + i, 1);
+    }
+    w->peeking = false;
+    if (w->n_peeks == 0)
+        walk_on(w);
 }
 
 static void keep_names(struct redis_walk *w, const redisReply *keys)
@@ -168,7 +220,7 @@ static void keep_names(struct redis_walk *w, const redisReply *keys)
         const redisReply *key = keys->element[i];
         span name = key->type == REDIS_REPLY_STRING ? span_of(key->str, (size_t)key->len) : SPAN("");
 
-        if (name.n < w->strip || name.n - w->strip > STORE_KEY_MAX || !span_starts(name, span_of(w->prefix, w->prefix_n))
+        if (name.n < w->strip + w->behind || name.n - w->strip - w->behind > STORE_KEY_MAX || !span_starts(name, span_of(w->prefix, w->prefix_n))
             || !buf_append(&w->names, name))
             continue;
         w->names_at[++w->n_names] = w->names.len;
@@ -179,8 +231,8 @@ static void on_step(const redisReply *reply, const char *why, void *arg)
 {
     struct redis_walk *w = arg;
 
-    (void)why;
     w->step = NULL;
+    redis_node_result(w->node, false, reply != NULL, why);
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING
         || reply->element[0]->len >= (int)sizeof(w->cursor) || reply->element[1]->type != REDIS_REPLY_ARRAY) {
         walk_end(w, STORE_DOWN);
@@ -191,52 +243,76 @@ static void on_step(const redisReply *reply, const char *why, void *arg)
     walk_on(w);
 }
 
+static bool node_done(const struct redis_walk *w)
+{
+    return w->cursor[0] == '0' && w->cursor[1] == '\0';
+}
+
 static void walk_on(struct redis_walk *w)
 {
     struct redisc_call *step;
 
-    if (w->left > 0 && w->shown < w->n_names) {
-        peek(w);
-        return;
+    if (w->failed)
+        return walk_end(w, STORE_DOWN);
+    if (w->left > 0 && w->shown < w->n_names)
+        return peek(w);
+    if (node_done(w)) {
+        stand_at(w, redis_nodes_next(w->s->nodes, w->node));
+        w->cursor[0] = '\0';
     }
-    if (w->left == 0 || (w->cursor[0] == '0' && w->cursor[1] == '\0')) {
-        walk_end(w, STORE_HIT);
-        return;
-    }
-    step = redisc_command(w->s->redisc, 6, (span[]){ SPAN("SCAN"), span_str(w->cursor[0] != '\0' ? w->cursor : "0"), SPAN("MATCH"),
-                                                     buf_span(&w->pattern), SPAN("COUNT"), SPAN(SCAN_COUNT) }, on_step, w);
+    if (w->left == 0 || w->node == NULL)
+        return walk_end(w, STORE_HIT);
+    step = redisc_command(w->node->redisc, 6, (span[]){ SPAN("SCAN"), span_str(w->cursor[0] != '\0' ? w->cursor : "0"), SPAN("MATCH"),
+                                                        buf_span(&w->pattern), SPAN("COUNT"), SPAN(SCAN_COUNT) }, on_step, w);
     if (step != NULL)            /* else it has ended, and w with it */
         w->step = step;
+}
+
+/* What stands before the keys of a table. */
+static char *head_of(const struct store_redis *s, const char *table)
+{
+    if (strcmp(table, "limits") != 0)
+        return xasprintf("%s:%s:", s->prefix, table);
+    return redis_nodes_clustered(s->nodes) ? xasprintf("%s:%s:{", s->prefix, REDIS_CLUSTER_LIMIT_TABLE)
+                                           : xasprintf("%s:%s:", s->prefix, REDIS_LIMIT_TABLE);
+}
+
+static void make_pattern(struct buf *pattern, const char *head)
+{
+    buf_init(pattern, PATTERN_MAX);
+    for (const char *p = head; *p != '\0'; p++) {
+        if (strchr("*?[]\\^-", *p) != NULL)
+            buf_append_char(pattern, '\\');
+        buf_append_char(pattern, *p);
+    }
+    buf_append_char(pattern, '*');
 }
 
 void redis_scan(struct store *store, const char *table, span prefix, size_t limit, store_scan_fn *fn, void *arg)
 {
     struct store_redis *s = (struct store_redis *)(void *)store;
     struct redis_walk *w = xcalloc(1, sizeof(*w));
-    char *head = xasprintf("%s:%s:", s->prefix, strcmp(table, "limits") == 0 ? "{limit}" : table);
+    char *head = head_of(s, table);
 
     w->s = s;
     w->table = xstrdup(table);
     w->strip = strlen(head);
+    w->behind = head[w->strip - 1] == '{' ? 1 : 0;
     w->prefix = xasprintf("%s%.*s", head, SPAN_ARG(prefix));
     w->prefix_n = strlen(w->prefix);
     w->left = limit;
     w->fn = fn;
     w->arg = arg;
     buf_init(&w->names, 1024 * 1024);
-    buf_init(&w->pattern, PATTERN_MAX);
-    for (const char *p = head; *p != '\0'; p++) {
-        if (strchr("*?[]\\^-", *p) != NULL)
-            buf_append_char(&w->pattern, '\\');
-        buf_append_char(&w->pattern, *p);
-    }
-    buf_append_char(&w->pattern, '*');
+    make_pattern(&w->pattern, head);
     free(head);
     w->next = s->walks;
     w->link = &s->walks;
     if (w->next != NULL)
         w->next->link = &w->next;
     s->walks = w;
+    stand_at(w, redis_nodes_next(s->nodes, NULL));
+    w->failed = w->node == NULL;
     walk_on(w);
 }
 

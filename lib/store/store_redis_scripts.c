@@ -91,11 +91,12 @@ static const char limits_text[] =
     "end\n"
     "return out\n";
 
-/* KEYS: the limits and the once key.  ARGV as for limits.  Reply: 1 given back, 0 nothing was charged, or it was given back before. */
+/* KEYS: the limits and the once key.  ARGV as for limits, but for the fourth: 1 takes the once key away, so that it may charge again.  Reply: 1 given back, 0 nothing was charged, or it was given back before. */
 static const char refund_text[] =
     LIMIT_STATES
     "if charged == 0 or lasts <= now then return 0 end\n"
-    "redis.call('SET', once, string.format('%.0f 0', lasts), 'PX', string.format('%.0f', math.ceil((lasts - now) / 1000)))\n"
+    "if ARGV[4] == '1' then redis.call('DEL', once)\n"
+    "else redis.call('SET', once, string.format('%.0f 0', lasts), 'PX', string.format('%.0f', math.ceil((lasts - now) / 1000))) end\n"
     "for i = 1, n do\n"
     "  if had[i] and cost[i] > 0 then\n"
     "    if kind[i] == 0 then\n"

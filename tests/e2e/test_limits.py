@@ -3,7 +3,6 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import http.server
-import itertools
 import json
 import os
 import signal
@@ -14,32 +13,15 @@ from rig import mails
 from rig.house import LISTED, HouseTest
 from rig.raw import Policy
 
-_instance = itertools.count(1)
-
-
-def instance():
-    return f"limits.{next(_instance):x}.{time.time_ns():x}"
-
 
 class LimitsTest(HouseTest):
     @classmethod
     def prepare(cls):
         cls.socket = cls.place.path("queue/gatepost/policy.sock")
 
-    def message(self, recipients=("bob@example.com",), until="END-OF-MESSAGE", times=1, **attributes):
-        """What Postfix asks about one message, each question so many times; the first answer that is not DUNNO (PREPEND lets pass, too)."""
-        attributes.setdefault("instance", instance())
-        questions = [dict(recipient=r) for r in recipients]
-        for state in () if until == "RCPT" else ("DATA", "END-OF-MESSAGE"):
-            questions.append(dict(protocol_state=state, recipient=recipients[0] if len(recipients) == 1 else "",
-                                  recipient_count=str(len(recipients))))
+    def message(self, *args, **more):
         with Policy(self.socket) as c:
-            for question in questions:
-                for _ in range(times):
-                    answer = c.ask(**question, **attributes)
-                    if not answer.startswith(("DUNNO", "PREPEND")):
-                        return answer
-        return "DUNNO"
+            return c.message(*args, **more)
 
     def limits(self, *words):
         return self.house.gatepost.ctl("limits", *words)

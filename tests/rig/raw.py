@@ -2,7 +2,16 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import itertools
 import socket
+import time
+
+_instance = itertools.count(1)
+
+
+def instance():
+    """One that no message had before, on any host of the test."""
+    return f"t.{next(_instance):x}.{time.time_ns():x}"
 
 
 class Raw:
@@ -86,3 +95,17 @@ class Policy(Raw):
     def ask(self, **attributes):
         self.send(request(**attributes))
         return self.action()
+
+    def message(self, recipients=("bob@example.com",), until="END-OF-MESSAGE", times=1, **attributes):
+        """What Postfix asks about one message, each question so many times; the first answer that is not DUNNO (PREPEND lets pass, too)."""
+        attributes.setdefault("instance", instance())
+        questions = [dict(recipient=r) for r in recipients]
+        for state in () if until == "RCPT" else ("DATA", "END-OF-MESSAGE"):
+            questions.append(dict(protocol_state=state, recipient=recipients[0] if len(recipients) == 1 else "",
+                                  recipient_count=str(len(recipients))))
+        for question in questions:
+            for _ in range(times):
+                answer = self.ask(**question, **attributes)
+                if answer is None or not answer.startswith(("DUNNO", "PREPEND")):
+                    return answer
+        return "DUNNO"
