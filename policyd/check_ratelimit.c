@@ -96,6 +96,13 @@ static void report_fits(struct check_run *run, const struct limit_rule *rule, in
     check_report(run, &f);
 }
 
+static void skip(struct check_run *run, const struct limit_rule *rule, const char *why)
+{
+    struct finding skipped = { .name = rule->finding, .kind = FINDING_SKIPPED, .mode = rule->mode, .saw = why };
+
+    check_report(run, &skipped);
+}
+
 /* One finding a limit: the rates of a limit stand together. */
 static void take_result(struct group *g, const struct store_limits_result *r, bool local)
 {
@@ -112,6 +119,10 @@ static void take_result(struct group *g, const struct store_limits_result *r, bo
                 retry_ms = each->retry_ms;
                 period = arena_str(g->run->arena, g->limits[next].key);
             }
+        }
+        if (period == NULL && r->remembered) {
+            skip(g->run, g->rules[i], "not asked: another limit is exceeded");
+            continue;
         }
         if (period == NULL) {
             report_fits(g->run, g->rules[i], left);
@@ -291,13 +302,6 @@ static bool question_of(const struct check_run *run, const struct limit_rule *ru
     if (asks && run->dry && q->cost > 0)
         *q = (struct question){ .want = q->cost };
     return asks;
-}
-
-static void skip(struct check_run *run, const struct limit_rule *rule, const char *why)
-{
-    struct finding skipped = { .name = rule->finding, .kind = FINDING_SKIPPED, .mode = rule->mode, .saw = why };
-
-    check_report(run, &skipped);
 }
 
 /* By the key of the whole limit, whichever rates it has. */

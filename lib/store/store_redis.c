@@ -37,13 +37,22 @@ static void grey_done(struct redis_call *c, const redisReply *reply, const char 
             .tries = reply->element[2]->integer,
             .automatic = reply->element[3]->integer == 1,
         };
+    if (r.outcome == STORE_HIT && r.answer == GREY_PASS)
+        redis_memory_passed(FROM_STORE(c->pend.call.store)->memory, redis_call_key_at(c, 0), &r, loop_now_ms(c->pend.call.store->loop));
     ((store_grey_fn *)c->fn)(&r, c->arg);
 }
 
 static void redis_grey(struct store *store, const struct store_grey_request *q, store_grey_fn *fn, void *arg, struct store_call **call_out)
 {
-    struct redis_call *c = redis_call_new(FROM_STORE(store), SCRIPT_GREY, grey_done);
+    struct store_redis *s = FROM_STORE(store);
+    struct store_grey_result known;
+    struct redis_call *c;
 
+    if (redis_memory_passes(s->memory, q, loop_now_ms(store->loop), &known)) {
+        *call_out = NULL;
+        return fn(&known, arg);
+    }
+    c = redis_call_new(s, SCRIPT_GREY, grey_done);
     c->fn = (void (*)(void))fn;
     c->arg = arg;
     redis_call_key(c, "grey", q->key);
@@ -128,6 +137,10 @@ static void redis_forget(struct store *store, const char *table, span key, store
     c->fn = (void (*)(void))fn;
     c->arg = arg;
     if (strcmp(table, "limits") == 0)
+        redis_memory_changed(FROM_STORE(store)->memory, key);
+    else if (strcmp(table, "grey") == 0)
+        redis_memory_grey_changed(FROM_STORE(store)->memory);
+    if (strcmp(table, "limits") == 0)
         redis_call_limit(c, key);
     else
         redis_call_key(c, table, key);
@@ -162,6 +175,7 @@ static void redis_close(struct store *store)
     while (s->calls != NULL)
         redis_call_free(s->calls);
     redis_spreads_stop(s);
+    redis_memory_free(&s->memory);
     free(s->prefix);
     free(s);
 }
@@ -187,8 +201,10 @@ struct store *store_redis_open(struct loop *l, const struct set_redis *set, stru
     s->store = (struct store){ &redis_backend, l };
     s->prefix = xstrdup(set->prefix != NULL && set->prefix[0] != '\0' ? set->prefix : "gatepost");
     s->timeout_ms = set->timeout_ms > 0 ? set->timeout_ms : 500;
-    if ((s->nodes = redis_nodes_new(l, set, err)) != NULL)
+    if ((s->nodes = redis_nodes_new(l, set, err)) != NULL) {
+        s->memory = redis_memory_new();
         return &s->store;
+    }
     free(s->prefix);
     free(s);
     return NULL;

@@ -6,6 +6,7 @@
 #define GATEPOST_STORE_REDIS_H
 
 #include "lib/store/store_backend.h"
+#include "lib/store/store_redis_memory.h"
 #include "lib/store/store_redis_nodes.h"
 #include "lib/store/store_rules.h"
 
@@ -24,6 +25,7 @@ struct redis_spread;
 struct store_redis {
     struct store store;
     struct redis_nodes *nodes;
+    struct redis_memory *memory;
     char *prefix;
     int64_t timeout_ms;
     struct redis_call *calls;
@@ -56,6 +58,7 @@ struct redis_call {
     size_t n_keys, n_args;         /* argument i: bytes[starts[i]] to bytes[starts[i + 1]] */
     struct buf bytes;
     size_t starts[REDIS_KEYS_MAX + REDIS_ARGS_MAX + 1];
+    size_t heads[REDIS_KEYS_MAX], key_sizes[REDIS_KEYS_MAX];    /* of each key as it was given, within its argument */
 
     /* whose answer it is */
     void (*fn)(void);              /* cast back by `done` */
@@ -68,6 +71,7 @@ struct redis_call *redis_call_new(struct store_redis *s, enum redis_script scrip
 void redis_call_key(struct redis_call *c, const char *table, span key);     /* "prefix:table:key" */
 void redis_call_limit(struct redis_call *c, span key);                       /* a limit, as it stands here */
 void redis_call_once(struct redis_call *c, span limit, span once);           /* what was charged once; in a Cluster, of this limit */
+span redis_call_key_at(const struct redis_call *c, size_t i);                /* as it was given, without what stands around it */
 void redis_call_arg(struct redis_call *c, int64_t number);
 void redis_call_arg_bytes(struct redis_call *c, span bytes);
 /* Sends it; `done` may run before this returns, then *call_out is NULL.  call_out may be NULL. */

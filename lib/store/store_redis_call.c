@@ -72,23 +72,36 @@ static void key_begins(struct redis_call *c, const char *table)
     buf_append_char(&c->bytes, ':');
 }
 
+/* The key as it was given goes in. */
+static void key_itself(struct redis_call *c, span key)
+{
+    c->heads[c->n_keys] = c->bytes.len - c->starts[c->n_keys];
+    c->key_sizes[c->n_keys] = key.n;
+    buf_append(&c->bytes, key);
+}
+
 static void key_ends(struct redis_call *c)
 {
     c->n_keys++;
     argument_ends(c);
 }
 
+span redis_call_key_at(const struct redis_call *c, size_t i)
+{
+    return span_of(buf_span(&c->bytes).p + c->starts[i] + c->heads[i], c->key_sizes[i]);
+}
+
 void redis_call_key(struct redis_call *c, const char *table, span key)
 {
     key_begins(c, table);
-    buf_append(&c->bytes, key);
+    key_itself(c, key);
     key_ends(c);
 }
 
 static void in_braces(struct redis_call *c, span key)
 {
     buf_append_char(&c->bytes, '{');
-    buf_append(&c->bytes, key);
+    key_itself(c, key);
     buf_append_char(&c->bytes, '}');
 }
 

@@ -38,6 +38,7 @@ static void limits_decided(const struct limits_wait *w, const redisReply *reply,
 
     r->outcome = STORE_HIT;
     r->why = NULL;
+    r->remembered = false;
     r->committed = how != 1;
     for (size_t i = 0; i < w->n; i++) {
         redisReply *const *numbers = &reply->element[1 + NUMBERS * i];
@@ -56,6 +57,16 @@ static void limits_decided(const struct limits_wait *w, const redisReply *reply,
     }
 }
 
+static void keep_denied(const struct redis_call *c, const struct limits_wait *w, const struct store_limits_result *r)
+{
+    struct store_redis *s = FROM_STORE(c->pend.call.store);
+
+    for (size_t i = 0; i < w->n; i++) {
+        if (r->each[i].exceeded)
+            redis_memory_denied(s->memory, redis_call_key_at(c, i), &w->rates[i], r->each[i].retry_ms, loop_now_ms(s->store.loop));
+    }
+}
+
 static void limits_done(struct redis_call *c, const redisReply *reply, const char *why)
 {
     const struct limits_wait *w = c->more;
@@ -64,8 +75,10 @@ static void limits_done(struct redis_call *c, const redisReply *reply, const cha
     r.n = w->n;
     if (reply != NULL && redis_integers(reply, 1 + NUMBERS * w->n)) {
         limits_decided(w, reply, &r);
+        keep_denied(c, w, &r);
     } else {
         r.outcome = STORE_DOWN;
+        r.remembered = false;
         r.committed = false;
         r.why = reply == NULL ? why : REDIS_ODD_REPLY;
         memset(r.each, 0, sizeof(r.each));
@@ -134,7 +147,13 @@ void redis_refund_together(struct store_redis *s, const struct store_limits_requ
 void redis_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
 {
     struct store_redis *s = FROM_STORE(store);
+    struct store_limits_result known;
 
+    if (redis_memory_denies(s->memory, q, loop_now_ms(store->loop), &known)) {
+        *call_out = NULL;
+        return fn(&known, arg);
+    }
+    redis_memory_asked(s->memory, q, loop_now_ms(store->loop));
     if (q->n > 1 && redis_nodes_clustered(s->nodes))
         redis_limits_spread(s, q, fn, arg, call_out);
     else
@@ -145,6 +164,8 @@ void redis_refund(struct store *store, const struct store_limits_request *q, sto
 {
     struct store_redis *s = FROM_STORE(store);
 
+    for (size_t i = 0; i < q->n; i++)
+        redis_memory_changed(s->memory, q->limits[i].key);
     if (q->n > 1 && redis_nodes_clustered(s->nodes))
         redis_refund_spread(s, q, fn, arg, call_out);
     else

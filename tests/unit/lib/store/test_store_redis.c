@@ -6,6 +6,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/net/redisc.h"
+#include "lib/store/store_redis_memory.h"
 
 static int setup(void **state)
 {
@@ -63,7 +64,7 @@ static struct got limits_in(struct rig *r, int64_t ms)
 
 /* ---- Redis by hand ---- */
 
-struct raw { bool done; char text[256]; int64_t number; };
+struct raw { bool done; char text[4096]; int64_t number; };
 
 static void on_raw(const redisReply *reply, const char *why, void *arg)
 {
@@ -124,6 +125,94 @@ static void test_keys_and_values_are_readable(void **state)
     snprintf(key, sizeof(key), "%s:{limit}:per-client/192.0.2.1", r->prefix);
     w = RAW(r, SPAN("PTTL"), span_str(key));
     assert_in_range(w.number, 1, 10000);             /* gone when it would say nothing any more */
+}
+
+/* ---- what needs no round trip ---- */
+
+static int64_t scripts_run(struct rig *r)
+{
+    struct raw w = RAW(r, SPAN("INFO"), SPAN("commandstats"));
+    span text = span_str(w.text);
+    size_t at = span_find_span(text, SPAN("cmdstat_evalsha:calls="));
+    uint64_t n = 0;
+
+    text = span_from(text, at + 22);
+    span_to_u64(span_head(text, span_find(text, ',')), &n);
+    return (int64_t)n;
+}
+
+/* On Redis' own clock: one in ten seconds. */
+static struct store_limits_request scarce(const char *once)
+{
+    static struct store_limit l;
+
+    l = limit_of("scarce/x", 1, SECONDS(10), 1, 1);
+    return (struct store_limits_request){ .limits = &l, .n = 1, .once = span_str(once), .once_ms = MINUTES(1) };
+}
+
+static void test_who_hammers_is_answered_here(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limits_request first = scarce("m1"), q = scarce("m2");
+    int64_t before;
+    struct got g;
+
+    assert_true(limits(r, &first).limits.committed);
+    g = limits(r, &q);
+    assert_true(g.limits.each[0].exceeded);
+    before = scripts_run(r);
+    for (int i = 0; i < 50; i++) {
+        char once[20];
+
+        snprintf(once, sizeof(once), "n%d", i);
+        q = scarce(once);
+        g = limits(r, &q);
+        assert_true(g.limits.each[0].exceeded && !g.limits.committed);
+        assert_in_range(g.limits.each[0].retry_ms, 5000, 10000);
+    }
+    assert_int_equal(scripts_run(r), before);
+    first = scarce("m1");
+    g = limits(r, &first);                           /* asked again: it was charged */
+    assert_true(g.limits.committed && !g.limits.each[0].exceeded);
+    assert_int_equal(scripts_run(r), before + 1);
+    loop_fake_advance(r->loop, DENIED_KEPT_MS + 1);  /* then Redis is asked again */
+    q = scarce("n99");
+    assert_true(limits(r, &q).limits.each[0].exceeded);
+    assert_int_equal(scripts_run(r), before + 2);
+    assert_int_equal(forget(r, "limits", SPAN("scarce/x")).value.outcome, STORE_HIT);
+    q = scarce("n100");
+    assert_true(limits(r, &q).limits.committed);     /* reset here: known at once */
+}
+
+static void test_who_asks_for_less_is_asked_about(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_limit l = limit_of("want/x", 5, SECONDS(10), 5, 4);
+    struct store_limits_request q = { .limits = &l, .n = 1 };
+
+    assert_true(limits(r, &q).limits.committed);
+    assert_true(limits(r, &q).limits.each[0].exceeded);
+    l.cost = 1;                                      /* four have no room, one has */
+    assert_true(limits(r, &q).limits.committed);
+}
+
+static void test_who_passed_passes(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store_grey_request q = { SPAN("pass/x"), 0, DAYS(2), DAYS(30), 0, { NULL, 0 }, 0, 0 };
+    int64_t before;
+
+    assert_int_equal(grey(r, q).grey.answer, GREY_PASS);
+    before = scripts_run(r);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(grey(r, q).grey.answer, GREY_PASS);
+    assert_int_equal(scripts_run(r), before);
+    loop_fake_advance(r->loop, PASSED_KEPT_MS + 1);
+    assert_int_equal(grey(r, q).grey.answer, GREY_PASS);
+    assert_int_equal(scripts_run(r), before + 1);
+    forget(r, "grey", SPAN("pass/x"));
+    q.delay_ms = MINUTES(5);
+    assert_int_equal(grey(r, q).grey.answer, GREY_WAIT);
 }
 
 /* ---- faults ---- */
@@ -348,6 +437,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_keys_and_values_are_readable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_hammers_is_answered_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_asks_for_less_is_asked_about, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_passed_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten_scripts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hanging, setup, teardown),

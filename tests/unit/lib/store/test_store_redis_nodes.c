@@ -13,6 +13,7 @@
 #include "lib/base/alloc.h"
 #include "lib/base/buf.h"
 #include "lib/proto/redis_slot.h"
+#include "lib/store/store_redis_memory.h"
 
 enum { NODES = 3, CONNS = 8 };
 
@@ -392,12 +393,13 @@ static void test_two_nodes(void **state)
     assert_true(g.limits.outcome == STORE_HIT && !g.limits.committed && !g.limits.each[0].exceeded && g.limits.each[1].exceeded);
     assert_string_equal(buf_cstr(&w->nodes[0].asked), "EVAL EVAL ");             /* and undone */
     assert_string_equal(buf_cstr(&w->nodes[1].asked), "EVAL ");
+    loop_fake_advance(w->rig.loop, DENIED_KEPT_MS);                              /* until then it is known here */
     pair(w, CHARGED, "-OOM command not allowed\r\n");
     g = ask(w, &(struct store_limits_request){ .limits = l, .n = 2 });           /* without a name of its own */
     settle(w);
     assert_true(g.limits.outcome == STORE_DOWN && !g.limits.committed);
     assert_string_equal(buf_cstr(&w->nodes[0].asked), "EVAL EVAL ");
-    l[0].cost = l[1].cost = 0;                       /* looks take nothing */
+    l[0].cost = l[1].cost = 0;                      /* looks take nothing */
     pair(w, CHARGED, EXCEEDED);
     g = ask(w, &(struct store_limits_request){ .limits = l, .n = 2 });
     settle(w);
