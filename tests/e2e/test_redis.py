@@ -103,6 +103,23 @@ class InCluster(SharedTest):
         self.assertEqual(b.message(client_address="10.2.0.1", sender="one@sender.example", sasl_username="bob", times=3), "DUNNO")
         self.assertEqual(self.left(a, "sender/one@sender.example"), 6)               # asked three times, counted once
 
+    def test_1_two_hosts_at_once(self):
+        """Forty messages of one login at the same time: five pass, and the other limits count five."""
+        passed = []
+
+        def ask(i):
+            if self.host[i % 2].message(client_address="10.2.0.2", sender="crowd@sender.example", sasl_username="crowd", until="END-OF-MESSAGE") == "DUNNO":
+                passed.append(i)
+
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(40)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(30)
+        self.assertEqual(len(passed), 5)
+        wait_for("what was taken too much is given back", lambda: self.left(self.host[0], "sender/crowd@sender.example") == 5, 5)
+        self.assertAlmostEqual(self.left(self.host[1], "client/10.2.0.2"), 995, delta=0.3)
+
     def test_2_keys_are_spread(self):
         for i in range(60):
             self.host[i % 2].message(client_address=f"10.3.0.{i}", sender=f"spread{i}@sender.example")
@@ -166,7 +183,8 @@ class InCluster(SharedTest):
         answers = load.end()
         self.assertEqual(set(answers), {"DUNNO"}, answers)
         self.assertLess(load.slowest, 3)
-        wait_for("the other host has noticed, too", lambda: self.host[1].ctl("limits", "show", "x/").returncode == 0, 20)
+        for h in self.host:                          # a walk asks every node
+            wait_for("every node answers", lambda h=h: h.ctl("limits", "show", "x/").returncode == 0, 20)
         for i in range(20):
             self.host[0].message(sender=f"dies{i}@sender.example")
         self.assertEqual([self.left(self.host[1], f"sender/dies{i}@sender.example") for i in range(20)], [2.0] * 20)

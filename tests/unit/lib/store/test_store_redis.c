@@ -215,6 +215,82 @@ static void test_who_passed_passes(void **state)
     assert_int_equal(grey(r, q).grey.answer, GREY_WAIT);
 }
 
+/* ---- many hosts ---- */
+
+enum { HOSTS_MAX = 8, AT_ONCE = 24 };
+
+/* Refills by whole events, as the clock of this test only ever moves by whole ones. */
+struct shared { int64_t left, burst, every_ms, at_ms; };
+
+static void refill(struct shared *m, int64_t now_ms)
+{
+    m->left += (now_ms - m->at_ms) / m->every_ms;
+    m->left = m->left < m->burst ? m->left : m->burst;
+    m->at_ms = now_ms;
+}
+
+/* Several hosts ask at the same moment: together they get what there is, not one more and not one less; what is given back is there again. */
+static void hosts_together(struct rig *r, size_t n_hosts, uint32_t seed)
+{
+    static char once[AT_ONCE][40];
+    static struct got got[AT_ONCE];
+    struct store *hosts[HOSTS_MAX];
+    char key[32];
+    struct store_limit l = { .cost = 1, .count = 10, .per_ms = 1000, .burst = 15 };
+    struct shared m = { 15, 15, 100, RIG_WALL };
+    uint32_t x = seed;
+    int64_t now_ms = RIG_WALL;
+
+    snprintf(key, sizeof(key), "hosts/%zu.%u", n_hosts, seed);
+    l.key = span_str(key);
+    for (size_t i = 0; i < n_hosts; i++)
+        assert_non_null(hosts[i] = store_open(r->loop, "test", &r->set, &r->err));
+    for (int round = 0; round < 60; round++) {
+        size_t n, taken = 0, back = 0;
+        struct got given = { 0 };
+        struct store_call *call;
+
+        x = x * 1664525 + 1013904223;
+        n = 1 + (x >> 8) % AT_ONCE;
+        now_ms += 100 * (int64_t)((x >> 16) % 8);
+        refill(&m, now_ms);
+        for (size_t i = 0; i < n; i++) {
+            snprintf(once[i], sizeof(once[i]), "%s/%d/%zu", key, round, i);
+            got[i] = (struct got){ 0 };
+            store_limits(hosts[i % n_hosts], &(struct store_limits_request){ .limits = &l, .n = 1, .once = span_str(once[i]), .once_ms = MINUTES(10),
+                                                                            .now_ms = now_ms }, on_limits, &got[i], &call);
+        }
+        for (size_t i = 0; i < n; i++) {
+            rig_wait(r, &got[i]);
+            assert_int_equal(got[i].limits.outcome, STORE_HIT);
+            taken += got[i].limits.committed;
+        }
+        assert_int_equal(taken, (int64_t)n < m.left ? n : (size_t)m.left);
+        m.left -= (int64_t)taken;
+        for (size_t i = 0; i < n; i += 3) {          /* some are given back, by another host than took them */
+            if (!got[i].limits.committed)
+                continue;
+            given = (struct got){ 0 };
+            store_refund(hosts[(i + 1) % n_hosts], &(struct store_limits_request){ .limits = &l, .n = 1, .once = span_str(once[i]), .now_ms = now_ms },
+                         on_refund, &given, &call);
+            rig_wait(r, &given);
+            assert_int_equal(given.value.outcome, STORE_HIT);
+            back++;
+        }
+        m.left += (int64_t)back;
+    }
+    for (size_t i = 0; i < n_hosts; i++)
+        store_close(&hosts[i]);
+}
+
+static void test_many_hosts(void **state)
+{
+    struct rig *r = rig_of(state);
+
+    for (size_t n = 2; n <= HOSTS_MAX; n += 2)
+        hosts_together(r, n, (uint32_t)n * 77);
+}
+
 /* ---- faults ---- */
 
 static void test_forgotten_scripts(void **state)
@@ -440,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_hammers_is_answered_here, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_asks_for_less_is_asked_about, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_passed_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten_scripts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hanging, setup, teardown),
