@@ -4,6 +4,7 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import subprocess
+import tempfile
 
 from echoes import compare, yaml
 from rig.dnsbl import Dnsbl
@@ -28,6 +29,15 @@ def measure(place, options, title, text, keys=10000, warm=False):
     gatepost.stop("policyd")
 
 
+def many_keys(place, keys):
+    """The run file stands where /run does: in memory."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else place.dir) as folder:
+        said = [subprocess.run([os.path.join(BUILD, "bench", "store_start"), folder, str(keys), what], check=True, capture_output=True,
+                               text=True).stdout.split() for what in ("fill", "start")]
+    print(f"policyd: the embedded store with {keys:,} limits: {said[0][0]} bytes each (asked: 100), {float(said[0][1]):.2f} us to make one, "
+          f"start in {int(said[1][0]) / 1000:.2f} s (asked: 2)")
+
+
 def redis(place):
     path = place.path("redis.sock")
     place.start("redis", ["redis-server", "--port", "0", "--unixsocket", path, "--unixsocketperm", "777", "--save", "",
@@ -50,6 +60,7 @@ def run(place, options):
     measure(place, options, "rules and eight cached DNS lists, no log, no events", yaml(lists(place)), CLIENTS, warm=True)
     measure(place, options, "greylisting of everybody, all have come again, no log, no events", yaml("greylist: {when: all, delay: 1s, auto_after: 0}"),
             warm=True)
+    many_keys(place, 10_000_000)
     store = redis(place)
     for n, words in ((1, "one limit"), (5, "five limits")):
         measure(place, options, words + " in Redis, no log, no events", yaml(limits(n)) + store)

@@ -16,8 +16,8 @@
 
 enum { PAGE = 4096 };
 
-/* Most keys with their data fit the first class; the last one holds the longest key with the longest value. */
-const uint32_t slot_bytes_of_class[SLOT_CLASSES] = { 128, 256, 512, 1024, SLOT_BYTES_MAX };
+/* A limit of an address, or of a login with its domain, fits one of the first two; the last one holds the longest key with the longest value. */
+const uint32_t slot_bytes_of_class[SLOT_CLASSES] = { 64, 80, 96, 128, 256, 640, SLOT_BYTES_MAX };
 
 static uint64_t page_up(uint64_t n)
 {
@@ -39,7 +39,7 @@ uint64_t store_file_layout(struct store_file_head *h, uint64_t max_entries)
         slab->offset = at;
         slab->slot_bytes = slot_bytes_of_class[class];
         slab_set_used(slab, 0);
-        slab->slots = (uint32_t)(class < 3 ? max_entries : max_entries / 8 + 8);   /* large values are few */
+        slab->slots = (uint32_t)(class < 6 ? max_entries : max_entries / 8 + 8);   /* large values are few */
         at += page_up((uint64_t)slab->slots * slab->slot_bytes);
     }
     return at;

@@ -17,19 +17,18 @@
 #include "lib/base/span.h"
 
 enum store_table_id { TABLE_LIMITS, TABLE_ONCE, TABLE_GREY, TABLE_VALUES, TABLE_COUNT };
-enum { SLOT_CLASSES = 5, SLAB_COUNT = TABLE_COUNT * SLOT_CLASSES, SLOT_BYTES_MAX = 5120, STORE_FILE_VERSION = 1 };
+enum { SLOT_CLASSES = 7, SLAB_COUNT = TABLE_COUNT * SLOT_CLASSES, SLOT_BYTES_MAX = 5120, STORE_FILE_VERSION = 2 };
 #define STORE_PAUSE_MAX_MS ((int64_t)7 * 86400 * 1000)
 
 extern const uint32_t slot_bytes_of_class[SLOT_CLASSES];
 
 struct slot {
-    uint64_t hash;          /* keyed, of the key */
     uint32_t check;         /* over all but itself and used_s; 0: free, or being written */
     uint32_t used_s;        /* store time in seconds of the last use */
     int64_t expires_ms;
+    uint32_t hash;          /* the upper half of the key's */
     uint16_t key_bytes;
     uint16_t data_bytes;
-    uint32_t zero;
     uint64_t body[];        /* the data, padded to 8, then the key, padded with zeros to 8 */
 };
 

@@ -122,7 +122,7 @@ static uint32_t find_ref(const struct table *t, uint64_t hash, span key)
         if (t->index[at].tag != tag)
             continue;
         s = ref_slot(t, t->index[at].ref);
-        if (s->hash == hash && span_eq(slot_key(s), key))
+        if (s->hash == (uint32_t)(hash >> 32) && span_eq(slot_key(s), key))
             return t->index[at].ref;
     }
     return 0;
@@ -183,12 +183,18 @@ static void remove_at(struct table *t, size_t at)
     t->count--;
 }
 
+static uint64_t hash_of(const struct table *t, const struct slot *s)
+{
+    return siphash(slot_key(s), t->key);
+}
+
 void table_remove(struct table *t, struct slot *s)
 {
-    uint32_t ref = find_ref(t, s->hash, slot_key(s));
+    uint64_t hash = hash_of(t, s);
+    uint32_t ref = find_ref(t, hash, slot_key(s));
 
     assert(ref != 0);
-    remove_at(t, index_find_ref(t, (uint32_t)s->hash, ref));
+    remove_at(t, index_find_ref(t, (uint32_t)hash, ref));
 }
 
 /* Of a few entries beside each other in the index (so in no order of their keys) the one used longest ago. */
@@ -244,10 +250,9 @@ struct slot *table_insert(struct table *t, uint64_t hash, span key, size_t data_
     t->count++;
     s = slab_slot(slab, n);
     table_write_begin(s);
-    s->hash = hash;
+    s->hash = (uint32_t)(hash >> 32);
     s->key_bytes = (uint16_t)key.n;
     s->data_bytes = (uint16_t)data_bytes;
-    s->zero = 0;
     memset(s->body, 0, slot_pad8(data_bytes) + slot_pad8(key.n));
     memcpy((char *)s->body + slot_pad8(data_bytes), key.p, key.n);
     return s;
@@ -256,10 +261,10 @@ struct slot *table_insert(struct table *t, uint64_t hash, span key, size_t data_
 /* ---- opening: the index is made from the slots ---- */
 
 /* A value that moved to another class when its writer was killed may be there twice: the one used last counts. */
-static bool adopt(struct table *t, size_t class, uint32_t n)
+static bool adopt(struct table *t, size_t class, uint32_t n, uint64_t hash)
 {
     struct slot *s = slab_slot(&t->slabs[class], n);
-    struct slot *other = table_find(t, s->hash, slot_key(s));
+    struct slot *other = table_find(t, hash, slot_key(s));
 
     if (other != NULL && other->used_s > s->used_s)
         return false;
@@ -267,30 +272,74 @@ static bool adopt(struct table *t, size_t class, uint32_t n)
         table_remove(t, other);
     if (t->count >= t->max_entries)
         return false;
-    index_put(t, (uint32_t)s->hash, ref_of(class, n));
+    index_put(t, (uint32_t)hash, ref_of(class, n));
     t->count++;
     return true;
+}
+
+/* Slots that are looked at together: while one is checked, the places of the others in the index are on their way from memory. */
+enum { ADOPT_BATCH = 32 };
+struct adoption { uint32_t n; uint64_t hash; };
+
+/* Whether it may be taken over; with its hash. */
+static bool look_at(struct table *t, const struct slab *slab, uint32_t n, int64_t now_ms, struct adoption *to, size_t *damaged)
+{
+    struct slot *s = slab_slot(slab, n);
+    bool sound = slot_sound(s, slab->head->slot_bytes);
+
+    *damaged += !sound && s->check != 0;
+    if (!sound || s->expires_ms <= now_ms)
+        return false;
+    *to = (struct adoption){ n, hash_of(t, s) };
+    if (s->hash != (uint32_t)(to->hash >> 32)) {
+        ++*damaged;
+        return false;
+    }
+    table_prefetch(t, to->hash);
+    return true;
+}
+
+static void not_taken(struct slab *slab, uint32_t n)
+{
+    slab_slot(slab, n)->check = 0;
+    slab_give_back(slab, n);
 }
 
 static size_t slab_adopt(struct table *t, size_t class, int64_t now_ms)
 {
     struct slab *slab = &t->slabs[class];
+    struct adoption batch[ADOPT_BATCH];
     size_t damaged = 0;
 
-    for (uint32_t n = 0; n < slab->head->used; n++) {
-        struct slot *s = slab_slot(slab, n);
-        bool sound = slot_sound(s, slab->head->slot_bytes);
+    for (uint32_t n = 0; n < slab->head->used;) {
+        size_t k = 0;
 
-        if (!sound && s->check != 0)
-            damaged++;
-        if (t->count * 3 >= t->index_size * 2)
-            index_grow(t, t->index_size * 2);
-        if (sound && s->expires_ms > now_ms && adopt(t, class, n))
-            continue;
-        s->check = 0;
-        slab_give_back(slab, n);
+        for (; n < slab->head->used && k < ADOPT_BATCH; n++) {
+            if (look_at(t, slab, n, now_ms, &batch[k], &damaged))
+                k++;
+            else
+                not_taken(slab, n);
+        }
+        for (size_t i = 0; i < k; i++) {
+            if (!adopt(t, class, batch[i].n, batch[i].hash))
+                not_taken(slab, batch[i].n);
+        }
     }
     return damaged;
+}
+
+/* Large enough for all that may be taken over, so that it does not grow on the way. */
+static size_t index_wanted(const struct table *t)
+{
+    size_t slots = 0, size = INDEX_FIRST;
+
+    for (size_t class = 0; class < SLOT_CLASSES; class++)
+        slots += t->slabs[class].head->used;
+    if (slots > t->max_entries)
+        slots = t->max_entries;
+    while (slots * 3 >= size * 2)
+        size *= 2;
+    return size;
 }
 
 size_t table_open(struct table *t, enum store_table_id id, const struct store_map *map, size_t max_entries, int64_t now_ms)
@@ -301,13 +350,15 @@ size_t table_open(struct table *t, enum store_table_id id, const struct store_ma
     memset(t, 0, sizeof(*t));
     t->max_entries = max_entries;
     t->fd = map->fd;
-    index_grow(t, INDEX_FIRST);
+    t->key = &h->key;
     for (size_t class = 0; class < SLOT_CLASSES; class++) {
         t->slabs[class].head = &h->slabs[(size_t)id * SLOT_CLASSES + class];
         t->slabs[class].slots = (char *)map->base + t->slabs[class].head->offset;
         t->slabs[class].backed = t->slabs[class].head->used;
-        damaged += slab_adopt(t, class, now_ms);
     }
+    index_grow(t, index_wanted(t));
+    for (size_t class = 0; class < SLOT_CLASSES; class++)
+        damaged += slab_adopt(t, class, now_ms);
     return damaged;
 }
 

@@ -30,6 +30,7 @@ struct table {
     size_t count, max_entries;
     size_t sweep_at;
     int fd;
+    const struct hash_key *key;  /* of the hashes */
     uint64_t evicted, refused;
 };
 
