@@ -8,7 +8,7 @@
 #include "cfilter/spool.h"
 #include "lib/app/daemon.h"
 #include "lib/app/handover.h"
-#include "lib/store/store.h"
+#include "lib/app/store_watch.h"
 
 struct session;
 struct poison;
@@ -18,7 +18,8 @@ struct fate;
 struct front {                        /* the daemon's state */
     struct daemon *daemon;
     struct scan *scan;
-    struct store *store;              /* NULL under --ctl-fd */
+    struct store_watch watch;
+    struct store *store;              /* its; NULL under --ctl-fd */
     struct poison *poison;            /* poison.h */
     struct fate *fate;                /* fate.h; NULL under --ctl-fd */
     struct handover_key key;

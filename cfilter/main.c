@@ -84,10 +84,9 @@ static int start(struct daemon *d, struct errtext *err)
     load_key(f, d->settings, d->serving);
     if (front_make_spool(f, d->settings, err) != 0)
         return -1;
-    if (d->serving && (f->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
+    if (store_watch_open(&f->watch, d, err) < 0)
         return -1;
-    if (d->serving && err->text[0] != '\0')
-        log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
+    f->store = f->watch.store;
     f->fate = d->serving ? open_fate(d) : NULL;
     f->poison = poison_new();
     if (f->store != NULL)
@@ -127,8 +126,10 @@ static void describe(struct daemon *d, struct buf *to)
 {
     const struct front *f = d->state;
 
-    if (f != NULL)                     /* NULL: asked without a running daemon */
-        scan_describe(f->scan, to);
+    if (f == NULL)                     /* asked without a running daemon */
+        return;
+    store_watch_describe(&f->watch, to);
+    scan_describe(f->scan, to);
 }
 
 static void stop(struct daemon *d)
@@ -140,8 +141,7 @@ static void stop(struct daemon *d)
     session_close_all(f);
     fate_free(&f->fate);
     scan_free(&f->scan);
-    if (f->store != NULL)
-        store_close(&f->store);
+    store_watch_close(&f->watch);
     poison_free(&f->poison);
     split_memory_free(&f->split);
     explicit_bzero(&f->key, sizeof(f->key));

@@ -111,17 +111,36 @@ void limit_commit_refund(struct services *s, const struct store_limits_request *
     store_refund(s->store, &c->q, on_refunded, c, &c->call);
 }
 
+/* So much in a turn: a store that has just come back has other questions to answer, too. */
+enum { OWED_BATCHES = 16 };
+#define OWED_EVERY_MS 10
+
+static void on_owed(void *arg)
+{
+    struct services *s = arg;
+
+    if (store_up(s->store))
+        limit_commit_owed(s);
+}
+
 void limit_commit_owed(struct services *s)
 {
     struct store_limit limits[STORE_LIMITS_MAX];
     struct store_limits_request q = { .limits = limits };
 
-    if (s->store != NULL && (q.n = limit_local_take_owed(s->local, limits)) > 0)
+    if (s->store == NULL || loop_timer_active(&s->owed_again))
+        return;
+    for (int i = 0; i < OWED_BATCHES; i++) {
+        if ((q.n = limit_local_take_owed(s->local, limits)) == 0)
+            return;
         limit_commit(s, &q);
+    }
+    loop_timer_start(s->loop, &s->owed_again, OWED_EVERY_MS, on_owed, s);
 }
 
 void limit_commits_stop(struct services *s)
 {
+    loop_timer_stop(&s->owed_again);
     while (s->commits != NULL)
         commit_free(s->commits);
 }

@@ -19,8 +19,9 @@ struct local_count {
 struct limit_local {
     struct lru *counts;          /* limit key -> struct local_count */
     struct lru *once;            /* once key -> int64_t: when it was charged, us; 0: given back */
+    struct lru *owing;           /* keys of counts that are owed to the store, in the order in which they came to be */
     int64_t hosts;
-    bool owing;
+    char taken[STORE_LIMITS_MAX][STORE_KEY_MAX];     /* keys that were taken last */
 };
 
 struct limit_local *limit_local_new(size_t max_keys)
@@ -29,6 +30,7 @@ struct limit_local *limit_local_new(size_t max_keys)
 
     t->counts = lru_new(max_keys, sizeof(struct local_count), NULL);
     t->once = lru_new(max_keys, sizeof(int64_t), NULL);
+    t->owing = lru_new(max_keys, 1, NULL);
     t->hosts = 1;
     return t;
 }
@@ -39,6 +41,7 @@ void limit_local_free(struct limit_local **t)
         return;
     lru_free(&(*t)->counts);
     lru_free(&(*t)->once);
+    lru_free(&(*t)->owing);
     free(*t);
     *t = NULL;
 }
@@ -95,8 +98,9 @@ static void charge(struct limit_local *t, const struct store_limit *l, int64_t n
     c = lru_put(t->counts, l->key, limit_expires_us(&st) / 1000 + 1);
     c->state = st;
     c->whole = *l;
+    if (c->owed == 0)
+        lru_put(t->owing, l->key, 0);
     c->owed += rate.cost;
-    t->owing = true;
 }
 
 void limit_local_decide(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms, struct store_limits_result *r)
@@ -147,30 +151,27 @@ bool limit_local_refund(struct limit_local *t, const struct store_limits_request
     return true;
 }
 
-struct taking { struct store_limit *limits; size_t n; };
-
-static bool take_one(span key, void *value, int64_t expires_ms, void *arg)
+/* A key that is longer than any of the store's is not owed: nobody could have asked for it. */
+static bool take_one(struct limit_local *t, span key, struct store_limit *to, char room[STORE_KEY_MAX])
 {
-    struct taking *w = arg;
-    struct local_count *c = value;
+    int64_t expires_ms;
+    struct local_count *c = lru_get(t->counts, key, &expires_ms);
 
-    (void)expires_ms;
-    if (c->owed <= 0)
-        return true;
-    w->limits[w->n] = c->whole;
-    w->limits[w->n].key = key;
-    w->limits[w->n++].cost = c->owed;
+    if (c == NULL || c->owed <= 0 || key.n > STORE_KEY_MAX)
+        return false;
+    memcpy(room, key.p, key.n);
+    *to = c->whole;
+    to->key = span_of(room, key.n);
+    to->cost = c->owed;
     c->owed = 0;
-    return w->n < STORE_LIMITS_MAX;
+    return true;
 }
 
 size_t limit_local_take_owed(struct limit_local *t, struct store_limit limits[STORE_LIMITS_MAX])
 {
-    struct taking w = { .limits = limits };
+    size_t n = 0;
 
-    if (!t->owing)
-        return 0;
-    lru_each(t->counts, take_one, &w);
-    t->owing = w.n == STORE_LIMITS_MAX;
-    return w.n;
+    for (span key; n < STORE_LIMITS_MAX && (key = lru_oldest(t->owing)).p != NULL; lru_remove(t->owing, key))
+        n += take_one(t, key, &limits[n], t->taken[n]);
+    return n;
 }

@@ -22,8 +22,8 @@ void limit_local_decide(struct limit_local *t, const struct store_limits_request
 /* As store_refund; whether anything was given back. */
 bool limit_local_refund(struct limit_local *t, const struct store_limits_request *q, int64_t now_ms);
 
-/* What is owed to the store: up to STORE_LIMITS_MAX limits, each with what was counted as its cost, no longer owed from now on.  The keys
- * live until the next call that changes the table.  How many; 0: nothing is owed. */
+/* What is owed to the store, the oldest first: up to STORE_LIMITS_MAX limits, each with what was counted as its cost, no longer owed from now
+ * on.  The keys live until the next call.  How many; 0: nothing is owed. */
 size_t limit_local_take_owed(struct limit_local *t, struct store_limit limits[STORE_LIMITS_MAX]);
 
 #endif

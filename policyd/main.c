@@ -48,11 +48,9 @@ static int start(struct daemon *d, struct errtext *err)
     sessions_init(&p->sessions, &p->services, &p->rules);
     p->sessions.gone = client_gone;
     p->sessions.gone_arg = d;
-    if (d->serving) {
-        if ((p->services.store = store_open(d->loop, d->name, d->settings, err)) == NULL)
-            return -1;
-        if (err->text[0] != '\0')
-            log_warning("store: %s", err->text);
+    if (store_watch_open(&p->store, d, err) < 0)
+        return -1;
+    if ((p->services.store = p->store.store) != NULL) {
         p->services.marks = marks_new(&p->services);
         p->services.hook = hook_new(&p->services);
     }
@@ -94,6 +92,14 @@ static size_t busy(struct daemon *d)
     return p->sessions.busy;
 }
 
+static void describe(struct daemon *d, struct buf *to)
+{
+    const struct policyd *p = d->state;
+
+    if (p != NULL)
+        store_watch_describe(&p->store, to);
+}
+
 static void stop(struct daemon *d)
 {
     struct policyd *p = d->state;
@@ -106,8 +112,7 @@ static void stop(struct daemon *d)
     if (p->rules != NULL)
         rules_unref(&p->rules);
     dnsbl_healths_free(&p->lists);
-    if (p->services.store != NULL)
-        store_close(&p->services.store);
+    store_watch_close(&p->store);
     services_close(&p->services);
     free(p);
     d->state = NULL;
@@ -121,7 +126,7 @@ static const struct child_role roles[] = {
 
 static const struct daemon_ops ops = {
     .name = "policyd", .roles = roles, .commands = policy_commands, .addresses = addresses, .check = check, .start = start,
-    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .stop = stop,
+    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .describe = describe, .stop = stop,
 };
 
 int main(int argc, char **argv)

@@ -5,7 +5,7 @@
 #ifndef GATEPOST_POLICYD_POLICYD_H
 #define GATEPOST_POLICYD_POLICYD_H
 
-#include "lib/app/daemon.h"
+#include "lib/app/store_watch.h"
 #include "policyd/dnsbl_health.h"
 #include "policyd/rules.h"
 #include "policyd/services.h"
@@ -15,6 +15,7 @@ struct explanation;
 
 struct policyd {
     struct daemon *daemon;
+    struct store_watch store;
     struct services services;
     struct sessions sessions;
     struct dnsbl_healths *lists;

@@ -36,6 +36,7 @@ struct services {
     struct store *store;              /* NULL: none here (an explanation without a running daemon) */
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
+    struct loop_timer owed_again;     /* more is owed to the store */
     struct charges *charges;          /* what cfilter may still give back */
     struct hook *hook;                /* tells of limits that were exceeded; NULL: nobody is told */
     struct lru *grey_told;            /* who was told to come again */

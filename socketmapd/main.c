@@ -5,14 +5,14 @@
 
 #include "lib/app/daemon.h"
 #include "lib/base/alloc.h"
-#include "lib/store/store.h"
+#include "lib/app/store_watch.h"
 #include "socketmapd/ctl_recipient.h"
 #include "socketmapd/ldap_job.h"
 #include "socketmapd/session.h"
 
 struct socketmapd {
     struct session_owner sessions;       /* first: ctl_recipient.c takes the state for it */
-    struct store *store;
+    struct store_watch store;
 };
 
 static const struct conf_strings *addresses(const struct settings *s)
@@ -46,11 +46,9 @@ static int start(struct daemon *d, struct errtext *err)
     m->sessions.daemon = d;
     m->sessions.bad_frames = stats_counter(d->stats, "bad_frames", "connections closed for what was no request", NULL, NULL);
     m->sessions.unknown_maps = stats_counter(d->stats, "unknown_maps", "requests for a map that is not configured", NULL, NULL);
-    if (d->serving && (m->store = store_open(d->loop, d->name, d->settings, err)) == NULL)
+    if (store_watch_open(&m->store, d, err) < 0)
         return -1;
-    if (d->serving && err->text[0] != '\0')
-        log_warning("store: %s", err->text);       /* it is usable, but something old was lost */
-    m->sessions.lookup = lookup_new(d->loop, d->settings, m->store, d->stats, err);
+    m->sessions.lookup = lookup_new(d->loop, d->settings, m->store.store, d->stats, err);
     return m->sessions.lookup != NULL ? 0 : -1;
 }
 
@@ -82,6 +80,14 @@ static size_t busy(struct daemon *d)
     return m->sessions.busy;
 }
 
+static void describe(struct daemon *d, struct buf *to)
+{
+    const struct socketmapd *m = d->state;
+
+    if (m != NULL)
+        store_watch_describe(&m->store, to);
+}
+
 static void stop(struct daemon *d)
 {
     struct socketmapd *m = d->state;
@@ -90,8 +96,7 @@ static void stop(struct daemon *d)
         return;
     session_close_all(&m->sessions);
     lookup_free(&m->sessions.lookup);
-    if (m->store != NULL)
-        store_close(&m->store);
+    store_watch_close(&m->store);
     free(m);
     d->state = NULL;
 }
@@ -104,7 +109,7 @@ static const struct child_role roles[] = {
 
 static const struct daemon_ops ops = {
     .name = "socketmapd", .roles = roles, .commands = recipient_commands, .addresses = addresses, .check = check, .start = start,
-    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .stop = stop,
+    .reload = reload, .on_client = on_client, .drain = drain, .busy = busy, .describe = describe, .stop = stop,
 };
 
 int main(int argc, char **argv)

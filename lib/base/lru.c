@@ -181,6 +181,11 @@ void lru_clear(struct lru *c)
         remove_at(c, find(c, key_of(c, c->oldest), c->oldest->hash));
 }
 
+span lru_oldest(const struct lru *c)
+{
+    return c->oldest != NULL ? key_of(c, c->oldest) : (span){ NULL, 0 };
+}
+
 void lru_each(struct lru *c, bool (*visit)(span key, void *value, int64_t expires_ms, void *arg), void *arg)
 {
     for (struct entry *e = c->newest, *older; e != NULL; e = older) {

@@ -19,6 +19,8 @@ void *lru_get(struct lru *c, span key, int64_t *expires_ms_out);
 /* The (zeroed when new, kept when there) value slot under key. */
 void *lru_put(struct lru *c, span key, int64_t expires_ms);
 bool lru_remove(struct lru *c, span key);
+/* The key that was used longest ago, valid until the next call that changes the cache; p == NULL: there is none. */
+span lru_oldest(const struct lru *c);
 size_t lru_count(const struct lru *c);
 void lru_clear(struct lru *c);
 void lru_each(struct lru *c, bool (*visit)(span key, void *value, int64_t expires_ms, void *arg), void *arg);

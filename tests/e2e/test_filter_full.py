@@ -4,7 +4,6 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import io
 import os
-import pwd
 import signal
 import socket
 import time
@@ -12,7 +11,7 @@ import zipfile
 
 from rig import mails
 from rig.alone import SANITIZED, AloneTest
-from rig.place import USER
+from rig.full import fill, mounted
 from rig.traffic import Traffic
 
 SLACK_S = 20 if SANITIZED else 8
@@ -20,24 +19,6 @@ SLACK_S = 20 if SANITIZED else 8
 
 def body(size, subject):
     return mails.plain(subject, b"seventy-eight bytes of words that mean nothing and are only there to be many..\r\n" * (size // 80))
-
-
-def mounted(place, name, size):
-    """argv before the daemon's: a tmpfs of its own, which only it sees, at a folder of the place."""
-    user = pwd.getpwnam(USER)
-    folder = place.folder(name, 0o700, USER)
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-            f"mount -t tmpfs -o size={size},uid={user.pw_uid},gid={user.pw_gid},mode=700 tmpfs {folder} && exec \"$@\"", "sh"]
-
-
-def fill(path):
-    """Takes all room that is left."""
-    with open(path, "wb", buffering=0) as f:
-        try:
-            while f.write(b"\0" * 4096) == 4096:
-                pass
-        except OSError:
-            pass
 
 
 class FullSpool(AloneTest):

@@ -10,36 +10,12 @@ import time
 import unittest
 
 from rig.place import Place, wait_for
-from rig.policyhost import PolicyHost
-from rig.raw import Policy
-from rig.redis import Cluster, Redis, Sentinels
+from rig.policyhost import Load, PolicyHost
+from rig.redis import Cluster, Sentinels
 
 LIMITS = """{limits: [{name: user, key: sasl_username, count: messages, rate: 5/h}, {name: client, key: client, count: messages, rate: 1000/h, trusted_too: yes},
   {name: sender, key: sender, count: recipients, rate: 1000/h, algorithm: sliding, trusted_too: yes}], greylist: {when: all, delay: 1s, skip_hosts: [.sender.example]}}"""
 PUT_OFF = r"^(DEFER|4\d\d )"
-
-
-class Load(threading.Thread):
-    """Asks about message after message until it is ended: none may be refused, none may wait for long."""
-
-    def __init__(self, host):
-        super().__init__(daemon=True)
-        self.host, self.over = host, threading.Event()
-        self.answers, self.slowest, self.n = {}, 0.0, 0
-
-    def run(self):
-        with Policy(self.host.socket) as c:
-            while not self.over.is_set():
-                begun = time.monotonic()
-                answer = c.message(client_address=f"10.1.{self.n % 200}.{self.n // 200 % 200}", sender=f"s{self.n}@sender.example")
-                self.slowest = max(self.slowest, time.monotonic() - begun)
-                self.answers[str(answer).split()[0]] = self.answers.get(str(answer).split()[0], 0) + 1
-                self.n += 1
-
-    def end(self):
-        self.over.set()
-        self.join(30)
-        return self.answers
 
 
 class SharedTest(unittest.TestCase):

@@ -2,6 +2,9 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import threading
+import time
+
 from .gatepost import Gatepost
 from .place import Place
 from .raw import Policy
@@ -53,3 +56,26 @@ log: {{level: debug}}
 
     def log(self):
         return self.place.log("policyd")
+
+
+class Load(threading.Thread):
+    """Asks about message after message until it is ended: none may be refused, none may wait for long."""
+
+    def __init__(self, host):
+        super().__init__(daemon=True)
+        self.host, self.over = host, threading.Event()
+        self.answers, self.slowest, self.n = {}, 0.0, 0
+
+    def run(self):
+        with Policy(self.host.socket) as c:
+            while not self.over.is_set():
+                begun = time.monotonic()
+                answer = c.message(client_address=f"10.1.{self.n % 200}.{self.n // 200 % 200}", sender=f"s{self.n}@sender.example")
+                self.slowest = max(self.slowest, time.monotonic() - begun)
+                self.answers[str(answer).split()[0]] = self.answers.get(str(answer).split()[0], 0) + 1
+                self.n += 1
+
+    def end(self):
+        self.over.set()
+        self.join(30)
+        return self.answers

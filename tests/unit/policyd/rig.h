@@ -217,6 +217,12 @@ void store_limits(struct store *s, const struct store_limits_request *q, store_l
         loop_timer_start(rig_loop, &c->timer, rig_store.delay_ms, rig_store_due, c);
 }
 
+bool store_up(const struct store *s)
+{
+    (void)s;
+    return !rig_store.down;
+}
+
 /* At once, whatever delay_ms says. */
 void store_refund(struct store *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
 {

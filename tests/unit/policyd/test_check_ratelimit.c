@@ -405,6 +405,32 @@ static void test_owed_to_the_store(void **state)
     assert_says(rig_ask("instance=5").answer, "450 4.7.1");
 }
 
+/* Thousands of keys are counted there soon, without another request. */
+static void test_much_is_owed(void **state)
+{
+    struct store_limits_result r;
+    char text[80];
+
+    (void)state;
+    rig_load(LIMIT("key: sender, rate: 5/h"));
+    rig_store.down = true;
+    for (int i = 0; i < 900; i++) {
+        snprintf(text, sizeof(text), "instance=%d;sender=s%d@x.example", i, i);
+        assert_string_equal(rig_ask(text).answer, "action=DUNNO");
+    }
+    rig_store.down = false;
+    assert_string_equal(rig_ask("instance=last").answer, "action=DUNNO");
+    loop_fake_advance(rig_loop, 100);
+    for (int i = 0; i < 900; i++) {
+        struct store_limit l = { .count = 5, .per_ms = HOURS(1), .burst = 5 };
+
+        snprintf(text, sizeof(text), "l/s%d@x.example", i);
+        l.key = span_str(text);
+        limit_local_decide(rig_store.counts, &(struct store_limits_request){ .limits = &l, .n = 1 }, loop_now_ms(rig_loop), &r);
+        assert_int_equal(r.each[0].left, 4);
+    }
+}
+
 /* ---- marks ---- */
 
 static void test_block_until_released(void **state)
@@ -485,7 +511,7 @@ int main(void)
         T(test_nothing_refused_is_counted), T(test_observed_limits_count_apart), T(test_trusted), T(test_store_down),
         T(test_dry_charges_nothing), T(test_cancelled_while_asking),
         T(test_data_charges), T(test_bytes_at_the_end), T(test_each_recipient_at_data), T(test_several_rates), T(test_recipient_domain_in_utf8),
-        T(test_prepend_and_log), T(test_learns_the_wiring), T(test_failure_by_rule), T(test_owed_to_the_store), T(test_refused_recipients),
+        T(test_prepend_and_log), T(test_learns_the_wiring), T(test_failure_by_rule), T(test_owed_to_the_store), T(test_much_is_owed), T(test_refused_recipients),
         T(test_block_until_released), T(test_marks_of_other_hosts),
     };
 

@@ -51,6 +51,7 @@ static void test_order(void **state)
     put(c, "e", 5, 10);
     assert_int_equal(get(c, "a"), -1);
     assert_int_equal(get(c, "c"), 30);
+    assert_false(span_eq(lru_oldest(c), SPAN("c")));
     assert_true(lru_remove(c, SPAN("c")));
     assert_false(lru_remove(c, SPAN("c")));
     assert_int_equal(lru_count(c), 2);
