@@ -3,15 +3,13 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
-import pwd
 import re
-import subprocess
 import unittest
 
 from . import mails, smtp
 from .gatepost import Gatepost
 from .nexthop import NextHop
-from .place import USER, Place, wait_for
+from .place import Place, soft_limit, wait_for
 
 ENVELOPE = ("EHLO front.example.com", "XFORWARD NAME=mx.sender.example ADDR=192.0.2.7", "MAIL FROM:<alice@sender.example>",
             "RCPT TO:<bob@example.com>", "DATA")
@@ -99,11 +97,7 @@ log: {{level: debug}}
         return {name: int(value) for name, value in found}
 
     def limit(self, pid, name, soft):
-        """Sets the soft limit (a prlimit(1) option) of one of its processes; a later one may go up to the hard limit, which stays.  Its own
-        user may do that, where root without CAP_SYS_RESOURCE may not."""
-        user = pwd.getpwnam(USER)
-        subprocess.run(["/usr/bin/prlimit", f"--pid={pid}", f"--{name}={soft}:"], check=True, user=user.pw_uid, group=user.pw_gid,
-                       extra_groups=[], cwd="/")
+        soft_limit(pid, name, soft)
 
 
 class AloneTest(unittest.TestCase):

@@ -39,6 +39,14 @@ def answers(address):
             return False
 
 
+def soft_limit(pid, name, soft):
+    """Sets the soft limit (a prlimit(1) option) of a daemon's process; a later one may go up to the hard limit, which stays.  Its own user may do
+    that, where root without CAP_SYS_RESOURCE may not."""
+    user = pwd.getpwnam(USER)
+    subprocess.run(["/usr/bin/prlimit", f"--pid={pid}", f"--{name}={soft}:"], check=True, user=user.pw_uid, group=user.pw_gid, extra_groups=[],
+                   cwd="/")
+
+
 class Place:
     """with Place() as place: ...   On the way out every process is stopped, the folder removed."""
 
