@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "ctl/gatepostctl.h"
+#include "lib/conf/conf_types.h"
 
 static void take_out(int *argc, char **argv, int at, int n)
 {
@@ -41,6 +42,17 @@ bool args_value(int *argc, char **argv, const char *name, const char **value, bo
         return true;
     }
     return false;
+}
+
+bool args_duration(const char *name, const char *text, int64_t *ms_out, struct errtext *err)
+{
+    struct conf_key row = { .name = name, .type = CONF_DURATION };
+    struct arena *arena = arena_new(256);
+    struct conf_scalar_context c = { .arena = arena };
+    int r = conf_scalar_parse(CONF_DURATION, &row, span_str(text), &c, ms_out, err);
+
+    arena_free(&arena);
+    return r == 0;
 }
 
 const char *args_unknown(int *argc, char **argv)

@@ -10,7 +10,6 @@
 #include "ctl/gatepostctl.h"
 #include "lib/app/id.h"
 #include "lib/base/alloc.h"
-#include "lib/conf/conf_types.h"
 
 enum { REPLY_MOST = 256 * 1024 * 1024, WORDS_MAX = 8, LIMIT_DEFAULT = 1000, LIMIT_MOST = 1000000 };
 
@@ -134,17 +133,6 @@ static int explain_id(struct env *env, const char *given, bool json)
 
 /* ---- by what it names ---- */
 
-static bool parse_since(const char *text, int64_t *ms, struct errtext *err)
-{
-    static const struct conf_key row = { .name = "--since", .type = CONF_DURATION };
-    struct arena *arena = arena_new(256);
-    struct conf_scalar_context c = { .arena = arena };
-    int r = conf_scalar_parse(CONF_DURATION, &row, span_str(text), &c, ms, err);
-
-    arena_free(&arena);
-    return r == 0;
-}
-
 static bool is_outcome(const char *text)
 {
     static const char *const outcomes[] = { "pass", "tempfail", "reject", "observe" };
@@ -178,7 +166,7 @@ static int find_words(int *argc, char **argv, char **words, size_t *n, uint64_t 
         words[(*n)++] = xasprintf("--outcome=%s", outcome);
     if (most != NULL && (!span_to_u64(span_str(most), limit) || *limit == 0 || *limit > LIMIT_MOST))
         return usage_error(&cmd_explain, "--limit: \"%s\" is not a number from 1 to %d", most, LIMIT_MOST);
-    if (!parse_since(since, &ms, &err))
+    if (!args_duration("--since", since, &ms, &err))
         return usage_error(&cmd_explain, "--since: %s", err.text);
     words[(*n)++] = xasprintf("--since=%" PRId64, ms);
     words[(*n)++] = xasprintf("--limit=%" PRIu64, *limit);

@@ -1,4 +1,4 @@
-/* cmd_pass.c - commands that one daemon answers in its own words: recipient, policy, dnsbl, limits, greylist, filter.
+/* cmd_pass.c - commands that one daemon answers in its own words: recipient, dnsbl, limits, greylist, filter.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -110,26 +110,6 @@ const struct subcommand cmd_greylist = {
             "All of it holds for every host that shares the store, there within ten seconds.\n"
             "Exit status: 0 done, 1 there was nothing to be done or the store did not answer",
     .run = run_greylist,
-};
-
-static int run_policy(struct env *env, int argc, char **argv)
-{
-    if (argc < 3 || strcmp(argv[1], "explain") != 0)
-        return usage_error(&cmd_policy, "which attributes?");
-    for (int i = 2; i < argc; i++)
-        if (strchr(argv[i], '=') == NULL)
-            return usage_error(&cmd_policy, "\"%s\" is not name=value", argv[i]);
-    return pass_through(env, "policyd", REACH_FULL, (const char *const *)(uintptr_t)argv, (size_t)argc);
-}
-
-const struct subcommand cmd_policy = {
-    .name = "policy",
-    .args = "explain NAME=VALUE...",
-    .summary = "what policyd would answer to a request, and why",
-    .help = "The attributes are those of Postfix' policy protocol: client_address=192.0.2.7\n"
-            "helo_name=mx.example.net sender=a@example.net recipient=b@example.com ...\n"
-            "Nothing is counted or remembered by the question.",
-    .run = run_policy,
 };
 
 static int run_filter(struct env *env, int argc, char **argv)

@@ -42,6 +42,8 @@ int usage_error(const struct subcommand *c, const char *fmt, ...) __attribute__(
 bool args_flag(int *argc, char **argv, const char *name);                         /* "--json" */
 /* "--name VALUE" or "--name=VALUE".  false when absent; *missing turns true when the value is. */
 bool args_value(int *argc, char **argv, const char *name, const char **value, bool *missing);
+/* The text of an option `name` as a duration ("1d"); false with err. */
+bool args_duration(const char *name, const char *text, int64_t *ms_out, struct errtext *err);
 /* The first argument (after argv[0]) that still looks like an option, or NULL.  Takes "--" out. */
 const char *args_unknown(int *argc, char **argv);
 

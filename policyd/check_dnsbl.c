@@ -10,6 +10,7 @@
 #include "lib/proto/oneline.h"
 #include "policyd/check.h"
 #include "policyd/dnsbl_health.h"
+#include "policyd/recorded.h"
 
 enum { REASON_MAX = 200, CODES_SHOWN = 6 };
 
@@ -151,7 +152,7 @@ static void ask_reason(struct ask *ask)
 static void listed(struct ask *ask)
 {
     struct finding f = finding_of(ask, FINDING_HIT, ask->codes);
-    bool wants_reason = ask->points > 0;
+    bool wants_reason = ask->points > 0 && ask->run->services->recorded == NULL;
 
     f.points = ask->points;
     f.listing = true;
@@ -298,6 +299,34 @@ static void listing_answered(const struct dnsc_answer *a, void *arg)
     }
 }
 
+/* ---- what the list said when the request was decided first ---- */
+
+/* "127.0.0.2,127.0.0.4", or "127.0.0.9, not a code that counts": the codes; n is 0 when the text holds none. */
+static void recorded_codes(const char *saw, struct dnsc_record *records, struct dnsc_answer *a)
+{
+    span rest = span_str(saw), piece;
+
+    *a = (struct dnsc_answer){ .outcome = DNSC_FOUND, .records = records };
+    while (a->n < CODES_SHOWN && span_next(&rest, ',', &piece) && ipaddr_parse(span_trim(piece), &records[a->n].addr))
+        a->n++;
+}
+
+static void take_recorded(struct ask *ask)
+{
+    const struct recorded_fact *f = recorded_fact(ask->run->services->recorded, "dnsbl", ask->rule->set->name);
+    struct dnsc_record records[CODES_SHOWN];
+    struct dnsc_answer answer;
+
+    memset(records, 0, sizeof(records));
+    if (f == NULL || f->kind == FINDING_SKIPPED)
+        return closed(ask, FINDING_UNKNOWN, NOT_RECORDED);
+    recorded_codes(f->saw, records, &answer);
+    if (f->kind != FINDING_UNKNOWN && answer.n > 0)
+        codes_came(ask, &answer);
+    else
+        closed(ask, f->kind == FINDING_UNKNOWN ? FINDING_UNKNOWN : FINDING_CLEAR, f->saw);
+}
+
 /* ---- start and end ---- */
 
 /* Why this list is not asked about this request; NULL when it is. */
@@ -309,6 +338,8 @@ static const char *why_not(struct ask *ask, char text[DNSBL_NAME_MAX], span *nam
 
     if (ask->rule->mode == MODE_OFF)
         return "off";
+    if (ask->run->services->recorded != NULL)
+        return query_name(ask, text, name_out) ? NULL : nothing[ask->rule->set->kind];
     use = dnsbl_health_use(ask->rule->health, &why);
     if (use == DNSBL_DO_NOT_ASK)
         return why;
@@ -330,6 +361,8 @@ static void ask_list(struct ask *ask)
         check_report(ask->run, &f);
         return;
     }
+    if (ask->run->services->recorded != NULL)
+        return take_recorded(ask);
     dnsc_ask(ask->run->rules->resolver->dnsc, name, DNSC_A, ask->rule->set->timeout_ms, listing_answered, ask, &ask->query);
 }
 

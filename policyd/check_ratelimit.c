@@ -250,7 +250,7 @@ static bool question_at_rcpt(const struct check_run *run, const struct limit_rul
         return !st->charge_here || first;
     case LIMIT_BYTES:
         size = policy_request_number(&run->req->attrs, POLICY_SIZE);
-        *q = (struct question){ .want = size > 0 ? (int64_t)size : 1 };
+        *q = (struct question){ .cost = st->charge_here && first ? (int64_t)size : 0, .want = size > 0 ? (int64_t)size : 1 };
         return true;
     case LIMIT_RECIPIENTS:
         *q = (struct question){ .cost = st->charge_here, .want = rule->by_recipient ? 1 : st->recipients };
@@ -426,7 +426,7 @@ static void ratelimit_start(struct check_run *run)
     st = run->state = arena_alloc(run->arena, sizeof(*st));
     st->enforced.run = st->observed.run = run;
     wiring = wiring_of(&run->services->wiring, run->req);
-    st->charge_here = !wiring_asks_at_data(wiring) && !run->dry;
+    st->charge_here = (run->services->wiring.rcpt_only || !wiring_asks_at_data(wiring)) && !run->dry;
     st->asks_at_end = wiring_asks_at_end(wiring);
     if (run->req->state == POLICY_STATE_RCPT)
         st->recipients = (int64_t)message_recipients_with(run->message, run->req->recipient);

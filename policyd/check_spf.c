@@ -8,6 +8,7 @@
 #include "lib/proto/oneline.h"
 #include "policyd/check.h"
 #include "policyd/handover.h"
+#include "policyd/recorded.h"
 
 enum { HEADER_MAX = 900, VALUE_MAX = 300 };
 
@@ -203,6 +204,21 @@ static void tell_pending(struct check_run *run, bool spoof)
     check_pending(run, &p);
 }
 
+/* "pass (matched ip4:...)": what it was when the request was decided first. */
+static void take_recorded(struct check_run *run)
+{
+    const struct recorded_fact *f = recorded_fact(run->services->recorded, "spf", "spf");
+    span word = f != NULL ? span_head(span_str(f->saw), span_find(span_str(f->saw), ' ')) : (span){ NULL, 0 };
+
+    for (int r = SPF_NONE; r <= SPF_PERMERROR; r++) {
+        if (word.n > 0 && span_eq(word, span_str(spf_result_name((enum spf_result)r))))
+            return result(run, (enum spf_result)r, "as it was", (span){ NULL, 0 });
+    }
+    if (run->rules->spf_mode != MODE_OFF)
+        check_report(run, &(struct finding){ .name = "spf", .kind = FINDING_UNKNOWN, .mode = run->rules->spf_mode, .saw = NOT_RECORDED });
+    check_done(run);
+}
+
 static void spf_start(struct check_run *run)
 {
     bool spoof = spoof_waits(run);
@@ -216,6 +232,8 @@ static void spf_start(struct check_run *run)
             check_skip(run, "spf", run->rules->spf_mode, r->exempt ? request_exempt_why(r) : "no client address");
         return check_done(run);
     }
+    if (run->services->recorded != NULL)
+        return take_recorded(run);
     if (run->message != NULL && run->message->spf_known)
         return result(run, run->message->spf, run->message->spf_why, (span){ NULL, 0 });
     s = run->state = arena_alloc(run->arena, sizeof(*s));

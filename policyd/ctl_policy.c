@@ -11,6 +11,7 @@
 #include "policyd/charges.h"
 #include "policyd/ctl_greylist.h"
 #include "policyd/ctl_limits.h"
+#include "policyd/ctl_replay.h"
 #include "policyd/policyd.h"
 #include "policyd/reply.h"
 #include "policyd/serve.h"
@@ -162,6 +163,8 @@ static void run_policy(struct ctl_request *q, void *arg)
     struct policyd *p = d->state;
     struct eval *e;
 
+    if (span_eq(ctl_arg(q, 0), SPAN("replay")))
+        return ctl_replay(q, arg);
     if (!span_eq(ctl_arg(q, 0), SPAN("explain")) || ctl_argc(q) < 2)
         return usage(q);
     e = eval_take(&p->services);

@@ -116,14 +116,21 @@ static void event_finding(struct json_out *j, const struct finding *f)
     json_object_end(j);
 }
 
-/* Every attribute that a check reads or may read, as Postfix sent it; empty ones are left out. */
-static void event_request(struct services *s, struct json_out *j, const struct request *r)
+/* event_short tells these under names of its own. */
+static bool told_short(int a)
+{
+    return a == POLICY_CLIENT_ADDRESS || a == POLICY_CLIENT_NAME || a == POLICY_HELO_NAME || a == POLICY_SENDER || a == POLICY_RECIPIENT ||
+           a == POLICY_SASL_USERNAME || a == POLICY_PROTOCOL_STATE;
+}
+
+/* Every attribute that a check reads or may read, as Postfix sent it; empty ones are left out, and (rest) those that are told already. */
+static void event_request(struct services *s, struct json_out *j, const struct request *r, bool rest)
 {
     json_object_begin(j, "request");
     for (int a = 0; a < POLICY_ATTRS; a++) {
         span value = r->attrs.v[a];
 
-        if (value.n == 0 || a == POLICY_REQUEST)
+        if (value.n == 0 || a == POLICY_REQUEST || (rest && told_short(a)))
             continue;
         if (a == POLICY_SENDER || a == POLICY_RECIPIENT || a == POLICY_SASL_USERNAME || a == POLICY_SASL_SENDER)
             events_address(s->events, policy_attr_name((enum policy_attr)a), value);
@@ -131,6 +138,27 @@ static void event_request(struct services *s, struct json_out *j, const struct r
             json_str(j, policy_attr_name((enum policy_attr)a), value);
     }
     json_object_end(j);
+}
+
+/* What came from outside, for `policy replay`: [check, name, is, saw]. */
+static void event_facts(struct json_out *j, const struct eval *e)
+{
+    static const char *const kinds[] = { "clear", "hit", "unknown", "skipped" };
+
+    json_array_begin(j, "facts");
+    for (size_t i = 0; i < e->n_findings; i++) {
+        const struct finding *f = e->findings[i];
+
+        if (strcmp(f->check, "dnsbl") != 0 && strcmp(f->check, "spf") != 0 && strcmp(f->check, "greylist") != 0)
+            continue;
+        json_array_begin(j, NULL);
+        json_cstr(j, NULL, f->check);
+        json_cstr(j, NULL, f->name);
+        json_cstr(j, NULL, kinds[f->kind]);
+        json_cstr(j, NULL, f->saw);
+        json_array_end(j);
+    }
+    json_array_end(j);
 }
 
 static void event_findings(struct json_out *j, const struct eval *e)
@@ -168,11 +196,18 @@ static void event_decision(const struct eval *e, const char *id, const struct po
         if (would->verb != answer->verb)
             json_cstr(j, "would", reply_word(would));
         json_str(j, outcome_refuses(e->decision.enforced.outcome) ? "reply" : "would_reply", would->text);
-        event_request(s, j, &e->req);
+        event_request(s, j, &e->req, false);
         event_findings(j, e);
         json_bool(j, "overdue", e->overdue);
-    } else if (e->n_hits > 0) {
-        event_findings(j, e);
+    } else {
+        bool replay = e->rules->set->events.replay && e->req.state == POLICY_STATE_RCPT;
+
+        if (replay)
+            event_request(s, j, &e->req, true);
+        if (e->n_hits > 0)
+            event_findings(j, e);
+        else if (replay)
+            event_facts(j, e);
     }
     json_num(j, "ms", (double)e->took_us / 1000);
     events_emit(s->events);

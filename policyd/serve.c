@@ -79,7 +79,7 @@ void serve_note(const struct eval *e, bool refused)
         return;
     first = e->message->n_let_in == 0;
     message_let_in(e->message, e->req.recipient);
-    if (first && e->rules->n_limits > 0)
+    if (first && e->rules->n_limits > 0 && !sv->wiring.rcpt_only)
         wiring_message(wiring, loop_now_ms(sv->loop), e->rules->counts_bytes);
 }
 

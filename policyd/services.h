@@ -15,6 +15,7 @@ struct limit_local;
 struct limit_commit;
 struct charges;
 struct hook;
+struct recorded;
 struct marks;
 struct lru;
 struct handover_memory;
@@ -39,6 +40,7 @@ struct services {
     struct loop_timer owed_again;     /* more is owed to the store */
     struct charges *charges;          /* what cfilter may still give back */
     struct hook *hook;                /* tells of limits that were exceeded; NULL: nobody is told */
+    const struct recorded *recorded;  /* replay: what was seen then, in place of DNS; else NULL */
     struct lru *grey_told;            /* who was told to come again */
     struct marks *marks;        /* NULL: none are looked at */
     struct wiring wiring;

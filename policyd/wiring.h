@@ -20,6 +20,7 @@ struct wiring_context {
 struct wiring {
     struct wiring_context contexts[WIRING_CONTEXTS_MAX];
     size_t n;
+    bool rcpt_only;                      /* whoever asks: only RCPT is seen (a replay) */
 };
 
 /* The context of a request; of more than WIRING_CONTEXTS_MAX the last is shared. */

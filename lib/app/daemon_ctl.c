@@ -92,8 +92,8 @@ static void run_events_find(struct ctl_request *r, void *arg)
         ctl_finish(&r, USAGE);
         return;
     }
-    if (q.address.n + q.rcpt.n + q.from.n + q.client.n + q.outcome.n == 0) {
-        usage(r, "events find --address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MILLISECONDS] [--limit=N]");
+    if (q.address.n + q.rcpt.n + q.from.n + q.client.n + q.outcome.n == 0 && !ctl_option(r, "--all", NULL)) {
+        usage(r, "events find --all|--address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MILLISECONDS] [--limit=N]");
         return;
     }
     q.since_wall_ms = loop_wall_ms(d->loop) - (int64_t)since_ms;
@@ -197,7 +197,7 @@ static void run_log_level(struct ctl_request *r, void *arg)
 
 const struct ctl_command daemon_commands[] = {
     { "explain", "ID", "The records of one decision, as JSON lines.", run_explain },
-    { "events find", "--address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MS] [--limit=N]", "Records that name it, as JSON lines.",
+    { "events find", "--all|--address=A|--rcpt=A|--from=A|--client=IP|--outcome=O [--since=MS] [--limit=N]", "Records that name it, as JSON lines.",
       run_events_find },
     { "events purge", "--address=A", "Removes every record that names the address.", run_events_purge },
     { "status", "[--stats]", "Version, uptime, configuration, listeners.", run_status },

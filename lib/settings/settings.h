@@ -296,6 +296,7 @@ struct set_events {
     int64_t max_bytes;               /* 1 GB a daemon */
     int64_t keep_ms;                 /* 1 d */
     bool hash_addresses;
+    bool replay;                     /* requests that pass are recorded with what `policy replay` needs */
 };
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

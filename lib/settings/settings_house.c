@@ -102,6 +102,8 @@ const struct conf_key events_rows[] = {
     { "max_size", CONF_SIZE, AT(max_bytes), MB(1), GB(1024), "1G", APPLY_LIVE, "Each daemon's records; the oldest go first." },
     { "keep", CONF_DURATION, AT(keep_ms), MINUTES(1), DAYS(3650), "1d", APPLY_LIVE, "Records are personal data: they go after this time." },
     { "hash_addresses", CONF_BOOL, AT(hash_addresses), 0, 0, "no", APPLY_LIVE, "Store keyed hashes in place of mail addresses." },
+    { "replay", CONF_BOOL, AT(replay), 0, 0, "yes", APPLY_LIVE,
+      "Requests that pass are recorded whole, with what DNS lists and SPF said, so that gatepostctl policy replay can decide them again." },
     { NULL },
 };
 #undef AT
