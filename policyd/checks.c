@@ -5,9 +5,9 @@
 #include "policyd/check.h"
 
 extern const struct check check_access, check_blocked, check_custom, check_custom_after, check_harvest, check_helo, check_recipients, check_spf,
-    check_spoof, check_dnsbl, check_greylist, check_ratelimit;
+    check_lua, check_spoof, check_dnsbl, check_greylist, check_ratelimit;
 
 const struct check *const all_checks[] = {
     &check_access, &check_blocked, &check_custom, &check_custom_after, &check_harvest, &check_helo, &check_recipients, &check_spf,
-    &check_spoof, &check_dnsbl, &check_greylist, &check_ratelimit, NULL,
+    &check_spoof, &check_lua, &check_dnsbl, &check_greylist, &check_ratelimit, NULL,
 };

@@ -6,6 +6,7 @@
 
 #include "lib/base/alloc.h"
 #include "policyd/hook.h"
+#include "policyd/lua_child.h"
 #include "policyd/marks.h"
 #include "policyd/policyd.h"
 
@@ -121,6 +122,7 @@ static void stop(struct daemon *d)
 static const struct child_role roles[] = {
     { "store-saver", store_saver_run },
     { "hook", hook_child_run },
+    { "lua", lua_child_run },
     { NULL, NULL },
 };
 

@@ -52,6 +52,7 @@ bool rules_check(const struct settings *set, struct conf_errors *errors)
     for (size_t i = 0; i < set->policy.dnsbl.n; i++)
         check_dnsbl_set(set, i, errors);
     rules_check_custom(set, errors);
+    rules_check_lua(set, errors);
     rules_check_limits(set, errors);
     return conf_errors_count(errors) == before;
 }
@@ -138,7 +139,7 @@ static bool make_resolver(struct rules *r, struct loop *loop, const struct rules
     const char **list = arena_alloc(r->arena, (servers->n + 1) * sizeof(*list));
     struct dnsc_settings ds = { .servers = servers->n > 0 ? list : NULL };
 
-    bool needed = r->set->policy.dnsbl.n > 0 || r->spf_mode != MODE_OFF;
+    bool needed = r->set->policy.dnsbl.n > 0 || r->spf_mode != MODE_OFF || r->lua.mode != MODE_OFF;
 
     if (!needed && r->spoof.mode == MODE_OFF)
         return true;
@@ -256,6 +257,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spoof.partners = nets_of(r, &set->policy.rules.spoof.partners, NULL, &r->spoof.n);
     r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
     rules_make_custom(r);
+    rules_make_lua(r);
     limits = rules_make_limits(r, loop, err);
     make_greylist(r);
     make_modes(r);
@@ -280,6 +282,7 @@ void rules_unref(struct rules **rp)
     for (size_t i = 0; i < r->n_dnsbl; i++)
         dnsbl_health_unref(&r->dnsbl[i].health);
     rules_free_custom(r);
+    rules_free_lua(r);
     rules_free_limits(r);
     resolver_unref(&r->resolver);
     explicit_bzero(&r->key, sizeof(r->key));

@@ -17,6 +17,7 @@
 #include "policyd/name_list.h"
 #include "policyd/override_file.h"
 
+struct child_pool;
 struct dnsbl_health;
 struct dnsbl_healths;
 
@@ -95,6 +96,15 @@ struct custom_rule {
     struct rule *rule;
 };
 
+/* policy.lua: the processes that run the script, from the first question on. */
+struct lua_rule {
+    enum mode mode;                      /* MODE_OFF also without a script */
+    const struct set_lua *set;
+    unsigned states;                     /* CHECK_AT(...) of those at which it is asked */
+    struct child_pool **pool;            /* *pool NULL: nobody has asked yet */
+    const char *args[3];
+};
+
 struct rules {
     unsigned refs;
     uint64_t serial;                     /* no two sets of rules have the same */
@@ -103,6 +113,7 @@ struct rules {
     enum mode mode;                      /* of policyd as a whole */
     struct access_rule allow, deny;
     struct spoof_rule spoof;
+    struct lua_rule lua;
     struct custom_rule *custom;
     size_t n_custom;
     unsigned custom_after;               /* bits of the states with a rule that needs all facts: no early end there */
@@ -135,6 +146,11 @@ void rules_unref(struct rules **r);
 void rules_check_custom(const struct settings *set, struct conf_errors *errors);
 void rules_make_custom(struct rules *r);
 void rules_free_custom(struct rules *r);
+
+/* ---- rules_lua.c ---- */
+void rules_check_lua(const struct settings *set, struct conf_errors *errors);
+void rules_make_lua(struct rules *r);
+void rules_free_lua(struct rules *r);
 
 /* ---- rules_limits.c ---- */
 void rules_check_limits(const struct settings *set, struct conf_errors *errors);

@@ -81,6 +81,11 @@ struct child_pool_spec {
     void *supply_arg;
     /* May be NULL: an idle worker said something (it is ended: it could be a late answer), or a worker ended (why for the log). */
     void (*on_note)(struct child_pool *p, const char *what, void *arg);
+    /* May be NULL: whether a worker's message is no answer to its job but a question on the way there.  Then `interim` gets it, with the job's
+     * arg, and child_pool_say answers it, now or later; the worker of a cancelled job is told `interim_refusal`. */
+    bool (*is_interim)(span msg);
+    void (*interim)(span msg, void *arg);
+    span interim_refusal;
     /* May be NULL: a worker came to a bad end: it died, was killed at a deadline, spoke without a job, or its answer was no good. */
     void (*on_lost)(struct child_pool *p, uint64_t tag, void *arg);
 };
@@ -95,6 +100,8 @@ void child_pool_supply_failed(struct child_pool *p, const char *why);
  * returned, unless child_pool_cancel(job) was called first; the job is gone when fn is called. */
 struct child_job *child_pool_submit(struct child_pool *p, span msg, const int *fds, size_t nfds, int64_t deadline_ms,
                                     child_job_fn *fn, void *arg);
+/* To the worker that has the job; 0, or -1 with errno (ESRCH: none has). */
+int child_pool_say(struct child_job *job, span msg);
 void child_pool_cancel(struct child_job **job);   /* a running job's worker is killed (its answer would come to nobody) unless it answers in time */
 /* Inside a job's fn: the worker whose answer this is gets no further job, it is killed and replaced (its answer was no good). */
 void child_pool_distrust(struct child_pool *p);

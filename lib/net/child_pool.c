@@ -230,6 +230,25 @@ static void after_answer(struct slot *s)
     }
 }
 
+/* A question about the job, or of nobody's any more. */
+static void take_interim(struct slot *s, span msg)
+{
+    struct child_job *j = s->job;
+
+    if (j->fn != NULL)
+        s->pool->spec.interim(msg, j->arg);
+    else if (child_send(s->child, s->pool->spec.interim_refusal, NULL, 0) < 0)
+        child_kill(s->child);
+}
+
+int child_pool_say(struct child_job *j, span msg)
+{
+    if (j->slot != NULL)
+        return child_send(j->slot->child, msg, NULL, 0);
+    errno = ESRCH;
+    return -1;
+}
+
 static void on_worker_message(struct child *c, span msg, const int *fds, size_t nfds, void *arg)
 {
     struct slot *s = arg;
@@ -241,6 +260,8 @@ static void on_worker_message(struct child *c, span msg, const int *fds, size_t 
     if (j == NULL) {
         slot_vacate(s);
         lost(s, "worker ended: it spoke without a job");
+    } else if (p->spec.is_interim != NULL && p->spec.is_interim(msg)) {
+        take_interim(s, msg);
     } else {
         s->jobs++;
         s->answered = true;

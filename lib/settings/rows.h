@@ -20,7 +20,7 @@ enum { LIMITS_MAX = 16 };                         /* that a store decides at onc
 extern const char *const mode_words[];            /* enum mode */
 
 extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipients_rows[], map_rows[], network_rows[],
-    policy_rows[], limit_rows[], hook_rows[], greylist_rows[], spf_rows[], rule_rows[], name_list_rows[], filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], rcpt_class_rows[], replies_rows[], handover_rows[],
+    policy_rows[], limit_rows[], hook_rows[], lua_rows[], greylist_rows[], spf_rows[], rule_rows[], name_list_rows[], filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], rcpt_class_rows[], replies_rows[], handover_rows[],
     events_rows[], log_rows[];
 
 /* Checks of one value, shared by rows (see struct conf_key). */

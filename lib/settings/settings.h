@@ -171,6 +171,12 @@ struct set_greylist {
     struct conf_nets skip_clients;
     struct conf_strings skip_recipients, skip_senders, skip_hosts;
 };
+struct set_lua {
+    const char *file;                /* NULL: no script */
+    struct conf_strings at;          /* rcpt, data, end */
+    int mode, on_failure;            /* enum check_failure */
+    int64_t timeout_ms, memory_bytes, workers;
+};
 struct set_hook { struct conf_strings command; const char *url; int64_t every_ms, timeout_ms; };
 struct set_dns { struct conf_strings servers; };
 struct set_policy {
@@ -180,6 +186,7 @@ struct set_policy {
     struct conf_list lists;          /* struct set_name_list[] */
     struct conf_list limits;         /* struct set_limit[] */
     struct set_greylist greylist;
+    struct set_lua lua;
     struct set_hook hook;            /* of limits that say so */
     struct set_dns dns;
     int64_t timeout_ms;              /* a decision, default 3 s */

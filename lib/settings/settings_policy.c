@@ -134,6 +134,7 @@ const struct conf_key policy_rows[] = {
     { "lists", CONF_NAMED, AT(lists), 0, 0, NULL, APPLY_LIVE, "Lists of names for rules.custom: NAME: [names].", .sub = name_list_rows,
       .sub_size = sizeof(struct set_name_list) },
     { "limits", CONF_LIST, AT(limits), 0, 0, NULL, APPLY_LIVE, "Rate limits.", .sub = limit_rows, .sub_size = sizeof(struct set_limit) },
+    { "lua", CONF_OBJECT, AT(lua), 0, 0, NULL, APPLY_LIVE, "A script of one's own, where rules.custom are not enough.", .sub = lua_rows },
     { "hook", CONF_OBJECT, AT(hook), 0, 0, NULL, APPLY_LIVE, "Who is told of limits with hook: yes that are exceeded.", .sub = hook_rows },
     { "greylist", CONF_OBJECT, AT(greylist), 0, 0, NULL, APPLY_LIVE, "Greylisting: who is not known has to come again.", .sub = greylist_rows },
     { "dns", CONF_OBJECT, AT(dns), 0, 0, NULL, APPLY_LIVE, "DNS.", .sub = dns_rows },

@@ -34,6 +34,15 @@ static int role_worker(int argc, char **argv)
             raise(SIGKILL);
         if (span_eq(job, SPAN("slow")))
             usleep(60 * 1000);
+        if (span_starts(job, SPAN("ask"))) {           /* so many questions on the way, each answered before the next */
+            for (int i = 0; i < msg[3] - '0'; i++) {
+                child_send_blocking(CHILD_FD, SPAN("?"), NULL, 0);
+                n = child_recv_blocking(CHILD_FD, pid, sizeof pid, NULL, NULL);
+                if (n <= 0)
+                    return 0;
+            }
+            job = span_of(pid, (size_t)n);
+        }
         if (span_eq(job, SPAN("pid")))
             job = span_of(pid, (size_t)snprintf(pid, sizeof pid, "%ld", (long)getpid()));
         if (nfds == 1)
@@ -86,6 +95,26 @@ static void on_done(enum child_outcome outcome, span reply, const int *fds, size
         child_pool_free(j->free_pool);
 }
 
+static bool asks(span msg)
+{
+    return span_eq(msg, SPAN("?"));
+}
+
+static bool answer_later;
+static size_t n_asked;
+
+static void on_interim(span msg, void *arg)
+{
+    struct job *j = arg;
+    char text[20];
+
+    assert_true(asks(msg));
+    n_asked++;
+    snprintf(text, sizeof text, "answer %zu", n_asked);
+    if (!answer_later)
+        assert_int_equal(child_pool_say(j->handle, span_str(text)), 0);
+}
+
 static void on_note(struct child_pool *p, const char *what, void *arg)
 {
     (void)p, (void)arg;
@@ -104,6 +133,7 @@ static struct child_pool *pool_of(size_t workers, const char *role, uint64_t rec
 {
     struct child_pool_spec spec = {
         .workers = workers, .recycle_after_jobs = recycle, .restart_delay_ms = 20, .queue_limit = 5, .on_note = on_note,
+        .is_interim = asks, .interim = on_interim, .interim_refusal = SPAN("nobody"),
     };
     struct child_spec child = { .role = role };
 
@@ -386,6 +416,45 @@ static void test_supply_that_fails_is_asked_again(void **state)
     child_pool_free(&p);
 }
 
+/* Questions on the way to an answer are no answers. */
+static void test_questions_on_the_way(void **state)
+{
+    struct child_pool *p = pool_of(1, "worker", 0);
+    struct job a, b, c;
+
+    (void)state;
+    n_asked = 0;
+    answer_later = false;
+    submit(p, &a, "ask3", 2000);
+    UNTIL(a.calls == 1);
+    assert_int_equal(a.outcome, CHILD_ANSWERED);
+    assert_string_equal(a.reply, "answer 3");
+    answer_later = true;                               /* then it is killed at its deadline */
+    submit(p, &a, "ask1", 50);
+    UNTIL(a.calls == 1);
+    assert_int_equal(a.outcome, CHILD_TIMED_OUT);
+    submit(p, &b, "ask2", 5000);
+    UNTIL(n_asked == 5);
+    child_pool_say(b.handle, SPAN("one"));
+    UNTIL(n_asked == 6);
+    child_pool_cancel(&b.handle);                      /* asked while somebody waited */
+    submit(p, &c, "plain", 8000);
+    loop_turn(loop, 50);
+    assert_int_equal(b.calls, 0);
+    child_pool_free(&p);
+    loop_turn(loop, 0);
+    assert_int_equal(c.outcome, CHILD_UNAVAILABLE);
+    p = pool_of(1, "worker", 0);
+    answer_later = false;
+    submit(p, &a, "ask9", 5000);
+    UNTIL(n_asked >= 7);
+    child_pool_cancel(&a.handle);                      /* the further ones are refused: its worker is free again */
+    submit(p, &c, "plain", 5000);
+    UNTIL(c.calls == 1);
+    assert_string_equal(c.reply, "plain");
+    child_pool_free(&p);
+}
+
 int main(int argc, char **argv)
 {
     child_main_if_asked(roles, argc, argv);
@@ -395,7 +464,7 @@ int main(int argc, char **argv)
         TEST(test_outcomes), TEST(test_descriptors_go_along), TEST(test_never_started), TEST(test_queue_has_a_limit),
         TEST(test_recycles), TEST(test_cancelled), TEST(test_distrusted_worker_is_replaced), TEST(test_second_answer_ends_the_worker),
         TEST(test_stillborn_workers_are_not_started_in_a_frenzy), TEST(test_retired), TEST(test_free_answers_everybody),
-        TEST(test_freed_in_a_callback), TEST(test_supply_that_fails_is_asked_again),
+        TEST(test_questions_on_the_way), TEST(test_freed_in_a_callback), TEST(test_supply_that_fails_is_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
