@@ -132,6 +132,8 @@ static void test_failed(struct dnsbl_health *h)
     if (h->state != DNSBL_FAILED) {
         bool everybody = h->tests[POINT_NOT_LISTED].result == POINT_WRONG;
 
+        if (everybody)               /* nor may what it said of others while it did be believed when it is back */
+            dnsc_flush(h->all->dnsc);
         log_error("dnsbl %s: off, because %s (RFC 5782 test points); look whether the list has moved or ended", h->name,
                   everybody ? "it lists what no list may list" : "its test entry is not there");
         enter(h, DNSBL_FAILED);
@@ -219,6 +221,7 @@ static void test_begin(void *arg)
             h->tests[i].result = POINT_WRONG;      /* rules_check has seen to it that a zone fits */
             continue;
         }
+        dnsc_forget(h->all->dnsc, name, DNSC_A);       /* what it said a while ago is not what it says now */
         dnsc_ask(h->all->dnsc, name, DNSC_A, TEST_DEADLINE_MS, test_answered, &h->tests[i], &h->tests[i].query);
     }
 }

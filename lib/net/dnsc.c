@@ -514,6 +514,15 @@ void dnsc_free(struct dnsc **dp)
     free(d);
 }
 
+void dnsc_forget(struct dnsc *d, span name, enum dnsc_type type)
+{
+    char key[KEY_MAX + 1];
+    size_t name_at = 0;
+
+    if (make_key(name, type, key, &name_at))
+        lru_remove(d->cache, span_str(key));
+}
+
 void dnsc_flush(struct dnsc *d)
 {
     lru_clear(d->cache);

@@ -65,6 +65,7 @@ void dnsc_ask(struct dnsc *d, span name, enum dnsc_type type, int64_t deadline_m
               struct dnsc_query **query_out);
 void dnsc_cancel(struct dnsc_query **q);             /* accepts NULL, leaves NULL */
 void dnsc_flush(struct dnsc *d);                     /* empties the cache */
+void dnsc_forget(struct dnsc *d, span name, enum dnsc_type type);      /* the next who asks gets an answer of today */
 
 struct dnsc_stats { uint64_t asked, merged, cached, timeouts, failures; };
 struct dnsc_stats dnsc_stats(const struct dnsc *d);
