@@ -22,6 +22,35 @@ static bool names_address(const struct access_rule *rule, const struct ipaddr *c
     return false;
 }
 
+/* "TLSv1", "TLSv1.1", ...: is it older?  What has another name is not known to be. */
+static bool tls_is_below(span version, enum tls_version least)
+{
+    static const char *const names[] = { "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2" };     /* TLS_1_1 is above the first two, and so on */
+
+    for (size_t i = 0; least != TLS_ANY && i < (size_t)least + 1; i++) {
+        if (span_eq_nocase(version, span_str(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool names_fingerprint(const struct access_rule *rule, const struct check_run *run)
+{
+    return rule->fingerprints.n > 0 &&
+           (name_list_has(&rule->fingerprints, arena_lower(run->arena, request_attr(run->req, POLICY_CCERT_FINGERPRINT))) ||
+            name_list_has(&rule->fingerprints, arena_lower(run->arena, request_attr(run->req, POLICY_CCERT_PUBKEY_FINGERPRINT))));
+}
+
+static bool names_country(const struct access_rule *rule, const struct check_run *run)
+{
+    char code[3];
+
+    if (rule->countries.n == 0 || !run->req->client_plain)
+        return false;
+    country_of(run->rules->countries, &run->req->client, code);
+    return name_list_has(&rule->countries, arena_lower(run->arena, span_str(code)));
+}
+
 /* NULL: nobody that the rule names. */
 static const char *names(const struct access_rule *rule, const struct check_run *run)
 {
@@ -38,7 +67,13 @@ static const char *names(const struct access_rule *rule, const struct check_run 
         return "sender";
     if (name_list_has_mailbox(&rule->recipients, r->recipient, r->recipient_domain))
         return "recipient";
-    return rule->logins.n > 0 && name_list_has(&rule->logins, arena_lower(run->arena, r->login)) ? "login" : NULL;
+    if (rule->logins.n > 0 && name_list_has(&rule->logins, arena_lower(run->arena, r->login)))
+        return "login";
+    if (names_fingerprint(rule, run))
+        return "certificate";
+    if (names_country(rule, run))
+        return "country";
+    return tls_is_below(request_attr(r, POLICY_ENCRYPTION_PROTOCOL), rule->tls_below) ? "old TLS" : NULL;
 }
 
 static void run_rule(struct check_run *run, const char *name, const struct access_rule *rule, enum wish wish, uint64_t *count)

@@ -63,6 +63,16 @@ static double score(const struct judging *j)
     return sum;
 }
 
+/* Without a database, or in none of its networks: not known. */
+static span country(const struct check_run *run, bool *unknown_out)
+{
+    char code[3];
+
+    country_of(run->rules->countries, &run->req->client, code);
+    *unknown_out = code[0] == '\0';
+    return arena_span(run->arena, span_str(code));
+}
+
 static void own_attribute(const struct judging *j, unsigned id, struct rule_value *out)
 {
     const struct request *r = j->run->req;
@@ -79,6 +89,7 @@ static void own_attribute(const struct judging *j, unsigned id, struct rule_valu
     case NAME_HELO: out->s = r->helo; break;
     case NAME_TLS: out->s = request_attr(r, POLICY_ENCRYPTION_PROTOCOL); break;
     case NAME_LOGIN: out->s = r->login; break;
+    case NAME_COUNTRY: out->s = country(j->run, &out->unknown); break;
     case NAME_TRUSTED: out->b = r->trusted; break;
     case NAME_SUBMISSION: out->b = r->submission; break;
     case NAME_HOUR: out->n = wall_clock(j->run, true); break;

@@ -57,6 +57,7 @@ static bool tell_pending(struct check_run *run)
         idle = false;
         if (ask->state == ASK_TEXT)
             continue;
+        pending.may_refuse |= ask->rule->set->on_failure == FAILURE_DEFER;
         pending.would_low += ask->rule->low;
         pending.would_high += ask->rule->high;
         if (ask->rule->mode == MODE_ENFORCE) {
@@ -168,6 +169,13 @@ static void listed(struct ask *ask)
 static void closed(struct ask *ask, enum finding_kind kind, const char *saw)
 {
     struct finding f = finding_of(ask, kind, saw);
+
+    if (kind == FINDING_UNKNOWN && ask->rule->set->on_failure == FAILURE_DEFER && ask->run->services->recorded == NULL) {
+        f.kind = FINDING_HIT;
+        f.wish = WISH_DEFER;
+        f.reply = REPLY_OWN_TEXT;
+        f.text = "A DNS list cannot be looked up now, try again later";
+    }
 
     ask->state = ASK_CLOSED;
     check_report(ask->run, &f);

@@ -322,6 +322,7 @@ static void put_hits(struct json_out *j, const struct check_run *run)
 static void put_request(struct json_out *j, const struct check_run *run)
 {
     const struct request *r = run->req;
+    char country[3];
 
     json_object_begin(j, "request");
     for (int a = 0; a < POLICY_ATTRS; a++) {
@@ -333,6 +334,8 @@ static void put_request(struct json_out *j, const struct check_run *run)
             json_str(j, policy_attr_name(attr), request_attr(r, attr));
     }
     json_cstr(j, "client", r->client_text);
+    country_of(run->rules->countries, &r->client, country);
+    json_cstr(j, "country", country);
     json_str(j, "sender_domain", r->sender_domain);
     json_str(j, "recipient_domain", r->recipient_domain);
     json_str(j, "host", r->host);

@@ -4,10 +4,10 @@
  */
 #include "policyd/check.h"
 
-extern const struct check check_access, check_blocked, check_custom, check_custom_after, check_harvest, check_helo, check_recipients, check_spf,
+extern const struct check check_access, check_blocked, check_client_name, check_custom, check_custom_after, check_harvest, check_helo, check_recipients, check_spf,
     check_lua, check_spoof, check_dnsbl, check_greylist, check_ratelimit;
 
 const struct check *const all_checks[] = {
-    &check_access, &check_blocked, &check_custom, &check_custom_after, &check_harvest, &check_helo, &check_recipients, &check_spf,
+    &check_access, &check_blocked, &check_custom, &check_custom_after, &check_harvest, &check_helo, &check_client_name, &check_recipients, &check_spf,
     &check_spoof, &check_lua, &check_dnsbl, &check_greylist, &check_ratelimit, NULL,
 };

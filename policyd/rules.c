@@ -43,6 +43,24 @@ static void check_dnsbl_set(const struct settings *set, size_t i, struct conf_er
     buf_free(&zone);
 }
 
+static void check_countries(const struct settings *set, struct conf_errors *errors)
+{
+    const char *path = set->policy.country_database;
+    bool given = path != NULL && path[0] != '\0';
+    struct errtext err;
+    struct countries *c;
+
+    if (!given && set->policy.rules.allow.countries.n > 0)
+        settings_error(set, errors, "policy.rules.allow.countries", "needs policy.country_database");
+    if (!given && set->policy.rules.deny.countries.n > 0)
+        settings_error(set, errors, "policy.rules.deny.countries", "needs policy.country_database");
+    if (!given)
+        return;
+    if ((c = countries_open(path, &err)) == NULL)
+        settings_error(set, errors, "policy.country_database", "%s", err.text);
+    countries_close(&c);
+}
+
 bool rules_check(const struct settings *set, struct conf_errors *errors)
 {
     size_t before = conf_errors_count(errors);
@@ -51,6 +69,7 @@ bool rules_check(const struct settings *set, struct conf_errors *errors)
         settings_error(set, errors, "policy.dnsbl", "has %zu lists, at most %d are asked", set->policy.dnsbl.n, RULES_DNSBL_MAX);
     for (size_t i = 0; i < set->policy.dnsbl.n; i++)
         check_dnsbl_set(set, i, errors);
+    check_countries(set, errors);
     rules_check_custom(set, errors);
     rules_check_lua(set, errors);
     rules_check_limits(set, errors);
@@ -139,7 +158,8 @@ static bool make_resolver(struct rules *r, struct loop *loop, const struct rules
     const char **list = arena_alloc(r->arena, (servers->n + 1) * sizeof(*list));
     struct dnsc_settings ds = { .servers = servers->n > 0 ? list : NULL };
 
-    bool needed = r->set->policy.dnsbl.n > 0 || r->spf_mode != MODE_OFF || r->lua.mode != MODE_OFF;
+    bool needed = r->set->policy.dnsbl.n > 0 || r->spf_mode != MODE_OFF || r->lua.mode != MODE_OFF ||
+                  (mode_effective((int)r->mode, r->set->policy.rules.helo.mode) != MODE_OFF && r->set->policy.rules.helo.unresolvable > 0);
 
     if (!needed && r->spoof.mode == MODE_OFF)
         return true;
@@ -194,7 +214,11 @@ static void make_access(struct rules *r, const struct set_access_rule *set, stru
     name_list_make(&rule->senders, &set->senders, r->arena);
     name_list_make(&rule->recipients, &set->recipients, r->arena);
     name_list_make(&rule->logins, &set->logins, r->arena);
-    rule->any = rule->n + rule->hosts.n + rule->helo.n + rule->senders.n + rule->recipients.n + rule->logins.n > 0;
+    name_list_make(&rule->fingerprints, &set->fingerprints, r->arena);
+    name_list_make(&rule->countries, &set->countries, r->arena);
+    rule->tls_below = (enum tls_version)set->tls_below;
+    rule->any = rule->n + rule->hosts.n + rule->helo.n + rule->senders.n + rule->recipients.n + rule->logins.n + rule->fingerprints.n +
+                rule->countries.n > 0 || rule->tls_below != TLS_ANY;
     rule->text = set->text;
 }
 
@@ -221,6 +245,7 @@ static void make_modes(struct rules *r)
     const struct set_rules *set = &r->set->policy.rules;
 
     r->helo_mode = mode_effective((int)r->mode, set->helo.mode);
+    r->client_name_mode = mode_effective((int)r->mode, set->client_name.mode);
     r->null_sender_mode = mode_effective((int)r->mode, set->null_sender.mode);
     r->recipients_mode = mode_effective((int)r->mode, set->recipients.mode);
     if (set->recipients.max == 0 && set->recipients.max_login == 0)
@@ -237,6 +262,16 @@ static bool make_handover(struct rules *r, bool serving, struct errtext *err)
 
     r->hand_over = serving && reinject != NULL && reinject[0] != '\0';
     return !r->hand_over || handover_key_of(r->set, true, &r->key, err) == 0;
+}
+
+static bool make_countries(struct rules *r, struct errtext *err)
+{
+    const char *path = r->set->policy.country_database;
+
+    if (path == NULL || path[0] == '\0')
+        return true;
+    r->countries = countries_open(path, err);
+    return r->countries != NULL;
 }
 
 struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_healths *lists, const struct rules *old, bool serving,
@@ -261,7 +296,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     limits = rules_make_limits(r, loop, err);
     make_greylist(r);
     make_modes(r);
-    if (!limits || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
+    if (!limits || !make_countries(r, err) || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     return r;
 }
@@ -283,6 +318,7 @@ void rules_unref(struct rules **rp)
         dnsbl_health_unref(&r->dnsbl[i].health);
     rules_free_custom(r);
     rules_free_lua(r);
+    countries_close(&r->countries);
     rules_free_limits(r);
     resolver_unref(&r->resolver);
     explicit_bzero(&r->key, sizeof(r->key));

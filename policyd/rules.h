@@ -13,6 +13,7 @@
 #include "lib/rule/rule.h"
 #include "lib/settings/settings.h"
 #include "lib/store/store.h"
+#include "policyd/country.h"
 #include "policyd/decide.h"
 #include "policyd/name_list.h"
 #include "policyd/override_file.h"
@@ -28,7 +29,8 @@ struct access_rule {
     bool any;                            /* it names somebody */
     const struct conf_nets **nets;       /* the rule's own and those of the named networks */
     size_t n;
-    struct name_list hosts, helo, senders, recipients, logins;
+    struct name_list hosts, helo, senders, recipients, logins, fingerprints, countries;
+    enum tls_version tls_below;          /* of deny */
     const char *text;
 };
 
@@ -124,7 +126,8 @@ struct rules {
     struct limit_rule *limits;           /* enforced ones first */
     size_t n_limits, n_enforced_limits;
     struct greylist_rule greylist;
-    enum mode spf_mode, helo_mode, null_sender_mode, recipients_mode;
+    struct countries *countries;         /* NULL: not known */
+    enum mode spf_mode, helo_mode, client_name_mode, null_sender_mode, recipients_mode;
     bool keeps_recipients;               /* some rule or limit asks who was let in */
     bool counts_bytes, counts_refused, counts_by_recipient;   /* some limit does */
     struct resolver *resolver;           /* NULL: nothing is looked up, or (spoof alone) nobody can be asked */

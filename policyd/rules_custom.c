@@ -27,7 +27,7 @@ static const struct rule_name *attribute_names(struct arena *arena)
         { "client", RULE_ADDRESS, NAME_CLIENT }, { "sender.domain", RULE_STRING, NAME_SENDER_DOMAIN },
         { "sender.local", RULE_STRING, NAME_SENDER_LOCAL }, { "recipient.domain", RULE_STRING, NAME_RECIPIENT_DOMAIN },
         { "recipient.local", RULE_STRING, NAME_RECIPIENT_LOCAL }, { "helo", RULE_STRING, NAME_HELO }, { "tls", RULE_STRING, NAME_TLS },
-        { "login", RULE_STRING, NAME_LOGIN }, { "trusted", RULE_BOOL, NAME_TRUSTED }, { "submission", RULE_BOOL, NAME_SUBMISSION },
+        { "login", RULE_STRING, NAME_LOGIN }, { "country", RULE_STRING, NAME_COUNTRY }, { "trusted", RULE_BOOL, NAME_TRUSTED }, { "submission", RULE_BOOL, NAME_SUBMISSION },
         { "hour", RULE_NUMBER, NAME_HOUR }, { "weekday", RULE_NUMBER, NAME_WEEKDAY }, { "recipients", RULE_NUMBER, NAME_RECIPIENTS },
         { "score", RULE_NUMBER, NAME_SCORE },
     };
@@ -87,9 +87,9 @@ static void check_hit_name(unsigned id, span name, size_t at, void *arg)
 {
     const struct name_check *q = arg;
     const struct set_dnsbl *dnsbl = q->set->policy.dnsbl.v;
-    const char *known[128] = { "allow", "deny", "blocked", "helo", "recipients", "null_sender", "spf", "spoof" }, *near;
+    const char *known[128] = { "allow", "deny", "blocked", "helo", "recipients", "null_sender", "spf", "spoof", "client_name" }, *near;
     char what[200];
-    size_t n = 8;
+    size_t n = 9;
 
     (void)id;
     for (size_t i = 0; i < q->set->policy.dnsbl.n && n < 60; i++)

@@ -23,6 +23,8 @@ extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipi
     policy_rows[], limit_rows[], hook_rows[], lua_rows[], greylist_rows[], spf_rows[], rule_rows[], name_list_rows[], filter_rows[], virus_rows[], unchecked_rows[], shapes_rows[], heuristics_rows[], rcpt_class_rows[], replies_rows[], handover_rows[],
     events_rows[], log_rows[];
 
+bool zone_holds_key(const void *value);          /* const char *: a zone whose first label is a customer's key */
+
 /* Checks of one value, shared by rows (see struct conf_key). */
 int check_public_name(const void *value, struct errtext *err);     /* const char *: letters, digits, . _ - ; at most 63 */
 int check_header_field(const void *value, struct errtext *err);    /* const char *: "Name: value", one line */

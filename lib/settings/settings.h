@@ -96,8 +96,10 @@ struct set_score { double prepend, greylist, defer, reject; };     /* thresholds
 enum dnsbl_kind { DNSBL_CLIENT, DNSBL_HELO, DNSBL_SENDER, DNSBL_CLIENT_NAME };
 enum { DNSBL_CODES_MAX = 16 };
 enum dnsbl_preset { DNSBL_PRESET_NONE, DNSBL_PRESET_SPAMHAUS, DNSBL_PRESET_SPAMHAUS_DQS };
+enum check_failure { FAILURE_PASS, FAILURE_DEFER };
 struct set_dnsbl {
-    const char *name;                /* public; must be given */
+    const char *line;                /* the short form, "zone=filter*weight": after settings_load it is in the other fields */
+    const char *name;                /* public; never NULL after settings_load */
     const char *zone;                /* may hold a customer key: never shown outside config show with it starred */
     int preset;
     const char *key_file;
@@ -106,16 +108,21 @@ struct set_dnsbl {
     double weight;                   /* of filters without one of their own; default 5; negative: a DNSWL */
     int mode;
     int64_t timeout_ms;              /* 1 s */
+    int on_failure;                  /* enum check_failure: when it does not answer */
 };
-enum check_failure { FAILURE_PASS, FAILURE_DEFER };
 struct set_access_rule {             /* allow / deny */
     int mode;
     struct conf_nets clients;
     struct conf_strings lists;       /* names of networks */
     struct conf_strings hosts, helo, senders, recipients, logins;
+    struct conf_strings fingerprints;    /* of client certificates, or of their public keys */
+    struct conf_strings countries;   /* ISO 3166-1 codes, upper case */
+    int tls_below;                   /* of deny: enum tls_version; TLS_ANY: not looked at */
     const char *text;                /* of deny's reply; NULL: replies.denied */
 };
-struct set_helo { int mode; double invalid, non_fqdn, bare_address, foreign_literal, own_name; };
+enum tls_version { TLS_ANY, TLS_1_1, TLS_1_2, TLS_1_3 };      /* words: off TLSv1.1 TLSv1.2 TLSv1.3 */
+struct set_helo { int mode; double invalid, non_fqdn, bare_address, foreign_literal, own_name, unresolvable; };
+struct set_client_name { int mode; double missing, unconfirmed; };
 struct set_null_sender { int mode; int64_t max_recipients; };
 struct set_max_recipients { int mode; int64_t max, max_login; };
 struct set_spoof { int mode; struct conf_strings partners; /* names of networks */ };
@@ -133,8 +140,8 @@ struct set_custom_rule {
     double points;
     const char *text, *header;
 };
-struct set_name_list { const char *name; struct conf_strings names; };
-struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; struct set_helo helo;
+struct set_name_list { const char *name; struct conf_strings names; const char *file; /* one a line; "" or NULL: none */ };
+struct set_rules { struct set_access_rule allow, deny; struct set_spoof spoof; struct set_spf spf; struct set_helo helo; struct set_client_name client_name;
                    struct set_null_sender null_sender; struct set_max_recipients recipients;
                    struct conf_list custom; /* struct set_custom_rule[] */ };
 enum limit_count { LIMIT_RECIPIENTS, LIMIT_MESSAGES, LIMIT_BYTES, LIMIT_REFUSED_RECIPIENTS };
@@ -186,6 +193,7 @@ struct set_policy {
     struct conf_list lists;          /* struct set_name_list[] */
     struct conf_list limits;         /* struct set_limit[] */
     struct set_greylist greylist;
+    const char *country_database;    /* MaxMind's format; NULL or "": countries are not known */
     struct set_lua lua;
     struct set_hook hook;            /* of limits that say so */
     struct set_dns dns;

@@ -2,8 +2,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "lib/conf/conf_units.h"
+#include "lib/proto/domain.h"
 #include "lib/settings/rows.h"
 
 /* ---- names of networks ---- */
@@ -41,14 +45,59 @@ static void set_returns(const struct settings *s, struct set_dnsbl *d, const cha
     d->returns = (struct conf_strings){ one, 1 };
 }
 
+/* Of a zone with a customer's key the second label: the first must not show. */
+static const char *name_of_zone(const struct settings *s, const char *zone)
+{
+    span rest = span_str(zone);
+
+    if (zone_holds_key(&zone))
+        rest = span_from(rest, span_find(rest, '.') + 1);
+    return arena_str(s->arena, span_head(rest, span_find(rest, '.') < 63 ? span_find(rest, '.') : 63));
+}
+
+/* "zone", "zone=filter", "zone*weight", "zone=filter*weight". */
+static bool take_short_form(const struct settings *s, struct set_dnsbl *d, struct errtext *err)
+{
+    span line = span_str(d->line), filter;
+    size_t equals = span_find(line, '='), star = span_rfind(line, '*');
+    char text[DOMAIN_TEXT_MAX];
+    struct dnsbl_filter parsed;
+    span zone;
+    double weight;
+
+    if (domain_normalise(span_head(line, equals < star ? equals : star), text, &zone) != DOMAIN_OK || !domain_is_fqdn(zone)) {
+        errtext_set(err, "is no DNS list (try zen.example.net=127.0.0.[2..11]*3)");
+        return false;
+    }
+    d->zone = arena_str(s->arena, zone);
+    d->name = name_of_zone(s, d->zone);
+    filter = equals < line.n ? span_from(line, equals + 1) : (span){ NULL, 0 };
+    if (filter.n > 0) {
+        if (!settings_dnsbl_code(arena_str(s->arena, filter), d->weight, &parsed, &weight, err))
+            return false;
+        set_returns(s, d, arena_str(s->arena, filter));
+        return true;
+    }
+    if (star < line.n && (!conf_number_parse(span_from(line, star + 1), &d->weight) || d->weight < -1000 || d->weight > 1000)) {
+        errtext_set(err, "\"%.*s\" is no weight", SPAN_ARG(span_head(span_from(line, star + 1), 40)));
+        return false;
+    }
+    return equals == line.n;
+}
+
 static void check_dnsbl(const struct settings *s, struct conf_errors *errors, size_t i)
 {
     struct set_dnsbl *all = s->policy.dnsbl.v, *d = &all[i];
+    struct errtext err = { "has an = without a filter behind it" };
     char path[64], at[96];
 
     snprintf(path, sizeof(path), "policy.dnsbl[%zu]", i);
     if (!conf_sound(s->marks, path))
         return;
+    if (d->line != NULL && !take_short_form(s, d, &err))
+        return settings_error(s, errors, path, "%s", err.text);
+    if (d->name == NULL || d->name[0] == '\0')
+        return settings_error(s, errors, path, "needs a name, which replies and logs may show");
     if (d->zone == NULL && d->preset == DNSBL_PRESET_NONE) {
         settings_error(s, errors, path, "needs a zone or a preset");
     } else if (d->zone != NULL && d->preset != DNSBL_PRESET_NONE) {
@@ -63,7 +112,7 @@ static void check_dnsbl(const struct settings *s, struct conf_errors *errors, si
     snprintf(at, sizeof(at), "%s.returns", path);
     if (d->preset != DNSBL_PRESET_NONE && !settings_written(s, at))   /* ZEN, DBL: their published codes */
         set_returns(s, d, d->kind == DNSBL_CLIENT ? "127.0.0.[2..11]" : "127.0.1.[2..199]");
-    else if (d->kind != DNSBL_CLIENT && !settings_written(s, at))     /* lists of domains answer 127.0.1.x as well (RFC 5782 2.3) */
+    else if (d->kind != DNSBL_CLIENT && !settings_written(s, at) && d->line == NULL)     /* lists of domains answer 127.0.1.x as well (RFC 5782 2.3) */
         set_returns(s, d, "127.0.[0..1].[2..254]");
     snprintf(at, sizeof(at), "%s.name", path);
     for (size_t j = 0; j < i; j++) {
@@ -161,6 +210,61 @@ static void check_score_order(const struct settings *s, struct conf_errors *erro
     }
 }
 
+/* ---- lists ---- */
+
+struct list_file { struct arena *arena; const char **v; size_t n, cap; };
+
+static void add_name(struct list_file *f, const char *name)
+{
+    if (f->n == f->cap) {
+        const char **more = arena_alloc(f->arena, (f->cap * 2 + 64) * sizeof(*more));
+
+        if (f->n > 0)
+            memcpy(more, f->v, f->n * sizeof(*more));
+        f->v = more;
+        f->cap = f->cap * 2 + 64;
+    }
+    f->v[f->n++] = name;
+}
+
+/* What a list's file names is added to what the configuration does. */
+static void read_list_file(const struct settings *s, struct set_name_list *list, struct conf_errors *errors)
+{
+    struct list_file f = { .arena = s->arena };
+    FILE *file = fopen(list->file, "re");
+    char *line = NULL, path[120];
+    size_t size = 0;
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "policy.lists.%s.file", list->name);
+    if (file == NULL)
+        return settings_error(s, errors, path, "%s cannot be read: %s", list->file, strerror(errno));
+    for (size_t i = 0; i < list->names.n; i++)
+        add_name(&f, list->names.v[i]);
+    while ((n = getline(&line, &size, file)) >= 0) {
+        span name = span_of(line, (size_t)n);
+
+        name = span_trim(span_head(name, span_find(name, '#')));
+        if (name.n > 0)
+            add_name(&f, arena_str(s->arena, name));
+    }
+    if (ferror(file))
+        settings_error(s, errors, path, "%s cannot be read to its end: %s", list->file, strerror(errno));
+    free(line);
+    fclose(file);
+    list->names = (struct conf_strings){ f.v, f.n };
+}
+
+static void read_lists(const struct settings *s, struct conf_errors *errors)
+{
+    struct set_name_list *lists = s->policy.lists.v;
+
+    for (size_t i = 0; i < s->policy.lists.n; i++) {
+        if (lists[i].file != NULL && lists[i].file[0] != '\0')
+            read_list_file(s, &lists[i], errors);
+    }
+}
+
 void settings_check_policy(struct settings *s, struct conf_errors *errors)
 {
     const struct set_policy *p = &s->policy;
@@ -170,6 +274,8 @@ void settings_check_policy(struct settings *s, struct conf_errors *errors)
         check_network_names(s, errors, &p->rules.deny.lists, "policy.rules.deny.networks");
         check_network_names(s, errors, &p->rules.spoof.partners, "policy.rules.spoof.partners");
     }
+    if (conf_sound(s->marks, "policy.lists"))
+        read_lists(s, errors);
     for (size_t i = 0; i < p->dnsbl.n; i++)
         check_dnsbl(s, errors, i);
     for (size_t i = 0; i < p->limits.n; i++)

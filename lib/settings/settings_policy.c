@@ -25,6 +25,7 @@ static const struct conf_key score_rows[] = {
 #define AT(f) offsetof(struct set_dnsbl, f)
 
 static const char *const preset_words[] = { "none", "spamhaus", "spamhaus-dqs", NULL };
+static const char *const failure_words[] = { "pass", "defer", NULL };
 static const char *const kind_words[] = { "client", "helo", "sender", "client_name", NULL };
 
 bool settings_dnsbl_code(const char *text, double weight, struct dnsbl_filter *filter_out, double *weight_out, struct errtext *err)
@@ -62,7 +63,7 @@ static int check_returns(const void *value, struct errtext *err)
 }
 
 /* A customer's key is the first label of its zone: long and without meaning. */
-static bool zone_holds_key(const void *value)
+bool zone_holds_key(const void *value)
 {
     const char *zone = *(const char *const *)value;
     size_t n = 0;
@@ -73,7 +74,7 @@ static bool zone_holds_key(const void *value)
 }
 
 static const struct conf_key dnsbl_rows[] = {
-    { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Public name, in replies and logs; the zone never shows there.",
+    { "name", CONF_STRING, AT(name), 0, 0, NULL, APPLY_LIVE, "Public name, in replies and logs; the zone never shows there. Must be given, but in the short form.",
       .check = check_public_name },
     { "zone", CONF_DOMAIN, AT(zone), 0, 0, NULL, APPLY_LIVE, "Zone to ask; or a preset.", .secret = zone_holds_key },
     { "preset", CONF_ENUM, AT(preset), 0, 0, "none", APPLY_LIVE,
@@ -87,6 +88,9 @@ static const struct conf_key dnsbl_rows[] = {
     { "weight", CONF_NUMBER, AT(weight), -1000, 1000, "5", APPLY_LIVE, "Points of a listing; below zero for a list of good clients." },
     { "mode", CONF_ENUM, AT(mode), 0, 0, "inherit", APPLY_LIVE, "Observe: listings are logged and count nothing.", .words = mode_words },
     { "timeout", CONF_DURATION, AT(timeout_ms), 10, SECONDS(10), "1s", APPLY_LIVE, "Wait for its answer; a late one counts nothing." },
+    { "on_failure", CONF_ENUM, AT(on_failure), 0, 0, "pass", APPLY_LIVE, "When it does not answer: as if it had not listed anybody, or a 4xx.", .words = failure_words },
+    { "*", CONF_STRING, AT(line), 0, 0, NULL, APPLY_LIVE,
+      "The short form, as postscreen(8) has it: zen.example.net=127.0.0.[2..11]*3. Its name is the zone's first label.", .secret = zone_holds_key },
     { NULL },
 };
 #undef AT
@@ -134,6 +138,8 @@ const struct conf_key policy_rows[] = {
     { "lists", CONF_NAMED, AT(lists), 0, 0, NULL, APPLY_LIVE, "Lists of names for rules.custom: NAME: [names].", .sub = name_list_rows,
       .sub_size = sizeof(struct set_name_list) },
     { "limits", CONF_LIST, AT(limits), 0, 0, NULL, APPLY_LIVE, "Rate limits.", .sub = limit_rows, .sub_size = sizeof(struct set_limit) },
+    { "country_database", CONF_PATH, AT(country_database), 0, 0, NULL, APPLY_LIVE,
+      "A database of MaxMind's format (GeoLite2-Country.mmdb, dbip-country): rules may then look at the client's country." },
     { "lua", CONF_OBJECT, AT(lua), 0, 0, NULL, APPLY_LIVE, "A script of one's own, where rules.custom are not enough.", .sub = lua_rows },
     { "hook", CONF_OBJECT, AT(hook), 0, 0, NULL, APPLY_LIVE, "Who is told of limits with hook: yes that are exceeded.", .sub = hook_rows },
     { "greylist", CONF_OBJECT, AT(greylist), 0, 0, NULL, APPLY_LIVE, "Greylisting: who is not known has to come again.", .sub = greylist_rows },

@@ -17,7 +17,25 @@
     { "senders", CONF_STRINGS, AT(senders), 0, 0, NULL, APPLY_LIVE, \
       "Senders: an address, example.net, .example.net. Anybody can write any sender." }, \
     { "recipients", CONF_STRINGS, AT(recipients), 0, 0, NULL, APPLY_LIVE, "Recipients: an address, example.com, .example.com." }, \
-    { "logins", CONF_STRINGS, AT(logins), 0, 0, NULL, APPLY_LIVE, "Logins (sasl_username), in any case." }
+    { "logins", CONF_STRINGS, AT(logins), 0, 0, NULL, APPLY_LIVE, "Logins (sasl_username), in any case." }, \
+    { "fingerprints", CONF_STRINGS, AT(fingerprints), 0, 0, NULL, APPLY_LIVE, \
+      "Fingerprints of client certificates or of their public keys, as Postfix gives them (smtpd_tls_fingerprint_digest)." }, \
+    { "countries", CONF_STRINGS, AT(countries), 0, 0, NULL, APPLY_LIVE, "Countries of clients, DE; needs policy.country_database.", .check = check_countries }
+
+static const char *const tls_words[] = { "off", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL };
+
+static int check_countries(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        if (strlen(l->v[i]) == 2 && strspn(l->v[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2)
+            continue;
+        errtext_set(err, "\"%.20s\" is no country (two capital letters: DE)", l->v[i]);
+        return -1;
+    }
+    return 0;
+}
 
 static const struct conf_key allow_rows[] = {
     WHO,
@@ -28,6 +46,7 @@ static const struct conf_key allow_rows[] = {
 static const struct conf_key deny_rows[] = {
     WHO,
     { "helo", CONF_STRINGS, AT(helo), 0, 0, NULL, APPLY_LIVE, "HELO names: spam.example.net; .example.net is every name below it." },
+    { "tls_below", CONF_ENUM, AT(tls_below), 0, 0, "off", APPLY_LIVE, "TLS of an older version than this; who does not use TLS at all is not meant.", .words = tls_words },
     { "text", CONF_STRING, AT(text), 0, 0, NULL, APPLY_LIVE, "Words of the reply, in place of replies.denied." },
     { "*", CONF_NETS, AT(clients), 0, 0, NULL, APPLY_LIVE, "Addresses and networks." },
     { NULL },
@@ -58,6 +77,22 @@ static const struct conf_key helo_rows[] = {
     { "bare_address", CONF_NUMBER, AT(bare_address), 0, 1000, "2", APPLY_LIVE, "Points of an address without the brackets of RFC 5321." },
     { "foreign_literal", CONF_NUMBER, AT(foreign_literal), 0, 1000, "2", APPLY_LIVE, "Points of an address in brackets that is not the client's." },
     { "own_name", CONF_NUMBER, AT(own_name), 0, 1000, "5", APPLY_LIVE, "Points of a stranger who gives this host's name or an own domain." },
+    { "unresolvable", CONF_NUMBER, AT(unresolvable), 0, 1000, "0", APPLY_LIVE,
+      "Points of a name that has neither an address nor an MX (reject_unknown_helo_hostname); 0: DNS is not asked." },
+    { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
+    { NULL },
+};
+#undef AT
+
+/* ---- client name ---- */
+
+#define AT(f) offsetof(struct set_client_name, f)
+
+static const struct conf_key client_name_rows[] = {
+    { "mode", CONF_ENUM, AT(mode), 0, 0, "off", APPLY_LIVE, "Mode of this rule; off unless told otherwise.", .words = mode_words },
+    { "missing", CONF_NUMBER, AT(missing), 0, 1000, "1", APPLY_LIVE, "Points of a client whose address has no name (reject_unknown_reverse_client_hostname)." },
+    { "unconfirmed", CONF_NUMBER, AT(unconfirmed), 0, 1000, "0.5", APPLY_LIVE,
+      "Points of a client whose name does not lead back to its address (reject_unknown_client_hostname)." },
     { "*", CONF_ENUM, AT(mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },
     { NULL },
 };
@@ -114,6 +149,7 @@ static const struct conf_key custom_rows[] = {
 const struct conf_key name_list_rows[] = {
     { "name", CONF_STRING, AT(name), 0, 0, "!", APPLY_LIVE, "Its name in rules.", .check = check_public_name },
     { "names", CONF_STRINGS, AT(names), 0, 0, NULL, APPLY_LIVE, "Addresses, domains, and with a dot before it all below a domain." },
+    { "file", CONF_PATH, AT(file), 0, 0, NULL, APPLY_LIVE, "A file with more of them, one a line; # begins a comment. Read at each reload." },
     { "*", CONF_STRINGS, AT(names), 0, 0, NULL, APPLY_LIVE, "Addresses, domains, and with a dot before it all below a domain." },
     { NULL },
 };
@@ -132,6 +168,8 @@ const struct conf_key rule_rows[] = {
     { "spf", CONF_OBJECT, AT(spf), 0, 0, NULL, APPLY_LIVE, "Sender Policy Framework (RFC 7208): whether the sender's domain allows the client.", .sub = spf_rows },
     { "helo", CONF_OBJECT, AT(helo), 0, 0, NULL, APPLY_LIVE, "What is wrong with the name in HELO. Never hits trusted networks, logins and submission.",
       .sub = helo_rows },
+    { "client_name", CONF_OBJECT, AT(client_name), 0, 0, NULL, APPLY_LIVE,
+      "What is wrong with the client's name in DNS, as Postfix has found it. Never hits trusted networks, logins and submission.", .sub = client_name_rows },
     { "null_sender", CONF_OBJECT, AT(null_sender), 0, 0, NULL, APPLY_LIVE, "The null reverse-path to many recipients.", .sub = null_sender_rows },
     { "custom", CONF_LIST, AT(custom), 0, 0, NULL, APPLY_LIVE, "Rules of one's own, in the order they are judged.", .sub = custom_rows,
       .sub_size = sizeof(struct set_custom_rule) },

@@ -55,6 +55,22 @@ static const struct row {
     { "helo has mild points", "helo: enforce", "helo_name=server", "DUNNO", NULL },
     { "helo observed", "helo: observe", "helo_name=example.com", "DUNNO", "REJECT" },
 
+    { "denied by certificate", "deny: {fingerprints: [\"AB:cd:01\"]}", "ccert_fingerprint=ab:CD:01", "REJECT", NULL },
+    { "allowed by public key", "allow: {fingerprints: [\"ab:cd\"]}, deny: {clients: [192.0.2.0/24]}", "ccert_pubkey_fingerprint=AB:CD", "DUNNO", NULL },
+    { "no certificate is in no list", "deny: {fingerprints: [\"ab:cd\"]}", "ccert_fingerprint=", "DUNNO", NULL },
+    { "old TLS", "deny: {tls_below: TLSv1.2}", "encryption_protocol=TLSv1.1", "REJECT", NULL },
+    { "older TLS", "deny: {tls_below: TLSv1.2}", "encryption_protocol=TLSv1", "REJECT", NULL },
+    { "that TLS", "deny: {tls_below: TLSv1.2}", "encryption_protocol=TLSv1.2", "DUNNO", NULL },
+    { "newer TLS", "deny: {tls_below: TLSv1.3}", "encryption_protocol=TLSv1.3", "DUNNO", NULL },
+    { "no TLS is not meant", "deny: {tls_below: TLSv1.3}", "encryption_protocol=", "DUNNO", NULL },
+
+    { "client without a name", "client_name: {mode: enforce, missing: 5}", "reverse_client_name=unknown;client_name=unknown", "REJECT 5.7.1 Your address has no name", NULL },
+    { "client with an unconfirmed name", "client_name: {mode: enforce, unconfirmed: 5}", "reverse_client_name=mx.x.example;client_name=unknown", "REJECT 5.7.1 Your name in DNS does not", NULL },
+    { "client with a name", "client_name: {mode: enforce, missing: 5, unconfirmed: 5}", "reverse_client_name=mx.x.example;client_name=mx.x.example", "DUNNO", NULL },
+    { "client name is not told", "client_name: {mode: enforce, missing: 5}", "client_name=unknown", "DUNNO", NULL },
+    { "client without a name, login", "client_name: {mode: enforce, missing: 5}", "reverse_client_name=unknown;sasl_username=bob", "DUNNO", NULL },
+    { "client names are off", "client_name: {missing: 5}", "reverse_client_name=unknown", "DUNNO", NULL },
+
     { "spoof observes by default", "spoof: {}", "sender=Boss@EXAMPLE.com", "DUNNO", "REJECT 5.7.1 Sender address belongs here" },
     { "spoof", "spoof: enforce", "sender=Boss@EXAMPLE.com", "REJECT 5.7.1 Sender address belongs here, but the client does not (id ", NULL },
     { "with a dot", "spoof: enforce", "sender=boss@example.com.", "REJECT", NULL },
@@ -134,9 +150,59 @@ static void test_recipients(void **state)
     assert_string_equal(rig_ask("sender=;recipient=b@example.com").answer, "action=DUNNO");           /* no instance: nothing is known */
 }
 
+/* Only a full "no" of DNS has points. */
+static void test_helo_in_dns(void **state)
+{
+    static const struct { enum dnsc_outcome a, aaaa, mx; const char *answer, *finding; } cases[] = {
+        { DNSC_FOUND, DNSC_NODATA, DNSC_NODATA, "DUNNO", "helo=clear" },
+        { DNSC_NXDOMAIN, DNSC_NXDOMAIN, DNSC_NXDOMAIN, "REJECT 5.7.1 Your HELO name is a name that does not exist", "helo=hit" },
+        { DNSC_NODATA, DNSC_FOUND, DNSC_NODATA, "DUNNO", "helo=clear" },
+        { DNSC_NODATA, DNSC_NODATA, DNSC_FOUND, "DUNNO", "helo=clear" },
+        { DNSC_NODATA, DNSC_NODATA, DNSC_NODATA, "REJECT", "helo=hit" },
+        { DNSC_SERVFAIL, DNSC_NODATA, DNSC_NODATA, "DUNNO", "helo=unknown:in order; in DNS: servfail" },
+        { DNSC_NODATA, DNSC_NODATA, DNSC_TIMEOUT, "DUNNO", "helo=unknown" },
+    };
+
+    (void)state;
+    for (size_t delay = 0; delay < 2; delay++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            struct asked a;
+
+            rig_load(HOUSE "policy: {rules: {helo: {mode: enforce, unresolvable: 5}}}\n");
+            dns_set("mx.sender.example", DNSC_A, cases[i].a, "192.0.2.1", (int64_t)delay * 20);
+            dns_set("mx.sender.example", DNSC_AAAA, cases[i].aaaa, "2001:db8::1", (int64_t)delay * 20);
+            dns_set("mx.sender.example", DNSC_MX, cases[i].mx, "mx.example", (int64_t)delay * 20);
+            a = rig_ask("");
+            assert_says(a.answer, cases[i].answer);
+            assert_says(a.findings, cases[i].finding);
+        }
+    }
+    rig_dns_asked = 0;
+    assert_string_equal(rig_ask("sasl_username=bob").answer, "action=DUNNO");
+    assert_string_equal(rig_ask("helo_name=[192.0.2.1]").answer, "action=DUNNO");
+    assert_int_equal(rig_dns_asked, 0);
+}
+
+/* A list that does not answer is nothing, or a 4xx where that was asked for. */
+static void test_dnsbl_on_failure(void **state)
+{
+    (void)state;
+    dns_list("bl.example");
+    rig_load("policy: {dnsbl: [{name: bl, zone: bl.example, on_failure: defer}]}\n");
+    loop_fake_advance(rig_loop, 100);
+    assert_string_equal(rig_ask("").answer, "action=DUNNO");
+    dns_set("2.2.0.192.bl.example", DNSC_A, DNSC_SERVFAIL, NULL, 5);
+    assert_says(rig_ask("client_address=192.0.2.2").answer, "450 4.7.1 A DNS list cannot be looked up now");
+    dns_set("3.2.0.192.bl.example", DNSC_A, DNSC_FOUND, "127.0.0.2", -1);
+    assert_says(rig_ask("client_address=192.0.2.3").answer, "450 4.7.1 A DNS list cannot be looked up now");
+    rig_load("policy: {dnsbl: [{name: bl, zone: bl.example}]}\n");
+    assert_string_equal(rig_ask("client_address=192.0.2.2").answer, "action=DUNNO");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(test_rows), T(test_observe_everywhere), T(test_states_and_odd_requests), T(test_recipients),
+    const struct CMUnitTest tests[] = {
+        T(test_rows), T(test_helo_in_dns), T(test_dnsbl_on_failure), T(test_observe_everywhere), T(test_states_and_odd_requests), T(test_recipients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

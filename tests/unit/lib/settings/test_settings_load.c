@@ -214,7 +214,13 @@ static const struct {
     { "networks: {partners: []}\npolicy: {rules: {spoof: {partners: partner}}}",
       ":2:26: policy.rules.spoof.partners[0]: \"partner\" is no list under networks (did you mean partners?)" },
     { "policy: {dnsbl: [{name: a}]}", ":1:18: policy.dnsbl[0]: needs a zone or a preset" },
-    { "policy: {dnsbl: [{zone: a.example}]}", ":1:18: policy.dnsbl[0].name: must be given (text)" },
+    { "policy: {dnsbl: [{zone: a.example}]}", ":1:18: policy.dnsbl[0]: needs a name, which replies and logs may show" },
+    { "policy: {dnsbl: [\"nodots\"]}", "policy.dnsbl[0]: is no DNS list (try zen.example.net=127.0.0.[2..11]*3)" },
+    { "policy: {dnsbl: [\"a.example=127.0.0.[2..\"]}", "policy.dnsbl[0]: " },
+    { "policy: {dnsbl: [\"a.example*x\"]}", "policy.dnsbl[0]: \"x\" is no weight" },
+    { "policy: {dnsbl: [\"a.example=\"]}", "policy.dnsbl[0]: has an = without a filter behind it" },
+    { "policy: {rules: {deny: {countries: [Germany]}}}", "\"Germany\" is no country (two capital letters: DE)" },
+    { "policy: {lists: {l: {file: /nowhere/list}}}", "policy.lists.l.file: /nowhere/list cannot be read: No such file" },
     { "policy: {dnsbl: [{name: a, zone: b.example, preset: spamhaus}]}", ":1:28: policy.dnsbl[0].zone: goes with preset: none only" },
     { "policy: {dnsbl: [{name: a, preset: spamhaus-dqs}]}", ": policy.dnsbl[0].key_file: must be given with spamhaus-dqs" },
     { "policy: {dnsbl: [{name: a, preset: spamhaus, key_file: k}]}", "policy.dnsbl[0].key_file: a key goes with" },
@@ -486,12 +492,41 @@ static void test_recipient_classes_are_shown(void **state)
     buf_free(&text_again);
 }
 
+/* As postscreen(8) writes lists. */
+static void test_short_lists(void **state)
+{
+    static const struct { const char *text, *name, *zone, *returns; double weight; } want[] = {
+        { "zen.example.net", "zen", "zen.example.net", "127.0.0.[2..254]", 5 },
+        { "zen.example.net*3", "zen", "zen.example.net", "127.0.0.[2..254]", 3 },
+        { "Bl.Example.net=127.0.0.[2..11]*3", "bl", "bl.example.net", "127.0.0.[2..11]*3", 5 },
+        { "white.example=127.0.[0..255].3*-2", "white", "white.example", "127.0.[0..255].3*-2", 5 },
+        { "abcdefghijklmnopqrstuvwxyz.zen.dq.example=127.0.0.2", "zen", "abcdefghijklmnopqrstuvwxyz.zen.dq.example", "127.0.0.2", 5 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        char yaml[200];
+        struct settings *s;
+        const struct set_dnsbl *d;
+
+        snprintf(yaml, sizeof(yaml), "policy: {dnsbl: [\"%s\"]}\n", want[i].text);
+        s = load_good(yaml);
+        d = s->policy.dnsbl.v;
+        assert_string_equal(d->name, want[i].name);
+        assert_string_equal(d->zone, want[i].zone);
+        assert_string_equal(d->returns.v[0], want[i].returns);
+        assert_true(d->weight == want[i].weight);
+        settings_unref(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recipient_classes), cmocka_unit_test(test_recipient_class_errors), cmocka_unit_test(test_recipient_classes_are_shown),
         cmocka_unit_test(test_minimal_file),
         cmocka_unit_test(test_short_forms),
+        cmocka_unit_test(test_short_lists),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_all_in_one_run),
