@@ -1,6 +1,6 @@
 /* load.c - asks a server on a unix socket as fast as it answers, over so many connections, and tells rate and latency.
  *
- * load socketmap|policy PATH CONNECTIONS SECONDS KEYS: each connection has one request under way.  The request number r asks
+ * load socketmap|policy PATH|PORT CONNECTIONS SECONDS KEYS: each connection has one request under way.  The request number r asks
  * for user<r % KEYS>@example.com.  Prints "requests seconds p50_us p99_us p999_us bad".
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "bench/parts/local.h"
 
 enum { SAMPLES = 4000000, REQUEST_MAX = 2048 };
 
@@ -72,7 +75,7 @@ static void take(int fd)
 
     if (n <= 0)
         err(1, "the server closed");
-    if (n < 7 || (policy ? memcmp(reply, "action=DUNNO", 12) : memcmp(reply, "4:OK x,", 7)) != 0)
+    if (n < 7 || (policy ? strncasecmp(reply, "action=DUNNO", 12) : memcmp(reply, "4:OK x,", 7)) != 0)
         bad++;
     if (n_latency < SAMPLES)
         latency_us[n_latency++] = (uint32_t)(took / 1000);
@@ -86,17 +89,27 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void connect_all(int ep, const char *path, int n)
+/* A unix socket, or a port of 127.0.0.1 where the path is a number. */
+static int connect_one(const char *path)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd;
 
+    if (path[0] >= '0' && path[0] <= '9')
+        return local_connect(path);
     strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
+        err(1, "%s", path);
+    return fd;
+}
+
+static void connect_all(int ep, const char *path, int n)
+{
     for (int i = 0; i < n; i++) {
         struct epoll_event ev = { .events = EPOLLIN };
-        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        int fd = connect_one(path);
 
-        if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
-            err(1, "%s", path);
         ev.data.fd = fd;
         epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
         ask(fd);
@@ -110,7 +123,7 @@ int main(int argc, char **argv)
     int64_t begun, end;
 
     if (argc != 6)
-        errx(64, "usage: load socketmap|policy PATH CONNECTIONS SECONDS KEYS");
+        errx(64, "usage: load socketmap|policy PATH|PORT CONNECTIONS SECONDS KEYS");
     policy = strcmp(argv[1], "policy") == 0;
     keys = strtoull(argv[5], NULL, 10);
     sent_ns = calloc(65536, sizeof(*sent_ns));

@@ -15,6 +15,7 @@ tests=(python3 openssl zip iproute2 procps systemd mandoc
 # Unpacked beside the system, with what their binaries need to run installed.
 peers=(postfix postfix-ldap)
 bench_peers=(clamav-daemon clamsmtp)
+policy_peers=(postfwd postgrey policyd-rate-limit libnet-dns-perl libnet-server-perl libnetaddr-ip-perl libberkeleydb-perl libio-multiplex-perl python3-yaml)
 peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
 
 missing=()
@@ -76,5 +77,6 @@ unpack() {
 unpack .done "${peers[@]}"
 # What only `make bench` looks for, and does without: DEPS_BENCH=1.
 if [ -n "${DEPS_BENCH:-}" ]; then
+    unpack .bench-policy "${policy_peers[@]}" || echo "deps: ${policy_peers[*]} cannot be had; make bench leaves them out" >&2
     unpack .bench "${bench_peers[@]}" || echo "deps: ${bench_peers[*]} cannot be had; make bench leaves them out" >&2
 fi

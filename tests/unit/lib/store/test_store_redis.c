@@ -232,7 +232,7 @@ static void refill(struct shared *m, int64_t now_ms)
 /* Several hosts ask at the same moment: together they get what there is, not one more and not one less; what is given back is there again. */
 static void hosts_together(struct rig *r, size_t n_hosts, uint32_t seed)
 {
-    static char once[AT_ONCE][64];
+    static char once[AT_ONCE][96];
     static struct got got[AT_ONCE];
     struct store *hosts[HOSTS_MAX];
     char key[32];
