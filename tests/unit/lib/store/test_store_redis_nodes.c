@@ -168,8 +168,8 @@ static int teardown(void **state)
 
 static void settle(struct world *w)
 {
-    for (int i = 0; i < 60; i++)
-        loop_turn(w->rig.loop, 1);
+    for (int i = 0, idle = 0; i < 300 && idle < 5; i++)
+        idle = loop_turn(w->rig.loop, 1) ? 0 : idle + 1;
 }
 
 static void open_cluster(struct world *w)
