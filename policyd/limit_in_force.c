@@ -32,10 +32,13 @@ const struct limit_rates *limit_in_force(const struct limit_rule *rule, const st
     size_t n;
 
     *why_out = rates != NULL ? "gatepostctl limits override" : NULL;
-    if (rates != NULL || (rule->file == NULL && rule->overrides == NULL))
+    if (rates != NULL || (rule->file == NULL && rule->ldap == NULL && rule->overrides == NULL))
         return rates != NULL ? rates : &rule->rates;
     n = limit_subjects(rule, r, recipient, arena, subjects);
-    if ((rates = overrides_find(override_file_now(rule->file), subjects, n, why_out)) == NULL)
+    rates = overrides_find(override_file_now(rule->file), subjects, n, why_out);
+    if (rates == NULL)
+        rates = overrides_find(override_ldap_now(rule->ldap), subjects, n, why_out);
+    if (rates == NULL)
         rates = overrides_find(rule->overrides, subjects, n, why_out);
     return rates != NULL ? rates : &rule->rates;
 }

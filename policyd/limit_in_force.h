@@ -1,6 +1,6 @@
 /* limit_in_force.h - the rates that hold for one key of a limit, now.
  *
- * What gatepostctl has set for the key, else an override of the file, else of the configuration, else the limit's own.
+ * What gatepostctl has set for the key, else an override of the file, else of the directory, else of the configuration, else the limit's own.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_POLICYD_LIMIT_IN_FORCE_H

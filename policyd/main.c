@@ -123,6 +123,7 @@ static const struct child_role roles[] = {
     { "store-saver", store_saver_run },
     { "hook", hook_child_run },
     { "lua", lua_child_run },
+    { "override-ldap", override_ldap_run },
     { NULL, NULL },
 };
 

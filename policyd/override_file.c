@@ -16,6 +16,8 @@ struct override_file {
     struct loop *loop;
     const struct settings *set;
     const struct set_limit *limit;
+    char *path;
+    bool kept;                           /* by Gatepost itself */
     struct overrides *now;
     struct stat seen;                    /* of what was looked at last, good or not */
     bool gone;
@@ -78,7 +80,7 @@ static struct overrides *read_anew(const struct override_file *f, struct conf_er
 {
     struct overrides *o = overrides_new(f->set, f->limit);
 
-    if (!override_file_read(f->limit->overrides_file, o, errors))
+    if (!override_file_read(f->path, o, errors) && !f->kept)
         overrides_free(&o);
     return o;
 }
@@ -99,7 +101,9 @@ static void take_change(struct override_file *f)
     if (neu != NULL) {
         overrides_free(&f->now);
         f->now = neu;
-        log_info("limit %s: %s was read again, %zu overrides", f->limit->name, f->limit->overrides_file, overrides_count(neu));
+        log_info("limit %s: %s was read again, %zu overrides", f->limit->name, f->path, overrides_count(neu));
+        if (conf_errors_count(errors) > 0)
+            log_warning("limit %s: %s (%zu such lines are passed over)", f->limit->name, conf_errors_at(errors, 0), conf_errors_count(errors));
     } else {
         log_error("limit %s: %s (%zu errors); what was read before stays in force", f->limit->name, conf_errors_at(errors, 0),
                   conf_errors_count(errors));
@@ -113,9 +117,9 @@ static void look(void *arg)
     struct stat st;
 
     loop_timer_start(f->loop, &f->again, OVERRIDES_LOOK_MS, look, f);
-    if (stat(f->limit->overrides_file, &st) != 0) {
+    if (stat(f->path, &st) != 0) {
         if (!f->gone)
-            log_error("limit %s: %s: %s; what was read before stays in force", f->limit->name, f->limit->overrides_file, strerror(errno));
+            log_error("limit %s: %s: %s; what was read before stays in force", f->limit->name, f->path, strerror(errno));
         f->gone = true;
         return;
     }
@@ -131,8 +135,8 @@ struct override_file *override_file_open(struct loop *l, const struct settings *
     struct override_file *f = xcalloc(1, sizeof(*f));
     struct conf_errors *errors = conf_errors_new();
 
-    *f = (struct override_file){ .loop = l, .set = set, .limit = limit };
-    f->gone = stat(limit->overrides_file, &f->seen) != 0;
+    *f = (struct override_file){ .loop = l, .set = set, .limit = limit, .path = xstrdup(limit->overrides_file) };
+    f->gone = stat(f->path, &f->seen) != 0;
     if ((f->now = read_anew(f, errors)) != NULL)
         loop_timer_start(l, &f->again, OVERRIDES_LOOK_MS, look, f);
     else
@@ -141,6 +145,24 @@ struct override_file *override_file_open(struct loop *l, const struct settings *
     if (f->now == NULL)
         override_file_close(&f);
     return f;
+}
+
+struct override_file *override_file_open_kept(struct loop *l, const struct settings *set, const struct set_limit *limit, const char *path)
+{
+    struct override_file *f = xcalloc(1, sizeof(*f));
+    struct conf_errors *errors = conf_errors_new();
+
+    *f = (struct override_file){ .loop = l, .set = set, .limit = limit, .path = xstrdup(path), .kept = true };
+    f->gone = stat(f->path, &f->seen) != 0;
+    f->now = read_anew(f, errors);
+    conf_errors_free(&errors);
+    loop_timer_start(l, &f->again, OVERRIDES_LOOK_MS, look, f);
+    return f;
+}
+
+void override_file_look(struct override_file *f)
+{
+    look(f);
 }
 
 void override_file_close(struct override_file **fp)
@@ -152,6 +174,7 @@ void override_file_close(struct override_file **fp)
         return;
     loop_timer_stop(&f->again);
     overrides_free(&f->now);
+    free(f->path);
     free(f);
 }
 

@@ -14,10 +14,13 @@
 
 struct override_file;
 
-/* Reads all of it into o; false when any error was added. */
+/* Reads all of it into o, but lines with an error; false when any was added. */
 bool override_file_read(const char *path, struct overrides *o, struct conf_errors *errors);
 /* set and limit (with overrides_file) must outlive it.  NULL with err. */
 struct override_file *override_file_open(struct loop *l, const struct settings *set, const struct set_limit *limit, struct errtext *err);
+/* A file that Gatepost itself keeps: it may be missing, and a line that is no override is passed over, which the log tells. */
+struct override_file *override_file_open_kept(struct loop *l, const struct settings *set, const struct set_limit *limit, const char *path);
+void override_file_look(struct override_file *f);    /* now, instead of within OVERRIDES_LOOK_MS */
 void override_file_close(struct override_file **f);
 const struct overrides *override_file_now(const struct override_file *f);     /* f may be NULL */
 

@@ -293,7 +293,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     r->spf_mode = mode_effective((int)r->mode, set->policy.rules.spf.mode);
     rules_make_custom(r);
     rules_make_lua(r);
-    limits = rules_make_limits(r, loop, err);
+    limits = rules_make_limits(r, loop, serving, err);
     make_greylist(r);
     make_modes(r);
     if (!limits || !make_countries(r, err) || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))

@@ -16,7 +16,7 @@
 #include "policyd/country.h"
 #include "policyd/decide.h"
 #include "policyd/name_list.h"
-#include "policyd/override_file.h"
+#include "policyd/override_ldap.h"
 
 struct child_pool;
 struct dnsbl_health;
@@ -74,6 +74,7 @@ struct limit_rule {
     struct limit_rates rates;            /* its own */
     struct overrides *overrides;         /* of the configuration; NULL: none */
     struct override_file *file;          /* NULL: none */
+    struct override_ldap *ldap;          /* NULL: none */
 };
 
 struct greylist_rule {
@@ -158,7 +159,7 @@ void rules_free_lua(struct rules *r);
 /* ---- rules_limits.c ---- */
 void rules_check_limits(const struct settings *set, struct conf_errors *errors);
 /* false with err: a file of overrides cannot be read. */
-bool rules_make_limits(struct rules *r, struct loop *loop, struct errtext *err);
+bool rules_make_limits(struct rules *r, struct loop *loop, bool serving, struct errtext *err);
 void rules_free_limits(struct rules *r);
 
 #endif

@@ -99,8 +99,14 @@ static void check_overrides(const struct settings *set, size_t at, struct conf_e
 {
     const struct set_limit *limit = limit_at(set, at);
     struct overrides *o = make_overrides(set, at, errors);
+    struct errtext err;
+    char path[80];
 
     overrides_free(&o);
+    if (override_ldap_wanted(limit) && !override_ldap_check(limit, &err)) {
+        snprintf(path, sizeof(path), "policy.limits[%zu].overrides_ldap", at);
+        settings_error(set, errors, path, "%s", err.text);
+    }
     if (limit->overrides_file == NULL || limit->overrides_file[0] == '\0')
         return;
     o = overrides_new(set, limit);
@@ -115,7 +121,18 @@ static enum wish wish_of(int action)
     return action == LIMIT_REJECT ? WISH_REJECT : action == LIMIT_DEFER ? WISH_DEFER : WISH_NONE;
 }
 
-static bool make_limit(struct rules *r, struct loop *loop, size_t at, struct errtext *err)
+static bool open_overrides(const struct rules *r, struct loop *loop, bool serving, struct limit_rule *limit, struct errtext *err)
+{
+    const char *path = limit->set->overrides_file;
+
+    if (path != NULL && path[0] != '\0' && (limit->file = override_file_open(loop, r->set, limit->set, err)) == NULL)
+        return false;
+    if (override_ldap_wanted(limit->set) && (limit->ldap = override_ldap_open(loop, r->set, limit->set, serving, err)) == NULL)
+        return false;
+    return true;
+}
+
+static bool make_limit(struct rules *r, struct loop *loop, bool serving, size_t at, struct errtext *err)
 {
     const struct set_limit *set = limit_at(r->set, at);
     struct limit_rule *limit = &r->limits[r->n_limits++];
@@ -131,30 +148,28 @@ static bool make_limit(struct rules *r, struct loop *loop, size_t at, struct err
     r->counts_bytes |= set->count == LIMIT_BYTES;
     r->counts_refused |= set->count == LIMIT_REFUSED_RECIPIENTS;
     r->counts_by_recipient |= limit->by_recipient && set->count != LIMIT_REFUSED_RECIPIENTS;
-    if (set->overrides_file != NULL && set->overrides_file[0] != '\0')
-        limit->file = override_file_open(loop, r->set, set, err);
-    return set->overrides_file == NULL || set->overrides_file[0] == '\0' || limit->file != NULL;
+    return open_overrides(r, loop, serving, limit, err);
 }
 
-static bool make_limits_of(struct rules *r, struct loop *loop, enum mode mode, struct errtext *err)
+static bool make_limits_of(struct rules *r, struct loop *loop, bool serving, enum mode mode, struct errtext *err)
 {
     for (size_t i = 0; i < r->set->policy.limits.n; i++) {
-        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == mode && !make_limit(r, loop, i, err))
+        if (mode_effective((int)r->mode, limit_at(r->set, i)->mode) == mode && !make_limit(r, loop, serving, i, err))
             return false;
     }
     return true;
 }
 
 /* Enforced limits first: they are decided together, apart from those that only observe. */
-bool rules_make_limits(struct rules *r, struct loop *loop, struct errtext *err)
+bool rules_make_limits(struct rules *r, struct loop *loop, bool serving, struct errtext *err)
 {
     size_t n = r->set->policy.limits.n;
 
     r->limits = arena_alloc(r->arena, n * sizeof(*r->limits));
-    if (!make_limits_of(r, loop, MODE_ENFORCE, err))
+    if (!make_limits_of(r, loop, serving, MODE_ENFORCE, err))
         return false;
     r->n_enforced_limits = r->n_limits;
-    return make_limits_of(r, loop, MODE_OBSERVE, err);
+    return make_limits_of(r, loop, serving, MODE_OBSERVE, err);
 }
 
 void rules_free_limits(struct rules *r)
@@ -162,6 +177,7 @@ void rules_free_limits(struct rules *r)
     for (size_t i = 0; i < r->n_limits; i++) {
         overrides_free(&r->limits[i].overrides);
         override_file_close(&r->limits[i].file);
+        override_ldap_close(&r->limits[i].ldap);
     }
 }
 

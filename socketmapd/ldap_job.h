@@ -1,25 +1,15 @@
 /* ldap_job.h - what source_ldap and its child say to each other.
  *
- * Pure.  A job carries the whole configuration, so that a child needs no start-up dialogue and a reload no new child:
- * it keeps its connection as long as the configuration bytes stay the same.
+ * Pure.  A job carries the whole configuration (lib/ldap/ldap_config.h).
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_SOCKETMAPD_LDAP_JOB_H
 #define GATEPOST_SOCKETMAPD_LDAP_JOB_H
 
-#include "lib/base/buf.h"
+#include "lib/ldap/ldap_config.h"
 #include "socketmapd/source.h"
 
-enum { LDAP_JOB_MAX = 16 * 1024, LDAP_SERVERS_MAX = 16, LDAP_REPLY_MAX = 2048 };
-
-struct ldap_config {
-    span servers[LDAP_SERVERS_MAX];     /* URLs, in order of preference */
-    size_t n_servers;
-    span base, bind_user, password, ca_file;
-    bool starttls;                      /* ldap:// URLs are secured before the bind */
-    bool skip_references;               /* search references are normal here (AD) and prove nothing */
-    int64_t timeout_ms;                 /* of one step with one server */
-};
+enum { LDAP_REPLY_MAX = 2048 };
 
 struct ldap_job {
     struct ldap_config config;
@@ -34,7 +24,6 @@ struct ldap_reply {
     char detail[512];                   /* DN, or what went wrong; printable ASCII */
 };
 
-void ldap_config_encode(const struct ldap_config *c, struct buf *to);
 void ldap_job_encode(span config_bytes, size_t first_server, span filter, struct buf *to);
 bool ldap_job_decode(span bytes, struct ldap_job *out);      /* spans point into bytes */
 void ldap_reply_encode(const struct ldap_reply *r, struct buf *to);

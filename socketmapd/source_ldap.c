@@ -44,41 +44,6 @@ static bool is_active_directory(int profile)
     return profile == LDAP_PROFILE_ACTIVE_DIRECTORY || profile == LDAP_PROFILE_EXCHANGE_HYBRID;
 }
 
-static int fill_config(const struct set_recipient_source *set, struct ldap_config *c, struct buf *password, struct errtext *err)
-{
-    if (set->servers.n > LDAP_SERVERS_MAX) {
-        errtext_set(err, "more than %d servers", LDAP_SERVERS_MAX);
-        return -1;
-    }
-    for (c->n_servers = 0; c->n_servers < set->servers.n; c->n_servers++) {
-        span url = span_str(set->servers.v[c->n_servers]);
-
-        if (!span_starts_nocase(url, SPAN("ldap://")) && !span_starts_nocase(url, SPAN("ldaps://")) &&
-            !span_starts_nocase(url, SPAN("ldapi://"))) {
-            errtext_set(err, "server \"%.*s\" is not an ldap://, ldaps:// or ldapi:// URL", SPAN_ARG(url));
-            return -1;
-        }
-        c->servers[c->n_servers] = url;
-    }
-    if (set->bind.password_file != NULL && set->bind.password_file[0] != '\0' &&
-        settings_secret_read(set->bind.password_file, password, err) != 0)
-        return -1;
-    if (set->bind.user != NULL && set->bind.user[0] != '\0' && password->len == 0) {
-        /* RFC 4513 5.1.2: a bind with a name and an empty password is "unauthenticated" and succeeds as nobody. */
-        errtext_set(err, "bind.user is given, but bind.password_file is not, or is empty");
-        return -1;
-    }
-    c->base = span_str(set->base);
-    c->bind_user = span_str(set->bind.user);
-    c->password = buf_span(password);
-    c->ca_file = span_str(set->ca_file);
-    c->starttls = set->tls == LDAP_TLS_STARTTLS || (set->tls == LDAP_TLS_AUTO && c->bind_user.n > 0);
-    c->skip_references = is_active_directory(set->profile);
-    /* A dead first server must leave time for the second before the child is killed. */
-    c->timeout_ms = set->servers.n > 1 ? set->timeout_ms / 2 : set->timeout_ms;
-    return 0;
-}
-
 static void pool_note(struct child_pool *p, const char *what, void *arg)
 {
     const struct ldap_source *s = arg;
@@ -101,16 +66,18 @@ static void ldap_close(void *state)
 static void *ldap_open_source(struct loop *l, const struct settings *all, const struct set_recipient_source *set, struct errtext *err)
 {
     const char *filter = set->filter != NULL && set->filter[0] != '\0' ? set->filter : ldap_filter_of_profile(set->profile);
+    const struct ldap_settings where = { &set->servers, set->base, &set->bind, set->tls, set->ca_file, set->timeout_ms };
     struct ldap_config c = { 0 };
     struct ldap_source *s;
     struct buf password;
 
     (void)all;
     buf_init(&password, 1024);
-    if (!ldap_filter_check(filter, err) || fill_config(set, &c, &password, err) != 0) {
+    if (!ldap_filter_check(filter, err) || ldap_config_fill(&where, &c, &password, err) != 0) {
         buf_free(&password);
         return NULL;
     }
+    c.skip_references = is_active_directory(set->profile);
     s = xcalloc(1, sizeof(*s));
     s->loop = l;
     s->set = set;

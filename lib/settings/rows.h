@@ -25,6 +25,10 @@ extern const struct conf_key process_rows[], listen_rows[], store_rows[], recipi
 
 bool zone_holds_key(const void *value);          /* const char *: a zone whose first label is a customer's key */
 
+extern const char *const ldap_tls_words[];        /* enum ldap_tls */
+extern const struct conf_key ldap_bind_rows[];
+int check_ldap_urls(const void *value, struct errtext *err);       /* struct conf_strings */
+
 /* Checks of one value, shared by rows (see struct conf_key). */
 int check_public_name(const void *value, struct errtext *err);     /* const char *: letters, digits, . _ - ; at most 63 */
 int check_header_field(const void *value, struct errtext *err);    /* const char *: "Name: value", one line */

@@ -150,6 +150,15 @@ enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_PREPEND, LIMIT_LOG };
 enum limit_failure { LIMIT_FAIL_LOCAL, LIMIT_FAIL_PASS, LIMIT_FAIL_DEFER };
 enum { LIMIT_WINDOWS_MAX = 4 };
 struct set_override { struct conf_strings who, rate; };   /* who: policyd/override.h; rate: as of the limit, or "unlimited" */
+struct set_overrides_ldap {
+    struct conf_strings servers;     /* none: no directory */
+    const char *base, *filter;
+    struct set_ldap_bind bind;
+    int tls;                         /* enum ldap_tls */
+    const char *ca_file;
+    const char *who, *rate;          /* attributes */
+    int64_t every_ms, timeout_ms;
+};
 struct set_limit {
     const char *name;                /* must be given */
     struct conf_strings key;         /* client, client/24, client/24/56, network:NAME, sender, sender_domain, sasl_username, recipient, recipient_domain, helo, all */
@@ -163,6 +172,7 @@ struct set_limit {
     const char *text;                /* reply text, "%r" seconds to wait, "%T" the time to come again; of LIMIT_PREPEND: the header field */
     struct conf_list overrides;      /* struct set_override[] */
     const char *overrides_file;      /* NULL: none */
+    struct set_overrides_ldap overrides_ldap;
     bool hook;                       /* policy.hook is told of who exceeds it */
     bool block;                      /* who exceeds it is blocked until released; the key holds sasl_username */
     int64_t refused_weight;          /* what one counts that cfilter refuses; 0: it is given back */

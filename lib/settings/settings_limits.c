@@ -118,6 +118,24 @@ static const struct conf_key override_rows[] = {
     { NULL },
 };
 #undef AT
+
+#define AT(f) offsetof(struct set_overrides_ldap, f)
+
+static const struct conf_key overrides_ldap_rows[] = {
+    { "servers", CONF_STRINGS, AT(servers), 0, 0, "!", APPLY_LIVE, "URLs, ldaps:// ldap:// or ldapi://, tried in order.", .check = check_ldap_urls },
+    { "base", CONF_STRING, AT(base), 0, 0, "", APPLY_LIVE, "Where the search begins; \"\" is the server's own naming context." },
+    { "filter", CONF_STRING, AT(filter), 0, 0, "!", APPLY_LIVE, "Which entries have a rate: (mailQuota=*)." },
+    { "who", CONF_STRING, AT(who), 0, 0, "mail", APPLY_LIVE, "Attribute with the login or address; each of its values." },
+    { "rate", CONF_STRING, AT(rate), 0, 0, "!", APPLY_LIVE, "Attribute with the rate, 500/h; several values are several rates." },
+    { "bind", CONF_OBJECT, AT(bind), 0, 0, NULL, APPLY_LIVE, "Login; without it anonymous.", .sub = ldap_bind_rows },
+    { "tls", CONF_ENUM, AT(tls), 0, 0, "auto", APPLY_LIVE, "StartTLS for ldap:// URLs: auto with a login, starttls always, none never.", .words = ldap_tls_words },
+    { "ca_file", CONF_PATH, AT(ca_file), 0, 0, NULL, APPLY_LIVE, "Certificate authorities; without it the system's." },
+    { "every", CONF_DURATION, AT(every_ms), SECONDS(1), DAYS(1), "5m", APPLY_LIVE, "How often all of them are read." },
+    { "timeout", CONF_DURATION, AT(timeout_ms), 100, MINUTES(5), "10s", APPLY_LIVE, "Wait for the directory, each step." },
+    { NULL },
+};
+#undef AT
+
 #define AT(f) offsetof(struct set_limit, f)
 
 const struct conf_key limit_rows[] = {
@@ -146,6 +164,8 @@ const struct conf_key limit_rows[] = {
       .sub_size = sizeof(struct set_override) },
     { "overrides_file", CONF_PATH, AT(overrides_file), 0, 0, NULL, APPLY_LIVE,
       "More of them, one a line: WHO RATE. Read again within seconds when it changes; a broken one is reported with its line, and what was read before stays." },
+    { "overrides_ldap", CONF_OBJECT, AT(overrides_ldap), 0, 0, NULL, APPLY_LIVE,
+      "And out of LDAP, kept on disk for when the directory is down.", .sub = overrides_ldap_rows },
     { "hook", CONF_BOOL, AT(hook), 0, 0, "no", APPLY_LIVE, "policy.hook is told of a key that exceeds it." },
     { "block", CONF_BOOL, AT(block), 0, 0, "no", APPLY_LIVE,
       "A login that exceeds it is refused from then on, until gatepostctl limits release LOGIN: for accounts whose password is known to others." },

@@ -11,10 +11,10 @@ enum { ALIAS_HOPS_MAX = 4 };
 /* ---- rows ---- */
 
 static const char *const profile_words[] = { "none", "active-directory", "openldap", "exchange-hybrid", NULL };
-static const char *const tls_words[] = { "auto", "starttls", "none", NULL };
+const char *const ldap_tls_words[] = { "auto", "starttls", "none", NULL };
 
 /* RFC 4516: scheme "://" host; several URLs are several list items. */
-static int check_ldap_urls(const void *value, struct errtext *err)
+int check_ldap_urls(const void *value, struct errtext *err)
 {
     const struct conf_strings *l = value;
 
@@ -54,7 +54,7 @@ static int check_ldap_filter(const void *value, struct errtext *err)
     return -1;
 }
 
-static const struct conf_key bind_rows[] = {
+const struct conf_key ldap_bind_rows[] = {
     { "user", CONF_STRING, offsetof(struct set_ldap_bind, user), 0, 0, NULL, APPLY_LIVE,
       "Name to bind as: a DN, or for Active Directory user@domain." },
     { "password_file", CONF_SECRET_FILE, offsetof(struct set_ldap_bind, password_file), 0, 0, NULL, APPLY_LIVE,
@@ -76,9 +76,9 @@ static const struct conf_key bind_rows[] = {
     { "base", CONF_STRING, SRC(from, base), 0, 0, "", APPLY_LIVE, "LDAP: where the search begins; \"\" is the server's own naming context." }, \
     { "filter", CONF_STRING, SRC(from, filter), 0, 0, "", APPLY_LIVE,                                                                    \
       "LDAP: which entries match; %s is the address, %u its local-part, %d its domain. \"\" is the profile's.", .check = check_ldap_filter }, \
-    { "bind", CONF_OBJECT, SRC(from, bind), 0, 0, NULL, APPLY_LIVE, "LDAP: login; without it anonymous.", .sub = bind_rows },            \
+    { "bind", CONF_OBJECT, SRC(from, bind), 0, 0, NULL, APPLY_LIVE, "LDAP: login; without it anonymous.", .sub = ldap_bind_rows },            \
     { "tls", CONF_ENUM, SRC(from, tls), 0, 0, "auto", APPLY_LIVE,                                                                        \
-      "LDAP, for ldap:// URLs: starttls demands it, none sends in the clear; auto is starttls wherever a password is sent to another machine.", .words = tls_words }, \
+      "LDAP, for ldap:// URLs: starttls demands it, none sends in the clear; auto is starttls wherever a password is sent to another machine.", .words = ldap_tls_words }, \
     { "ca_file", CONF_PATH, SRC(from, ca_file), 0, 0, NULL, APPLY_LIVE, "LDAP: certificate authorities; without it the system's." },     \
     { "query_timeout", CONF_DURATION, SRC(from, timeout_ms), 50, SECONDS(30), "3s", APPLY_LIVE, "Wait for this source." },               \
     { "connections", CONF_INT, SRC(from, connections), 1, 32, "2", APPLY_LIVE, "LDAP: queries at once." },                               \
