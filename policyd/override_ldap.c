@@ -55,6 +55,10 @@ bool override_ldap_check(const struct set_limit *limit, struct errtext *err)
     struct buf password;
     bool ok;
 
+    if (limit->overrides_ldap.filter[0] != '(' || limit->overrides_ldap.rate[0] == '\0') {
+        errtext_set(err, "needs a filter in parentheses, and the attribute of the rate");
+        return false;
+    }
     buf_init(&password, 1024);
     ok = fill(&limit->overrides_ldap, &c, &password, err) == 0;
     wipe(&password);

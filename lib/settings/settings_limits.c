@@ -122,11 +122,11 @@ static const struct conf_key override_rows[] = {
 #define AT(f) offsetof(struct set_overrides_ldap, f)
 
 static const struct conf_key overrides_ldap_rows[] = {
-    { "servers", CONF_STRINGS, AT(servers), 0, 0, "!", APPLY_LIVE, "URLs, ldaps:// ldap:// or ldapi://, tried in order.", .check = check_ldap_urls },
+    { "servers", CONF_STRINGS, AT(servers), 0, 0, NULL, APPLY_LIVE, "URLs, ldaps:// ldap:// or ldapi://, tried in order.", .check = check_ldap_urls },
     { "base", CONF_STRING, AT(base), 0, 0, "", APPLY_LIVE, "Where the search begins; \"\" is the server's own naming context." },
-    { "filter", CONF_STRING, AT(filter), 0, 0, "!", APPLY_LIVE, "Which entries have a rate: (mailQuota=*)." },
+    { "filter", CONF_STRING, AT(filter), 0, 0, "", APPLY_LIVE, "Must be given with servers: which entries have a rate, (mailQuota=*)." },
     { "who", CONF_STRING, AT(who), 0, 0, "mail", APPLY_LIVE, "Attribute with the login or address; each of its values." },
-    { "rate", CONF_STRING, AT(rate), 0, 0, "!", APPLY_LIVE, "Attribute with the rate, 500/h; several values are several rates." },
+    { "rate", CONF_STRING, AT(rate), 0, 0, "", APPLY_LIVE, "Must be given with servers: attribute with the rate, 500/h; several values are several rates." },
     { "bind", CONF_OBJECT, AT(bind), 0, 0, NULL, APPLY_LIVE, "Login; without it anonymous.", .sub = ldap_bind_rows },
     { "tls", CONF_ENUM, AT(tls), 0, 0, "auto", APPLY_LIVE, "StartTLS for ldap:// URLs: auto with a login, starttls always, none never.", .words = ldap_tls_words },
     { "ca_file", CONF_PATH, AT(ca_file), 0, 0, NULL, APPLY_LIVE, "Certificate authorities; without it the system's." },

@@ -81,8 +81,9 @@ struct redis_node *nodes_at(struct redis_nodes *n, span host, span port)
     return node;
 }
 
-void nodes_sweep(struct redis_nodes *n)
+static void sweep(void *arg)
 {
+    struct redis_nodes *n = arg;
     struct redis_node **at = &n->all;
 
     while (*at != NULL) {
@@ -96,6 +97,13 @@ void nodes_sweep(struct redis_nodes *n)
         n->n--;
         node_free(node);
     }
+}
+
+/* Who asks for it may stand in a callback of one of them. */
+void nodes_sweep(struct redis_nodes *n)
+{
+    if (n->sweeping.link == NULL)
+        loop_defer(n->loop, &n->sweeping, sweep, n);
 }
 
 /* ---- which one ---- */
@@ -274,6 +282,7 @@ void redis_nodes_free(struct redis_nodes **np)
     if (n == NULL)
         return;
     loop_timer_stop(&n->topology.again);
+    loop_task_cancel(&n->sweeping);
     redisc_cancel(&n->topology.asking);
     while (n->all != NULL) {
         struct redis_node *node = n->all;

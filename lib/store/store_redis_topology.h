@@ -30,12 +30,13 @@ struct redis_nodes {
     struct redis_node *master;     /* single, Sentinel: the one that is asked */
     struct redis_node **slots;     /* Cluster: REDIS_SLOTS of them */
     struct redisc **sentinels;
+    struct loop_task sweeping;
     struct topology topology;
 };
 
 /* The node of this address, made when it is new; NULL: there are too many. */
 struct redis_node *nodes_at(struct redis_nodes *n, span host, span port);
-/* Those that are not in use and have nothing under way go. */
+/* Those that are not in use and have nothing under way go, at the end of the turn. */
 void nodes_sweep(struct redis_nodes *n);
 struct redisc *nodes_connect(struct redis_nodes *n, const char *address, const char *user, const char *password, int db);
 
