@@ -6,6 +6,8 @@ import os
 import subprocess
 import tempfile
 
+import policyd_dns
+import policyd_peers
 from echoes import compare, yaml
 from rig.dnsbl import Dnsbl
 from rig.gatepost import Gatepost
@@ -64,4 +66,6 @@ def run(place, options):
     store = redis(place)
     for n, words in ((1, "one limit"), (5, "five limits")):
         measure(place, options, words + " in Redis, no log, no events", yaml(limits(n)) + store)
+    policyd_dns.run(place, options)
+    policyd_peers.run(place, options)
     return 0

@@ -399,6 +399,15 @@ static void dnsbl_start(struct check_run *run)
     step(run);
 }
 
+static void watch(struct ask *ask)
+{
+    char text[DNSBL_NAME_MAX];
+    span name;
+
+    if (ask->state == ASK_OPEN && ask->query != NULL && !ask->run->dry && query_name(ask, text, &name))
+        dnsbl_health_watch(ask->rule->health, name, ask->rule->set->timeout_ms);
+}
+
 static void dnsbl_cancel(struct check_run *run)
 {
     struct dnsbl_run *st = run->state;
@@ -406,6 +415,7 @@ static void dnsbl_cancel(struct check_run *run)
     for (size_t i = 0; st != NULL && i < st->n; i++) {
         struct ask *ask = &st->asks[i];
 
+        watch(ask);                      /* before it is cancelled: both are one question then */
         dnsc_cancel(&ask->query);
         dnsbl_health_unwait(&ask->waiter);
         if (ask->state == ASK_OPEN || ask->state == ASK_HELD) {

@@ -42,7 +42,7 @@ struct dnsbl_health {
     int64_t retest_ms;               /* after a first test that could not be made: the resolver may not be up yet */
     struct test tests[POINTS];
     bool testing;
-    struct dnsc_query *probe;
+    struct dnsc_query *probe, *watch;
     struct loop_timer timer;         /* the next test or probe */
     struct dnsbl_waiter *waiters;
     struct loop_task wake;           /* waiters run from the loop: never inside the callback of a check they might end */
@@ -93,6 +93,7 @@ static void cancel_questions(struct dnsbl_health *h)
     for (int i = 0; i < POINTS; i++)
         dnsc_cancel(&h->tests[i].query);
     dnsc_cancel(&h->probe);
+    dnsc_cancel(&h->watch);
     h->testing = false;
 }
 
@@ -309,6 +310,20 @@ void dnsbl_health_outcome(struct dnsbl_health *h, enum dnsc_outcome outcome, boo
     } else {
         h->failed++;
     }
+}
+
+static void watched(const struct dnsc_answer *a, void *arg)
+{
+    struct dnsbl_health *h = arg;
+
+    h->watch = NULL;
+    dnsbl_health_outcome(h, a->outcome, a->from_cache);
+}
+
+void dnsbl_health_watch(struct dnsbl_health *h, span name, int64_t timeout_ms)
+{
+    if (h->watch == NULL && h->all->dnsc != NULL && h->state == DNSBL_UP)
+        dnsc_ask(h->all->dnsc, name, DNSC_A, timeout_ms, watched, h, &h->watch);
 }
 
 void dnsbl_health_refused(struct dnsbl_health *h, const struct ipaddr *code)

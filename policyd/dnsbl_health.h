@@ -55,6 +55,9 @@ enum dnsbl_use dnsbl_health_use(const struct dnsbl_health *h, const char **why_n
 
 /* What came of a question to the list. */
 void dnsbl_health_outcome(struct dnsbl_health *h, enum dnsc_outcome outcome, bool from_cache);
+/* A question that its asker no longer waits for is waited for here, one at a time: else a list that is silent, but whose word is seldom
+ * needed, would have everybody wait a little for ever. */
+void dnsbl_health_watch(struct dnsbl_health *h, span name, int64_t timeout_ms);
 /* The list gave a code that is never a listing. */
 void dnsbl_health_refused(struct dnsbl_health *h, const struct ipaddr *code);
 

@@ -51,7 +51,7 @@ struct dnsc_query {
 };
 
 static struct loop *rig_loop;
-static struct dns_row rig_dns[64];
+static struct dns_row rig_dns[128];
 static size_t rig_dns_n;
 static size_t rig_dns_asked, rig_dns_open;
 static char rig_dns_last[300];
@@ -66,7 +66,7 @@ HELPER void dns_set(const char *name, enum dnsc_type type, enum dnsc_outcome out
             return;
         }
     }
-    assert_true(rig_dns_n < 64);
+    assert_true(rig_dns_n < 128);
     rig_dns[rig_dns_n++] = row;
 }
 

@@ -258,7 +258,35 @@ static void test_stops_when_certain(void **state)
     assert_says(a.answer, "REJECT");
     assert_int_equal(a.at_ms, 20);
     assert_says(a.findings, "slow=unknown:not waited for;");
+    assert_int_equal(rig_dns_open, 1);               /* its health waits for it */
+    loop_fake_advance(rig_loop, 900);
     assert_int_equal(rig_dns_open, 0);
+}
+
+/* One that is silent, but whose word nobody needs, would have every mail wait a little: it is noticed all the same. */
+static void test_silent_and_not_needed(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    dns_list("bl.example");
+    rig_load("policy: {dnsbl: [{name: bl, zone: bl.example, weight: 2}]}\n");
+    loop_fake_advance(rig_loop, 100);
+    for (int i = 0; i < 60; i++) {
+        static char names[60][64];
+        char attributes[80];
+
+        snprintf(names[i], sizeof(names[i]), "%d.2.0.192.bl.example", 100 + i);
+        dns_set(names[i], DNSC_A, DNSC_FOUND, "127.0.0.2", -1);
+        snprintf(attributes, sizeof(attributes), "instance=%d;client_address=192.0.2.%d", i, 100 + i);
+        a = rig_ask(attributes);
+        assert_string_equal(a.answer, "action=DUNNO");
+        assert_in_range(a.at_ms, 0, 100);
+        if (a.at_ms == 0)
+            break;
+    }
+    assert_int_equal(a.at_ms, 0);
+    assert_int_equal(dnsbl_health_state(rig_rules->dnsbl[0].health), DNSBL_SILENT);
 }
 
 /* A pass that is certain waits a little for what cfilter will be told. */
@@ -360,7 +388,8 @@ static void test_cancel_and_reload(void **state)
     rig_begin(&a, "", false);
     assert_int_equal(rig_dns_open, 1);
     eval_release(&a.eval);
-    assert_int_equal(rig_dns_open, 0);
+    assert_int_equal(rig_dns_open, 1);           /* its health's alone */
+    loop_fake_advance(rig_loop, 500);
     rig_begin(&a, "", false);
     rig_load(ONE);                               /* under way with the old rules */
     rig_dns_asked = 0;
@@ -436,7 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_listed), T(test_not_listed), T(test_late_reason), T(test_reason_is_cleaned), T(test_harmless), T(test_refusal_takes_an_hour),
-        T(test_three_timeouts), T(test_self_test), T(test_first_test_is_waited_for), T(test_resolver_comes_late), T(test_whitelist_takes_off), T(test_stops_when_certain),
+        T(test_three_timeouts), T(test_self_test), T(test_first_test_is_waited_for), T(test_resolver_comes_late), T(test_whitelist_takes_off), T(test_stops_when_certain), T(test_silent_and_not_needed),
         T(test_pass_waits_a_little), T(test_who_is_not_asked_about), T(test_kinds), T(test_observe), T(test_all_dead_within_the_deadline),
         T(test_cancel_and_reload), T(test_dry_waits_for_all), T(test_weights_by_code), T(test_client_name),
     };
