@@ -42,6 +42,7 @@ struct set_redis {
     int64_t db;
     const char *prefix;              /* of every key, default "gatepost" */
     int64_t timeout_ms;
+    int64_t lease_percent;           /* of a limit's count, that a host may take in advance for a busy key; 0: none */
     bool tls;
     const char *ca_file;
 };

@@ -58,6 +58,8 @@ static const struct conf_key redis_rows[] = {
     { "db", CONF_INT, AT(db), 0, 1000, "0", APPLY_RESTART, "Number of the database." },
     { "prefix", CONF_STRING, AT(prefix), 0, 0, "gatepost", APPLY_RESTART, "Begins every key.", .check = check_public_name },
     { "timeout", CONF_DURATION, AT(timeout_ms), 10, SECONDS(30), "500ms", APPLY_LIVE, "Wait for an answer." },
+    { "lease", CONF_INT, AT(lease_percent), 0, 20, "0", APPLY_RESTART,
+      "Percent of a limit that each host may take in advance for a key that is asked about many times a second, and then give out without asking Redis; by so much a limit may say no too early." },
     { "tls", CONF_BOOL, AT(tls), 0, 0, "no", APPLY_RESTART, "TLS to the server, its certificate verified." },
     { "ca_file", CONF_PATH, AT(ca_file), 0, 0, NULL, APPLY_RESTART, "Certificate authorities; without it the system's." },
     { NULL },

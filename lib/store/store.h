@@ -44,6 +44,7 @@ struct store_limits_result {
     struct store_limit_result each[STORE_LIMITS_MAX];
     size_t n;
     const char *why;                                  /* DOWN: for the log */
+    bool repeated;                                    /* charged before under this `once`: nothing was taken now */
     bool remembered;                                  /* known without the store: one is exceeded; nothing is known of those that are not */
 };
 typedef void store_limits_fn(const struct store_limits_result *r, void *arg);

@@ -132,6 +132,7 @@ void embedded_limits(struct store *store, const struct store_limits_request *q, 
     r.committed = fits || again || q->force;
     r.n = q->n;
     r.why = NULL;
+    r.repeated = again;
     r.remembered = false;
     for (size_t i = 0; again && i < q->n; i++) {
         r.each[i].exceeded = false;

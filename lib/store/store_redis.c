@@ -130,6 +130,12 @@ static void forget_done(struct redis_call *c, const redisReply *reply, const cha
     value_give(c, &r);
 }
 
+static void redis_limit_changed(struct store_redis *s, span key)
+{
+    redis_memory_changed(s->memory, key);
+    redis_leases_forget(s->leases, key);
+}
+
 static void redis_forget(struct store *store, const char *table, span key, store_value_fn *fn, void *arg)
 {
     struct redis_call *c = redis_call_new(FROM_STORE(store), SCRIPT_FORGET, forget_done);
@@ -137,7 +143,7 @@ static void redis_forget(struct store *store, const char *table, span key, store
     c->fn = (void (*)(void))fn;
     c->arg = arg;
     if (strcmp(table, "limits") == 0)
-        redis_memory_changed(FROM_STORE(store)->memory, key);
+        redis_limit_changed(FROM_STORE(store), key);
     else if (strcmp(table, "grey") == 0)
         redis_memory_grey_changed(FROM_STORE(store)->memory);
     if (strcmp(table, "limits") == 0)
@@ -174,7 +180,9 @@ static void redis_close(struct store *store)
     redis_nodes_free(&s->nodes);
     while (s->calls != NULL)
         redis_call_free(s->calls);
+    redis_blocks_stop(s);
     redis_spreads_stop(s);
+    redis_leases_free(&s->leases);
     redis_memory_free(&s->memory);
     free(s->prefix);
     free(s);
@@ -203,6 +211,7 @@ struct store *store_redis_open(struct loop *l, const struct set_redis *set, stru
     s->timeout_ms = set->timeout_ms > 0 ? set->timeout_ms : 500;
     if ((s->nodes = redis_nodes_new(l, set, err)) != NULL) {
         s->memory = redis_memory_new();
+        s->leases = redis_leases_new(set->lease_percent);
         return &s->store;
     }
     free(s->prefix);

@@ -6,6 +6,7 @@
 #define GATEPOST_STORE_REDIS_H
 
 #include "lib/store/store_backend.h"
+#include "lib/store/store_redis_lease.h"
 #include "lib/store/store_redis_memory.h"
 #include "lib/store/store_redis_nodes.h"
 #include "lib/store/store_rules.h"
@@ -21,16 +22,19 @@ const struct redis_script_text *redis_script(enum redis_script which);
 struct redis_call;
 struct redis_walk;
 struct redis_spread;
+struct redis_block;
 
 struct store_redis {
     struct store store;
     struct redis_nodes *nodes;
     struct redis_memory *memory;
+    struct redis_leases *leases;
     char *prefix;
     int64_t timeout_ms;
     struct redis_call *calls;
     struct redis_walk *walks;
     struct redis_spread *spreads;
+    struct redis_block *blocks;
 };
 
 /* A question under way, whichever it is.  cancel: its owner no longer wants to hear of it. */
@@ -100,6 +104,11 @@ void redis_refund_together(struct store_redis *s, const struct store_limits_requ
 void redis_limits_spread(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 void redis_refund_spread(struct store_redis *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);
 void redis_spreads_stop(struct store_redis *s);
+/* store_redis_block.c: a decision that charges blocks (store_redis_lease.h) beside its own; false: no limit of it wants one. */
+bool redis_limits_with_blocks(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
+void redis_blocks_stop(struct store_redis *s);
+/* On one node, or on several. */
+void redis_limits_anywhere(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 /* A limit's value as the scripts write it. */
 bool redis_limit_read(span value, struct limit_state *st);
 

@@ -39,6 +39,7 @@ static void limits_decided(const struct limits_wait *w, const redisReply *reply,
     r->outcome = STORE_HIT;
     r->why = NULL;
     r->remembered = false;
+    r->repeated = how == 2;
     r->committed = how != 1;
     for (size_t i = 0; i < w->n; i++) {
         redisReply *const *numbers = &reply->element[1 + NUMBERS * i];
@@ -78,7 +79,7 @@ static void limits_done(struct redis_call *c, const redisReply *reply, const cha
         keep_denied(c, w, &r);
     } else {
         r.outcome = STORE_DOWN;
-        r.remembered = false;
+        r.remembered = r.repeated = false;
         r.committed = false;
         r.why = reply == NULL ? why : REDIS_ODD_REPLY;
         memset(r.each, 0, sizeof(r.each));
@@ -144,20 +145,26 @@ void redis_refund_together(struct store_redis *s, const struct store_limits_requ
     redis_call_start(call_of(s, SCRIPT_REFUND, refund_done, q, undo, (void (*)(void))fn, arg), call_out);
 }
 
+void redis_limits_anywhere(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
+{
+    if (q->n > 1 && redis_nodes_clustered(s->nodes))
+        redis_limits_spread(s, q, fn, arg, call_out);
+    else
+        redis_limits_together(s, q, fn, arg, call_out);
+}
+
 void redis_limits(struct store *store, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out)
 {
     struct store_redis *s = FROM_STORE(store);
     struct store_limits_result known;
 
-    if (redis_memory_denies(s->memory, q, loop_now_ms(store->loop), &known)) {
+    if (redis_leases_decide(s->leases, q, loop_now_ms(store->loop), &known) || redis_memory_denies(s->memory, q, loop_now_ms(store->loop), &known)) {
         *call_out = NULL;
         return fn(&known, arg);
     }
     redis_memory_asked(s->memory, q, loop_now_ms(store->loop));
-    if (q->n > 1 && redis_nodes_clustered(s->nodes))
-        redis_limits_spread(s, q, fn, arg, call_out);
-    else
-        redis_limits_together(s, q, fn, arg, call_out);
+    if (!redis_limits_with_blocks(s, q, fn, arg, call_out))
+        redis_limits_anywhere(s, q, fn, arg, call_out);
 }
 
 void redis_refund(struct store *store, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out)
@@ -166,6 +173,10 @@ void redis_refund(struct store *store, const struct store_limits_request *q, sto
 
     for (size_t i = 0; i < q->n; i++)
         redis_memory_changed(s->memory, q->limits[i].key);
+    if (redis_leases_refund(s->leases, q, loop_now_ms(store->loop))) {
+        *call_out = NULL;
+        return fn(STORE_HIT, arg);
+    }
     if (q->n > 1 && redis_nodes_clustered(s->nodes))
         redis_refund_spread(s, q, fn, arg, call_out);
     else

@@ -164,6 +164,7 @@ static void part_decided(const struct store_limits_result *r, void *arg)
     } else {
         w->result.each[part->i] = r->each[0];
         w->result.committed = w->result.committed && r->committed;
+        w->result.repeated = w->result.repeated || r->repeated;
         w->took[part->i] = r->committed && w->limits[part->i].cost > 0;
     }
     if (--w->left == 0 && !w->starting)

@@ -215,6 +215,98 @@ static void test_who_passed_passes(void **state)
     assert_int_equal(grey(r, q).grey.answer, GREY_WAIT);
 }
 
+/* ---- blocks in advance ---- */
+
+static struct got ask_busy(struct rig *r, struct store *s, const char *key, int64_t count, int64_t n)
+{
+    static char once[40];
+    struct store_limit l = { .key = span_str(key), .count = count, .per_ms = HOURS(10), .burst = count, .cost = 1 };
+    struct store_call *call;
+    struct got g = { 0 };
+
+    snprintf(once, sizeof(once), "%s/%lld", key, (long long)n);
+    store_limits(s, &(struct store_limits_request){ .limits = &l, .n = 1, .once = span_str(once), .once_ms = MINUTES(10) }, on_limits, &g, &call);
+    rig_wait(r, &g);
+    assert_int_equal(g.limits.outcome, STORE_HIT);
+    return g;
+}
+
+/* Two hosts hammer one key: together never more than there is, and at most a block each too few; few questions reach Redis. */
+static void test_blocks(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store *hosts[2];
+    int64_t before, passed = 0, n = 0;
+
+    r->set.store.redis.lease_percent = 2;
+    for (int i = 0; i < 2; i++)
+        assert_non_null(hosts[i] = store_open(r->loop, "test", &r->set, &r->err));
+    before = scripts_run(r);
+    while (n < 4000) {
+        bool in = ask_busy(r, hosts[n % 2], "busy/x", 1000, n).limits.committed;
+
+        passed += in;
+        if (n % 7 == 0)                              /* asked again: the same answer, nothing counted */
+            assert_int_equal(ask_busy(r, hosts[n % 2], "busy/x", 1000, n).limits.committed, in);
+        n++;
+    }
+    assert_in_range(passed, 1000 - 2 * 20, 1000);
+    assert_in_range(scripts_run(r) - before, 40, 600);
+    for (int i = 0; i < 2; i++)
+        store_close(&hosts[i]);
+}
+
+/* What another process charged under the same name takes nothing here, so it brings no block either. */
+static void test_no_block_for_nothing(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store *first, *second;
+    int64_t passed = 1;
+
+    r->set.store.redis.lease_percent = 20;
+    assert_non_null(first = store_open(r->loop, "test", &r->set, &r->err));
+    assert_non_null(second = store_open(r->loop, "test", &r->set, &r->err));
+    assert_true(ask_busy(r, first, "busy/z", 100, 0).limits.committed);
+    for (int64_t n = 1; n < 400; n++) {
+        passed += ask_busy(r, second, "busy/z", 100, n).limits.committed;
+        assert_true(ask_busy(r, second, "busy/z", 100, 0).limits.committed);
+    }
+    assert_in_range(passed, 80, 100);
+    store_close(&first);
+    store_close(&second);
+}
+
+/* What was given out here is put back here. */
+static void test_blocks_given_back(void **state)
+{
+    struct rig *r = rig_of(state);
+    struct store *s;
+    int64_t passed = 0;
+
+    r->set.store.redis.lease_percent = 5;
+    assert_non_null(s = store_open(r->loop, "test", &r->set, &r->err));
+    for (int64_t n = 0; n < 400; n++) {
+        struct store_limit l = { .key = SPAN("busy/y"), .count = 100, .per_ms = HOURS(10), .burst = 100, .cost = 1 };
+        struct store_limits_request q = { .limits = &l, .n = 1 };
+        struct store_call *call;
+        struct got back = { 0 };
+        char once[40];
+
+        if (!ask_busy(r, s, "busy/y", 100, n).limits.committed)
+            continue;
+        passed++;
+        if (n % 2 == 0)
+            continue;
+        snprintf(once, sizeof(once), "busy/y/%lld", (long long)n);
+        q.once = span_str(once);
+        store_refund(s, &q, on_refund, &back, &call);
+        rig_wait(r, &back);
+        assert_int_equal(back.value.outcome, STORE_HIT);
+    }
+    assert_in_range(passed, 2 * (100 - 5) - 2, 2 * 100);         /* every other one took nothing in the end */
+    store_close(&s);
+}
+
 /* ---- many hosts ---- */
 
 enum { HOSTS_MAX = 8, AT_ONCE = 24 };
@@ -516,6 +608,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_hammers_is_answered_here, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_asks_for_less_is_asked_about, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_passed_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_block_for_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocks_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten_scripts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_and_back, setup, teardown),
