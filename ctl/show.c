@@ -169,17 +169,34 @@ static void show_check(FILE *to, const json_t *c)
     fprintf(to, "\n");
 }
 
+/* [check, name, is, saw]: what came from outside. */
+static void show_fact(FILE *to, const json_t *row)
+{
+    fprintf(to, "    ");
+    for (size_t i = 0; i < json_array_size(row); i++) {
+        fprintf(to, i == 0 ? "" : i == 1 ? ":" : "  ");
+        show_value(to, json_array_get(row, i));
+    }
+    fprintf(to, "\n");
+}
+
 static void show_list(FILE *to, const char *key, const json_t *list)
 {
     const json_t *v;
     size_t i;
 
-    if (json_array_size(list) > 0 && json_is_object(json_array_get(list, 0))) {
+    bool objects = json_is_object(json_array_get(list, 0)), rows = json_is_array(json_array_get(list, 0));
+
+    if (objects || rows) {
         fprintf(to, "  ");
         show_safe(to, key);
         fprintf(to, "\n");
-        json_array_foreach(list, i, v)
-            show_check(to, v);
+        json_array_foreach(list, i, v) {
+            if (json_is_object(v))
+                show_check(to, v);
+            else
+                show_fact(to, v);
+        }
         return;
     }
     show_key(to, key, 2);

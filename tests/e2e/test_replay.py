@@ -82,6 +82,12 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.replay("", "", "--since", "soon").returncode, 64)
         self.assertEqual(self.replay("", "", "--since", "1ms").returncode, 2)
 
+    def test_what_lists_said_is_on_record(self):
+        told = self.host.ctl("explain", "--from", "plain0@sender.example", "--since", "1h").stdout
+        self.assertRegex(told, r"dnsbl:hard +clear +not listed")
+        told = self.host.ctl("explain", "--from", "listed0@sender.example", "--since", "1h").stdout
+        self.assertRegex(told, r"dnsbl:hard +\+5 points +saw 127\.0\.0\.2")
+
     def test_explain_from_standard_input(self):
         argv = [self.host.gatepost.binary("gatepostctl"), "-c", self.host.gatepost.file, "policy", "explain", "-"]
         told = subprocess.run(argv, input=f"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address={LISTED}\nrecipient=bob@example.com\n\n",
