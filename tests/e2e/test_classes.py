@@ -73,7 +73,7 @@ class DecideOnce(Classes):
 
     def test_a_virus(self):
         self.assertReply(self.house.send(mails.eicar_zip(), to=MIXED), 554, "virus")
-        self.assertIn("rcpt_classes=", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "rcpt_classes=")
 
     def test_scan_command(self):
         spam = self.place.write("spam.eml", mails.gtube())

@@ -239,7 +239,7 @@ class DatabaseLife(HouseTest):
         self.eventually("held back", lambda: "scan held back: " in self.house.gatepost.ctl("filter", "status").stdout, 60)
         self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
         self.assertReply(self.house.send(), 250)
-        self.assertIn("filter.virus.max_shrink", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "filter.virus.max_shrink")
         self.assertEqual(self.house.gatepost.ctl("filter", "reload", "--accept").returncode, 0)
         self.eventually("the smaller one", lambda: "engine=ready signatures=1 " in self.house.gatepost.ctl("filter", "status").stdout, 60)
         self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
@@ -267,11 +267,11 @@ class Observe(HouseTest):
     def test_shapes_pass_and_are_told(self):
         piece = mails.head("observed-piece", b"Content-Type: message/partial; id=\"a@sender.example\"; number=1; total=2\r\n\r\n") + b"Subject: x\r\n\r\nhalf\r\n"
         self.assertReply(self.house.send(piece), 250)
-        self.assertIn("partial(shape:reject)", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "partial(shape:reject)")
 
     def test_spam_passes_and_is_told_viruses_do_not(self):
         self.assertReply(self.house.send(mails.gtube()), 250)
-        self.assertIn("GTUBE", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "GTUBE")
         self.assertReply(self.house.send(mails.eicar_zip()), 554, "virus")
 
 
@@ -425,4 +425,4 @@ class Spamd(HouseTest):
         begun = time.monotonic()
         self.assertReply(self.house.send(mails.plain("rejectme, but nobody can tell")), 250)
         self.assertLess(time.monotonic() - begun, 15)
-        self.assertIn("spamd", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "spamd")

@@ -44,7 +44,7 @@ class FullSpool(AloneTest):
         self.assertEqual(wrong, [])
         self.assertEqual(self.alone.hop.copies(b"does not fit."), 0)
         self.assertEqual(self.alone.hop.copies(b"Subject: fits."), 3)
-        self.assertIn("cannot write the spool file", self.place.log("cfilter"))
+        self.assertLogged("cfilter", "cannot write the spool file")
 
     def test_no_room_at_all(self):
         fill(os.path.join(self.room(), "filler"))

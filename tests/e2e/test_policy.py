@@ -139,7 +139,7 @@ class Observe(HouseTest):
     def test_all_pass_and_the_log_tells(self):
         self.assertReply(self.house.send(source=LISTED), 250)
         self.assertReply(self.house.send(sender="boss@example.com"), 250)
-        self.assertIn("demolist", self.place.log("policyd"))
+        self.assertLogged("policyd", "demolist")
 
 
 class SpfAndRules(HouseTest):
@@ -190,5 +190,5 @@ class HandOver(HouseTest):
     def test_one_id_for_the_whole_message(self):
         outcome = self.house.send(mails.gtube())
         found = re.search(r"\(id ([0-9A-Z]{13})\)", str(outcome)).group(1)
-        self.eventually("policyd's line", lambda: found in self.place.log("policyd"))
-        self.assertIn(found, self.place.log("cfilter"))
+        self.assertLogged("policyd", found)
+        self.assertLogged("cfilter", found)

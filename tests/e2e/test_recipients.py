@@ -108,7 +108,7 @@ class Observe(HouseTest):
 
     def test_unknown_is_let_in_and_told(self):
         self.assertReply(self.house.send(to="mallory@example.com"), 250)
-        self.assertIn("answer=\"OK (observe)\"", self.place.log("socketmapd"))
+        self.assertLogged("socketmapd", "answer=\"OK (observe)\"")
 
 
 class Directory(HouseTest):

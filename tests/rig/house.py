@@ -101,3 +101,7 @@ class HouseTest(unittest.TestCase):
 
     def eventually(self, what, test, seconds=10):
         wait_for(what, test, seconds)
+
+    def assertLogged(self, daemon, text):
+        """The reply may reach the client before the line reaches the log."""
+        self.eventually(f"{text} in the log of {daemon}", lambda: text in self.place.log(daemon))
