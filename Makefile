@@ -99,7 +99,7 @@ unit-binaries: $(UNIT_BIN) $(SEED_BIN)
 check-unit:
 	@$(MAKE) --no-print-directory unit-binaries
 	@$(MAKE) --no-print-directory SAN=1 unit-binaries
-	@tests/run_unit.sh build build/san
+	@tests/run_unit.py build build/san
 
 ## make check        everything: unit tests, seeds, end-to-end tests with real servers, plain and under sanitizers; installs what is missing
 check: deps

@@ -25,7 +25,7 @@ run() {
     if [ "$status" != 0 ] && [ "$n" = 0 ]; then failed=$((failed + 1)); fi
 }
 
-run "unit tests and fuzz seeds, plain and under ASan+UBSan" tests/run_unit.sh build build/san
+run "unit tests and fuzz seeds, plain and under ASan+UBSan" tests/run_unit.py build build/san
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo -E)
 run "end to end" "${as_root[@]}" env GATEPOST_BUILD=build python3 tests/run_e2e.py

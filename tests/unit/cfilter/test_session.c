@@ -366,28 +366,52 @@ static void huge_replies(void **state)
     fw_stop();
 }
 
+#define LARGE_LINES 20000u
+
+static int large_line(char line[80], unsigned i)
+{
+    return snprintf(line, 80, "%s%06u the quick brown fox jumps over the lazy dog %06u\r\n", i % 7 == 0 ? ".." : "", i, i);
+}
+
+/* All whole lines that have arrived at the next hop, at once: it holds less than the message, which thus has to wait for it. */
+static unsigned take_large_lines(unsigned from)
+{
+    size_t taken = 0;
+    char line[80];
+
+    fw_settle();
+    for (; from < LARGE_LINES; from++) {
+        size_t n = (size_t)large_line(line, from);
+
+        if (fw_next.n - taken < n)
+            break;
+        assert_memory_equal(fw_next.got + taken, line, n);
+        taken += n;
+    }
+    assert_true(taken > 0);
+    memmove(fw_next.got, fw_next.got + taken, fw_next.n - taken);
+    fw_next.n -= taken;
+    return from;
+}
+
 static void large_message_whole(void **state)
 {
-    char line[80];
-    unsigned long sum = 0;
+    char lines[100 * 80];
 
     (void)state;
     fw_start();
     fw_set.filter.max_message_bytes = 10000000;
     converse("large", GREETING "C: HELO x\nS: 250 *\n" MAIL RCPT DATA);
-    for (unsigned i = 0; i < 20000; i++) {
-        int n = snprintf(line, sizeof(line), "%s%06u the quick brown fox jumps over the lazy dog %06u\r\n", i % 7 == 0 ? ".." : "", i, i);
+    for (unsigned i = 0; i < LARGE_LINES;) {
+        size_t n = 0;
 
-        fw_send(&fw_client, line, (size_t)n);
-        sum += i;
+        for (unsigned end = i + 100; i < end; i++)
+            n += (size_t)large_line(lines + n, i);
+        fw_send(&fw_client, lines, n);
     }
     converse("large", "C: .\n" NEXT_DATA);
-    for (unsigned i = 0; i < 20000; i++) {
-        snprintf(line, sizeof(line), "%s%06u the quick brown fox jumps over the lazy dog %06u", i % 7 == 0 ? ".." : "", i, i);
-        expect_line(&fw_next, "next hop", line, "large");
-        sum -= i;
-    }
-    assert_int_equal(sum, 0);
+    for (unsigned i = 0; i < LARGE_LINES;)
+        i = take_large_lines(i);
     converse("large", "N: .\n" TAKEN);
     fw_stop();
 }
