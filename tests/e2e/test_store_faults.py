@@ -199,8 +199,9 @@ class Embedded(FaultTest):
         self.host.start()
         self.count(1)
         os.chown(self.host.place.path("state"), 0, 0)
-        wait_for("the log says so", lambda: "Permission denied" in self.host.log(), 20)
-        self.assertRegex(self.host.ctl("status").stdout, "store: copy to .*Permission denied")
+        said = re.compile("store: copy to .*Permission denied")     # other things are written there, too, and may complain first
+        wait_for("the log says so", lambda: said.search(self.host.log()), 20)
+        wait_for("status says so", lambda: said.search(self.host.ctl("status").stdout), 20)
         self.count(3)
         shutil.chown(self.host.place.path("state"), USER)
         wait_for("all is well again", lambda: "store: in order again" in self.host.log(), 20)
