@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import policyd_peers_dns
 from echoes import yaml
 from processes import cpu_s
 from rig.gatepost import Gatepost
@@ -20,13 +21,13 @@ LISTS = 8
 
 
 def rbldnsd(place):
-    """Eight zones, each with some of 10.200.0.0/16 in it; the port."""
+    """Eight zones, each with some of 10.200.0.0/16 in it; the port.  Those who cannot be told a port find it at 53 of an address of its own, too."""
     port = place.port()
     zones = []
     for i in range(LISTS):
         entries = "".join(f"10.200.{i}.{k}\n" for k in range(1, 200)) + "127.0.0.2\n10.201.0.0/16\n"
         zones.append(f"bl{i}.example:ip4set:{place.write(f'bl{i}.zone', ':127.0.0.2:listed' + chr(10) + entries)}")
-    place.start("rbldnsd", ["/usr/sbin/rbldnsd", "-n", "-f", "-u", "nobody", "-w", place.dir, "-b", f"127.0.0.1/{port}", *zones])
+    place.start("rbldnsd", ["/usr/sbin/rbldnsd", "-n", "-f", "-u", "nobody", "-w", place.dir, "-b", f"127.0.0.1/{port}", "-b", f"{policyd_peers_dns.SERVER}/53", *zones])
     return port
 
 
@@ -122,3 +123,4 @@ def run(place, options):
     port = rbldnsd(place)
     cold(place, options, port)
     dead(place, port)
+    policyd_peers_dns.run(place, options, [f"bl{i}.example" for i in range(LISTS)])

@@ -17,19 +17,19 @@ PERL = ["/usr/bin/perl", *(f"-I{os.path.join(PEERS, p)}" for p in ("usr/share/pe
 PYTHON = os.path.join(PEERS, "usr/lib/python3/dist-packages")
 
 
-def load(port, seconds):
-    said = subprocess.run([os.path.join(BUILD, "bench", "load"), "policy", str(port), str(CONNECTIONS), str(seconds), str(KEYS)],
+def load(port, seconds, keys):
+    said = subprocess.run([os.path.join(BUILD, "bench", "load"), "policy", str(port), str(CONNECTIONS), str(seconds), str(keys)],
                           check=True, capture_output=True, text=True).stdout.split()
     return int(said[0]), float(said[1]), int(said[2]), int(said[3]), int(said[5])
 
 
-def measure(name, port, pid, seconds, warm):
+def measure(name, port, pid, seconds, warm, keys=KEYS):
     try:
         for _ in range(warm):
-            load(port, 1)
+            load(port, 1, keys)
             time.sleep(1.2)                  # what a greylist asks for
         before = tree_cpu_s(pid)
-        n, took, p50, p99, bad = load(port, seconds)
+        n, took, p50, p99, bad = load(port, seconds, keys)
     except subprocess.CalledProcessError as e:
         print(f"  {name}: does not bear it: {e.stderr.strip()[-200:]}")
         return

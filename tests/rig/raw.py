@@ -15,10 +15,11 @@ def instance():
 
 
 class Raw:
-    def __init__(self, path, timeout=15):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, address, timeout=15):
+        """address: a path, or (host, port)."""
+        self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
         self.sock.settimeout(timeout)
-        self.sock.connect(path)
+        self.sock.connect(address)
         self.buffer = b""
 
     def __enter__(self):
