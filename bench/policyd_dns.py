@@ -120,6 +120,9 @@ class Relay:
 
 
 def run(place, options):
+    if os.geteuid() != 0:
+        print("policyd: DNS lists: left out, rbldnsd and Postfix' master start as root only")
+        return
     port = rbldnsd(place)
     cold(place, options, port)
     dead(place, port)
