@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run_unit.py BUILD...: runs every unit test and every fuzz target's seeds of these build folders, two at a time for each core: some wait for children and timers.
+"""run_unit.py BUILD...: runs every unit test and every fuzz target's seeds of these build folders, one more at a time than there are cores: some wait for children and timers.
 
 Shows what the failing ones say, and with -v how long the slowest took; the last line is "N passed, N failed".
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
@@ -60,7 +60,7 @@ def main():
     os.chdir(TOP)
     words = [w for w in sys.argv[1:] if w != "-v"]
     found = sorted(p for build in words for p in programs(build))
-    with concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 2)) as pool:
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
         results = list(pool.map(run, found))
     if "-v" in sys.argv:
         for _, _, seconds, program in sorted(results, key=lambda r: -r[2])[:20]:

@@ -71,6 +71,7 @@ class LdapOverrides(unittest.TestCase):
         self.host.gatepost.stop("policyd", signal.SIGKILL)
         self.host.gatepost.start("policyd")
         self.assertEqual(self.may_send("u3"), 3)
+        wait_for("the log says so again", lambda: self.host.log().count("those read before stay in force") > 1, 10)
         self.slapd.start()
         wait_for("all is well again", lambda: "in order again" in self.host.log(), 40)
 

@@ -356,11 +356,11 @@ static long who(bool apart)
 /* What has killed a worker before gets one that nobody used and nobody will; the others go on as they are. */
 static void test_apart(void **state)
 {
-    long usual = who(false), fresh = who(true), again = who(true);
+    long usual = who(false), fresh = who(true), again = who(true), other = who(false);
 
     (void)state;
-    assert_int_equal(who(false), usual);
-    assert_true(fresh > 0 && fresh != usual && again != fresh && again != usual);
+    assert_int_equal(kill((pid_t)usual, 0), 0);           /* which of the usual ones takes the next is not said */
+    assert_true(fresh > 0 && fresh != usual && again != fresh && again != usual && other != fresh && other != again);
     UNTIL(kill((pid_t)fresh, 0) < 0 && errno == ESRCH);
 
     struct result *crash = submit_apart("X-Fault: crash\r\n\r\n", 20000), *second = submit_apart("X-Fault: who\r\n\r\n", 20000);
@@ -371,7 +371,7 @@ static void test_apart(void **state)
     free(second);
 
     struct result *hang = submit_apart("X-Fault: hang\r\n\r\n", 300);
-    assert_int_equal(who(false), usual);                  /* nobody waits for it */
+    assert_true(who(false) > 0);                          /* nobody waits for it */
     UNTIL(hang->calls == 1);
     assert_true(hang->outcome == SCAN_TIMED_OUT || hang->outcome == SCAN_BUSY);   /* BUSY: this machine was too slow to fork */
     free(hang);
@@ -381,7 +381,7 @@ static void test_apart(void **state)
     scan_cancel(&gone->job);
     free(gone);
     assert_true(who(true) > 0);                           /* what is cancelled is out of the way at once */
-    assert_int_equal(who(false), usual);
+    assert_int_equal(kill((pid_t)usual, 0), 0);
 }
 
 /* How many workers' memory is told, and each has some of its own. */
