@@ -89,7 +89,7 @@ class DnsFaults(unittest.TestCase):
         self.host.ctl("dnsbl", "test")
         wait_for("it is taken out", lambda: " up" not in self.status("bad"), 10)
         self.assertEqual(self.ask(next(self.clean))[0], "DUNNO")
-        self.assertIn("bad", self.host.log())
+        self.host.wait_log("bad")
         self.dns.faults.clear()
         self.wait_up("bad")
         self.assertRegex(self.ask(next(self.on_bad))[0], "^(REJECT|554)")

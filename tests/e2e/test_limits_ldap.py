@@ -55,7 +55,7 @@ class LdapOverrides(unittest.TestCase):
         self.assertEqual(self.may_send("none"), 1)
         self.assertEqual(self.may_send("free"), 6)
         self.assertEqual(self.may_send("broken"), 1)
-        self.assertIn('"quick" is not a rate', self.host.log())
+        self.host.wait_log('"quick" is not a rate')
 
     def test_2_changes_live(self):
         self.modify(f"dn: uid=u1,{BASE}\nchangetype: modify\nreplace: departmentNumber\ndepartmentNumber: 5/h\n\n")

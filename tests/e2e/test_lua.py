@@ -77,7 +77,7 @@ class Lua(unittest.TestCase):
         self.assertRegex(self.ask("much"), r"^(REJECT|554)")
         self.assertEqual(self.ask("allow", client_address=LISTED), "DUNNO")
         self.assertRegex(self.ask("login", sasl_username="alice"), "^REJECT")
-        self.assertIn("hits=one:3,two:2.5", self.host.log())
+        self.host.wait_log("hits=one:3,two:2.5")
 
     def test_it_sees_the_other_hits(self):
         self.assertRegex(self.ask("hits", client_address=LISTED), "^REJECT")
@@ -113,7 +113,7 @@ class Lua(unittest.TestCase):
                 self.assertRegex(told, rf"lua +lua +unknown .*{why}")
                 self.assertRegex(self.ask("reject"), "^REJECT")
         self.assertEqual(self.ask("fork"), "DUNNO")
-        self.assertIn("policy.lua:", self.host.log())
+        self.host.wait_log("policy.lua:")
 
     def test_many_at_once_with_wild_ones_among_them(self):
         answers = {}

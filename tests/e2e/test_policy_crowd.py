@@ -165,7 +165,7 @@ class Crowd(unittest.TestCase):
                 time.sleep(0.1)
         finally:
             self.host.gatepost.configure(good)
-        self.assertIn("is not a rate", self.host.log())
+        self.host.wait_log("is not a rate")
         self.assertRegex(self.host.log(), r"gatepost\.yaml:\d+:\d+: policy\.limits")
         answers = load.end()
         self.assertEqual(set(answers), {"DUNNO"}, answers)

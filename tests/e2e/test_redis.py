@@ -192,7 +192,7 @@ class WithSentinels(SharedTest):
         before.stop()
         self.over_to_another(load, before)
         self.assertEqual(self.left(self.host[1], "sender/kept@sender.example"), 3)
-        self.assertIn("Redis master mymaster is", self.host[0].log())
+        self.host[0].wait_log("Redis master mymaster is")
         for i in range(2):
             self.assertEqual(self.host[i % 2].message(sasl_username="alice"), "DUNNO")
         self.assertRegex(self.host[1].message(sasl_username="alice"), PUT_OFF)

@@ -6,7 +6,7 @@ import threading
 import time
 
 from .gatepost import Gatepost
-from .place import Place
+from .place import Place, wait_for
 from .raw import Policy
 
 
@@ -56,6 +56,10 @@ log: {{level: debug}}
 
     def log(self):
         return self.place.log("policyd")
+
+    def wait_log(self, text):
+        """The answer may be there before the line is."""
+        wait_for(f"{text} in the log of policyd", lambda: text in self.log(), 10)
 
 
 class Load(threading.Thread):
