@@ -7,18 +7,6 @@
 #include "lib/base/alloc.h"
 #include "lib/store/store_redis_topology.h"
 
-static void ask(struct redis_nodes *n);
-
-static void on_time(void *arg)
-{
-    ask(arg);
-}
-
-static void again_in(struct redis_nodes *n, int64_t ms)
-{
-    loop_timer_start(n->loop, &n->topology.again, ms, on_time, n);
-}
-
 /* ---- the map ---- */
 
 static struct redis_node *node_at(const struct redis_nodes *n, size_t i)
@@ -124,7 +112,7 @@ static void next_node(struct redis_nodes *n, const char *why)
     t->turn++;
     if (++t->failed >= n->n)
         add_seeds(n);
-    again_in(n, t->failed < n->n ? 0 : SECONDS(1));
+    topology_again_in(n, t->failed < n->n ? 0 : SECONDS(1));
 }
 
 static void on_map(const redisReply *reply, const char *why, void *arg)
@@ -140,39 +128,24 @@ static void on_map(const redisReply *reply, const char *why, void *arg)
         keep_all(n);
         return next_node(n, "knows no slots");
     }
-    n->topology.failed = 0;
-    n->topology.problem[0] = '\0';
     drop_unused(n);
-    again_in(n, CLUSTER_EVERY_MS);
+    topology_known(n, CLUSTER_EVERY_MS);
 }
 
-static void ask(struct redis_nodes *n)
+static struct redisc_call *ask(struct redis_nodes *n)
 {
     struct topology *t = &n->topology;
-    struct redisc_call *asking;
 
-    if (t->asking != NULL)
-        return;
-    t->asked_at_ms = loop_now_ms(n->loop);
     t->asked = node_at(n, t->turn % n->n);
-    asking = redisc_command(t->asked->redisc, 2, (span[]){ SPAN("CLUSTER"), SPAN("SLOTS") }, on_map, n);
-    if (asking != NULL)              /* else it has failed already */
-        t->asking = asking;
-}
-
-void cluster_hurry(struct redis_nodes *n)
-{
-    int64_t since_ms = loop_now_ms(n->loop) - n->topology.asked_at_ms;
-
-    if (n->topology.asking == NULL)
-        again_in(n, since_ms < TOPOLOGY_HURRY_MS ? TOPOLOGY_HURRY_MS - since_ms : 0);
+    return redisc_command(t->asked->redisc, 2, (span[]){ SPAN("CLUSTER"), SPAN("SLOTS") }, on_map, n);
 }
 
 void cluster_start(struct redis_nodes *n)
 {
     n->slots = xcalloc(REDIS_SLOTS, sizeof(*n->slots));
     add_seeds(n);
-    ask(n);
+    n->topology.ask = ask;
+    topology_ask(n);
 }
 
 /* ---- redirections: "MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381" ---- */
@@ -197,7 +170,7 @@ enum redis_advice cluster_advice(struct redis_nodes *n, const char *error, struc
     if (span_starts(text, SPAN("TRYAGAIN")))
         return REDIS_AGAIN;
     if (span_starts(text, SPAN("CLUSTERDOWN")) || span_starts(text, SPAN("READONLY")))
-        cluster_hurry(n);
+        topology_hurry(n);
     if (!moved && !ask_there)
         return REDIS_GIVE_UP;
     if ((node = named(n, span_from(text, moved ? 6 : 4), &slot)) == NULL)
@@ -205,7 +178,7 @@ enum redis_advice cluster_advice(struct redis_nodes *n, const char *error, struc
     node->used = true;
     if (moved) {
         n->slots[slot] = node;
-        cluster_hurry(n);
+        topology_hurry(n);
     }
     *asking_out = ask_there;
     *node_out = node;

@@ -123,7 +123,7 @@ struct redis_node *redis_nodes_for(struct redis_nodes *n, span key, const char *
                : n->slots != NULL             ? "no node of the Redis Cluster is known to have this key"
                                               : "no Sentinel has named a master yet";
     if (n->slots != NULL)
-        cluster_hurry(n);
+        topology_hurry(n);
     return NULL;
 }
 
@@ -147,7 +147,7 @@ enum redis_advice redis_nodes_advice(struct redis_nodes *n, struct redis_node *a
         return cluster_advice(n, error, node_out, asking_out);
     /* A master that was one: somebody else is now. */
     if (n->sentinels != NULL && (strncmp(error, "READONLY", 8) == 0 || strncmp(error, "MASTERDOWN", 10) == 0))
-        sentinel_hurry(n);
+        topology_hurry(n);
     return REDIS_GIVE_UP;
 }
 
@@ -183,10 +183,8 @@ void redis_node_result(struct redis_node *node, bool probe, bool answered, const
     node->closed_until_ms = loop_now_ms(n->loop) + BREAK_MS;
     if (why != node->problem)
         snprintf(node->problem, sizeof(node->problem), "%.250s", why);
-    if (n->sentinels != NULL && node == n->master)
-        sentinel_hurry(n);
-    else if (n->slots != NULL)
-        cluster_hurry(n);
+    if (n->slots != NULL || (n->sentinels != NULL && node == n->master))
+        topology_hurry(n);
 }
 
 void redis_node_complains(struct redis_node *node, const char *why)

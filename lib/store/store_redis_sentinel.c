@@ -10,18 +10,6 @@
 #include "lib/base/alloc.h"
 #include "lib/store/store_redis_topology.h"
 
-static void ask(struct redis_nodes *n);
-
-static void on_time(void *arg)
-{
-    ask(arg);
-}
-
-static void again_in(struct redis_nodes *n, int64_t ms)
-{
-    loop_timer_start(n->loop, &n->topology.again, ms, on_time, n);
-}
-
 static void next_sentinel(struct redis_nodes *n, const char *why)
 {
     struct topology *t = &n->topology;
@@ -29,7 +17,7 @@ static void next_sentinel(struct redis_nodes *n, const char *why)
     snprintf(t->problem, sizeof(t->problem), "Sentinel %.80s: %.150s", n->set->sentinels.v[t->turn], why);
     t->turn = (t->turn + 1) % n->set->sentinels.n;
     t->failed++;
-    again_in(n, t->failed < n->set->sentinels.n ? 0 : SECONDS(1));     /* all of them: not in a circle without a pause */
+    topology_again_in(n, t->failed < n->set->sentinels.n ? 0 : SECONDS(1));     /* all of them: not in a circle without a pause */
 }
 
 static void take_master(struct redis_nodes *n, struct redis_node *node)
@@ -68,32 +56,14 @@ static void on_answer(const redisReply *reply, const char *why, void *arg)
     node = nodes_at(n, span_of(reply->element[0]->str, (size_t)reply->element[0]->len), span_of(reply->element[1]->str, (size_t)reply->element[1]->len));
     if (node == NULL)
         return next_sentinel(n, "named an address that cannot be one");
-    n->topology.failed = 0;
-    n->topology.problem[0] = '\0';
     take_master(n, node);
-    again_in(n, SENTINEL_EVERY_MS);
+    topology_known(n, SENTINEL_EVERY_MS);
 }
 
-static void ask(struct redis_nodes *n)
+static struct redisc_call *ask(struct redis_nodes *n)
 {
-    struct topology *t = &n->topology;
-    struct redisc_call *asking;
-
-    if (t->asking != NULL)
-        return;
-    t->asked_at_ms = loop_now_ms(n->loop);
-    asking = redisc_command(n->sentinels[t->turn], 3, (span[]){ SPAN("SENTINEL"), SPAN("get-master-addr-by-name"), span_str(n->set->master) },
-                            on_answer, n);
-    if (asking != NULL)              /* else it has failed already */
-        t->asking = asking;
-}
-
-void sentinel_hurry(struct redis_nodes *n)
-{
-    int64_t since_ms = loop_now_ms(n->loop) - n->topology.asked_at_ms;
-
-    if (n->topology.asking == NULL)
-        again_in(n, since_ms < TOPOLOGY_HURRY_MS ? TOPOLOGY_HURRY_MS - since_ms : 0);
+    return redisc_command(n->sentinels[n->topology.turn], 3, (span[]){ SPAN("SENTINEL"), SPAN("get-master-addr-by-name"), span_str(n->set->master) },
+                          on_answer, n);
 }
 
 void sentinel_start(struct redis_nodes *n)
@@ -101,5 +71,6 @@ void sentinel_start(struct redis_nodes *n)
     n->sentinels = xcalloc(n->set->sentinels.n, sizeof(*n->sentinels));
     for (size_t i = 0; i < n->set->sentinels.n; i++)
         n->sentinels[i] = nodes_connect(n, n->set->sentinels.v[i], NULL, n->sentinel_password, 0);
-    ask(n);
+    n->topology.ask = ask;
+    topology_ask(n);
 }

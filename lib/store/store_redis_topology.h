@@ -10,6 +10,7 @@
 enum { NODES_MAX = 256 };
 
 struct topology {
+    struct redisc_call *(*ask)(struct redis_nodes *n);     /* sends the question; NULL: it has failed, and that was seen to */
     struct loop_timer again;
     struct redisc_call *asking;
     struct redis_node *asked;      /* Cluster: the node that `asking` is with */
@@ -40,11 +41,14 @@ struct redis_node *nodes_at(struct redis_nodes *n, span host, span port);
 void nodes_sweep(struct redis_nodes *n);
 struct redisc *nodes_connect(struct redis_nodes *n, const char *address, const char *user, const char *password, int db);
 
+/* store_redis_topology.c: of Sentinel and Cluster; a single server has nobody to ask. */
+void topology_ask(struct redis_nodes *n);                          /* now, unless it is under way */
+void topology_again_in(struct redis_nodes *n, int64_t ms);
+void topology_known(struct redis_nodes *n, int64_t every_ms);      /* a good answer was taken: no problem, and the next question then */
+void topology_hurry(struct redis_nodes *n);                        /* something is wrong with a master: soon, but not in a circle */
 /* store_redis_sentinel.c, store_redis_cluster.c */
 void sentinel_start(struct redis_nodes *n);
-void sentinel_hurry(struct redis_nodes *n);        /* something is wrong with the master */
 void cluster_start(struct redis_nodes *n);
-void cluster_hurry(struct redis_nodes *n);
 enum redis_advice cluster_advice(struct redis_nodes *n, const char *error, struct redis_node **node_out, bool *asking_out);
 
 #endif
