@@ -65,15 +65,6 @@ void charges_free(struct charges **c)
     *c = NULL;
 }
 
-static span keep(char **at, span text)
-{
-    span kept = { *at, text.n };
-
-    memcpy(*at, text.p, text.n);
-    *at += text.n;
-    return kept;
-}
-
 static struct charge *charge_new(const struct store_limits_request *q, const struct limit_rule *const *rules)
 {
     size_t bytes = sizeof(struct charge) + q->once.n, n = 0;
@@ -88,11 +79,11 @@ static struct charge *charge_new(const struct store_limits_request *q, const str
     }
     c = xmalloc(bytes);
     at = (char *)&c->parts[n];
-    *c = (struct charge){ .bytes = bytes, .once = keep(&at, q->once) };
+    *c = (struct charge){ .bytes = bytes, .once = span_keep(&at, q->once) };
     for (size_t i = 0; i < q->n; i++) {
         if (q->limits[i].cost > 0) {
             c->parts[c->n] = (struct charge_part){ q->limits[i], rules[i]->set->refused_weight };
-            c->parts[c->n++].limit.key = keep(&at, q->limits[i].key);
+            c->parts[c->n++].limit.key = span_keep(&at, q->limits[i].key);
         }
     }
     return c;

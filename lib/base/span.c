@@ -96,6 +96,16 @@ bool span_next(span *rest, char sep, span *piece_out)
     return true;
 }
 
+span span_keep(char **at, span s)
+{
+    span kept = { *at, s.n };
+
+    if (s.n > 0)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return kept;
+}
+
 bool span_to_u64(span s, uint64_t *value_out)
 {
     uint64_t value = 0;

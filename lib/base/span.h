@@ -67,6 +67,8 @@ span span_trim(span s);                            /* without leading and traili
 /* Cuts the next piece up to `sep` off *rest; false when *rest was used up (p == NULL). */
 bool span_next(span *rest, char sep, span *piece_out);
 /* Decimal digits only, whole span, 1 to 19 digits; false on anything else or overflow. */
+/* Copies s to *at and steps over it; the copy. */
+span span_keep(char **at, span s);
 bool span_to_u64(span s, uint64_t *value_out);
 
 #endif

@@ -100,6 +100,9 @@ void redis_refund(struct store *s, const struct store_limits_request *q, store_r
 void redis_limits_together(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 void redis_refund_together(struct store_redis *s, const struct store_limits_request *q, bool undo, store_refund_fn *fn, void *arg,
                            struct store_call **call_out);
+/* A request that is asked on behalf of another, and outlives it: its texts stand in redis_request_bytes() bytes at *at, which is stepped over. */
+size_t redis_request_bytes(const struct store_limits_request *q);
+struct store_limits_request redis_request_keep(const struct store_limits_request *q, struct store_limit limits[STORE_LIMITS_MAX], char **at);
 /* store_redis_spread.c: limits that stand on several nodes. */
 void redis_limits_spread(struct store_redis *s, const struct store_limits_request *q, store_limits_fn *fn, void *arg, struct store_call **call_out);
 void redis_refund_spread(struct store_redis *s, const struct store_limits_request *q, store_refund_fn *fn, void *arg, struct store_call **call_out);

@@ -35,34 +35,15 @@ static void block_cancel(struct redis_pending *pending)
     ((struct redis_block *)(void *)pending)->fn = NULL;
 }
 
-static span keep(char **at, span text)
-{
-    span kept = { *at, text.n };
-
-    if (text.n > 0)
-        memcpy(*at, text.p, text.n);
-    *at += text.n;
-    return kept;
-}
-
 static struct redis_block *block_new(struct store_redis *s, const struct store_limits_request *q, const int64_t *blocks)
 {
-    size_t bytes = q->once.n;
-    struct redis_block *b;
-    char *at;
+    struct redis_block *b = xcalloc(1, sizeof(*b) + redis_request_bytes(q));
+    char *at = b->keys;
 
-    for (size_t i = 0; i < q->n; i++)
-        bytes += q->limits[i].key.n;
-    b = xcalloc(1, sizeof(*b) + bytes);
     b->pend = (struct redis_pending){ { &s->store }, block_cancel };
     b->s = s;
-    b->q = *q;
-    b->q.limits = b->limits;
-    at = b->keys;
-    b->q.once = keep(&at, q->once);
+    b->q = redis_request_keep(q, b->limits, &at);
     for (size_t i = 0; i < q->n; i++) {
-        b->limits[i] = q->limits[i];
-        b->limits[i].key = keep(&at, q->limits[i].key);
         b->limits[i].cost += blocks[i];
         b->blocks[i] = blocks[i];
     }

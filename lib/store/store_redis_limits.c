@@ -183,6 +183,30 @@ void redis_refund(struct store *store, const struct store_limits_request *q, sto
         redis_refund_together(s, q, false, fn, arg, call_out);
 }
 
+/* ---- a request that outlives the one who asked ---- */
+
+size_t redis_request_bytes(const struct store_limits_request *q)
+{
+    size_t bytes = q->once.n;
+
+    for (size_t i = 0; i < q->n; i++)
+        bytes += q->limits[i].key.n;
+    return bytes;
+}
+
+struct store_limits_request redis_request_keep(const struct store_limits_request *q, struct store_limit limits[STORE_LIMITS_MAX], char **at)
+{
+    struct store_limits_request kept = *q;
+
+    kept.limits = limits;
+    kept.once = span_keep(at, q->once);
+    for (size_t i = 0; i < q->n; i++) {
+        limits[i] = q->limits[i];
+        limits[i].key = span_keep(at, q->limits[i].key);
+    }
+    return kept;
+}
+
 /* ---- values ---- */
 
 static bool next_number(span *text, int64_t *out)

@@ -56,16 +56,6 @@ static void spread_cancel(struct redis_pending *pending)
     w->refund_fn = NULL;
 }
 
-static span keep(char **at, span text)
-{
-    span kept = { *at, text.n };
-
-    if (text.n > 0)
-        memcpy(*at, text.p, text.n);
-    *at += text.n;
-    return kept;
-}
-
 static bool charges(const struct store_limits_request *q)
 {
     for (size_t i = 0; i < q->n; i++) {
@@ -77,25 +67,15 @@ static bool charges(const struct store_limits_request *q)
 
 static struct redis_spread *spread_new(struct store_redis *s, const struct store_limits_request *q, void *arg)
 {
-    size_t bytes = q->once.n;
-    struct redis_spread *w;
-    char *at;
+    struct redis_spread *w = xcalloc(1, sizeof(*w) + redis_request_bytes(q) + 24);
+    char *at = w->keys;
 
-    for (size_t i = 0; i < q->n; i++)
-        bytes += q->limits[i].key.n;
-    w = xcalloc(1, sizeof(*w) + bytes + 24);
     w->pend = (struct redis_pending){ { &s->store }, spread_cancel };
     w->s = s;
     w->arg = arg;
-    w->q = *q;
-    w->q.limits = w->limits;
-    at = w->keys;
-    w->q.once = keep(&at, q->once);
-    for (size_t i = 0; i < q->n; i++) {
-        w->limits[i] = q->limits[i];
-        w->limits[i].key = keep(&at, q->limits[i].key);
+    w->q = redis_request_keep(q, w->limits, &at);
+    for (size_t i = 0; i < q->n; i++)
         w->parts[i] = (struct part){ w, i };
-    }
     if (q->once.n == 0 && charges(q)) {
         w->q.once = span_of(at, (size_t)snprintf(at, 24, "undo/%016llx", (unsigned long long)rand_u64()));
         w->q.once_ms = UNDO_KEEP_MS;

@@ -115,11 +115,23 @@ static void test_cut(void **state)
     assert_true(span_eq(span_head(SPAN("abc"), 9), SPAN("abc")));
 }
 
+static void test_keep(void **state)
+{
+    char room[8] = "xxxxxxx", *at = room;
+    span a = span_keep(&at, SPAN("abc")), none = span_keep(&at, (span){ NULL, 0 }), b = span_keep(&at, SPAN("de"));
+
+    (void)state;
+    assert_string_equal(room, "abcdexx");
+    assert_ptr_equal(at, room + 5);
+    assert_true(a.p == room && a.n == 3 && none.n == 0 && b.p == room + 3 && b.n == 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find), cmocka_unit_test(test_compare), cmocka_unit_test(test_trim),
         cmocka_unit_test(test_next), cmocka_unit_test(test_to_u64),  cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_keep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
