@@ -45,6 +45,8 @@ enum finding_kind {
     FINDING_UNKNOWN,     /* could not be found out: no points, ever */
     FINDING_SKIPPED,     /* does not apply to this request; saw says why */
 };
+/* As events have it: clear, hit, unknown, skipped. */
+const char *finding_kind_name(enum finding_kind kind);
 
 /* Where the words of a refusal come from. */
 enum finding_reply { REPLY_DENIED, REPLY_SPOOFED, REPLY_GREYLISTED, REPLY_OWN_TEXT };

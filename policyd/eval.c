@@ -17,6 +17,13 @@ static void look(struct eval *e);
 
 /* ---- what checks call ---- */
 
+const char *finding_kind_name(enum finding_kind kind)
+{
+    static const char *const names[] = { "clear", "hit", "unknown", "skipped" };
+
+    return names[kind];
+}
+
 struct finding *check_report(struct check_run *run, const struct finding *f)
 {
     struct eval *e = run->eval;

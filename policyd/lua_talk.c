@@ -14,27 +14,25 @@ static void say(struct lua_talk *l, span answer)
         child_pool_say(l->job, answer);
 }
 
-static bool in_names(const struct rules *r, span name, span value, bool *found_out)
+static bool in_names(const struct rules *r, const char *name, span value, bool *found_out)
 {
-    const struct set_name_list *lists = r->set->policy.lists.v;
+    const struct set_name_list *first = r->set->policy.lists.v, *list = settings_list(r->set, name);
 
-    if (span_eq(name, SPAN("own_domains"))) {
+    if (strcmp(name, "own_domains") == 0)
         *found_out = value.n > 0 && settings_own_domain(r->set, value);
-        return true;
-    }
-    for (size_t i = 0; i < r->set->policy.lists.n; i++) {
-        if (!span_eq(span_str(lists[i].name), name))
-            continue;
-        *found_out = name_list_has_mailbox(&r->lists[i], value, span_find(value, '@') < value.n ? span_from(value, span_rfind(value, '@') + 1) : value);
-        return true;
-    }
-    return false;
+    else if (list != NULL)
+        *found_out = name_list_has_mailbox(&r->lists[list - first], value,
+                                           span_find(value, '@') < value.n ? span_from(value, span_rfind(value, '@') + 1) : value);
+    else
+        return false;
+    return true;
 }
 
-static void ask_list(struct lua_talk *l, span name, span value)
+static void ask_list(struct lua_talk *l, span list, span value)
 {
     const struct rules *r = l->run->rules;
-    const struct conf_nets *nets = settings_network(r->set, arena_str(l->run->arena, name));
+    const char *name = arena_str(l->run->arena, list);
+    const struct conf_nets *nets = settings_network(r->set, name);
     struct ipaddr a;
     bool found = false;
 

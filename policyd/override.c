@@ -97,17 +97,6 @@ static bool add_to(struct override **list, struct override *new)
     return true;
 }
 
-static const struct set_name_list *list_named(const struct settings *set, const char *name)
-{
-    const struct set_name_list *lists = set->policy.lists.v;
-
-    for (size_t i = 0; i < set->policy.lists.n; i++) {
-        if (strcmp(lists[i].name, name) == 0)
-            return &lists[i];
-    }
-    return NULL;
-}
-
 /* false: it was there already, or (err has text) it cannot be. */
 static bool put(struct overrides *o, struct override *new, struct errtext *err)
 {
@@ -115,7 +104,7 @@ static bool put(struct overrides *o, struct override *new, struct errtext *err)
     const struct set_name_list *list;
 
     if (span_starts(who, SPAN("list:"))) {
-        if ((list = list_named(o->set, new->who + 5)) == NULL) {
+        if ((list = settings_list(o->set, new->who + 5)) == NULL) {
             errtext_set(err, "\"%.80s\" is no list under policy.lists", new->who + 5);
             return false;
         }

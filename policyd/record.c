@@ -95,13 +95,12 @@ static const char *event_outcome(const struct policy_reply *answer, const struct
 
 static void event_finding(struct json_out *j, const struct finding *f)
 {
-    static const char *const kinds[] = { "clear", "hit", "unknown", "skipped" };
     static const char *const wishes[] = { NULL, "allow", "defer", "reject" };
 
     json_object_begin(j, NULL);
     json_cstr(j, "check", f->check);
     json_cstr(j, "name", f->name);
-    json_cstr(j, "is", kinds[f->kind]);
+    json_cstr(j, "is", finding_kind_name(f->kind));
     json_cstr(j, "saw", f->saw);
     if (f->mode == MODE_OBSERVE)
         json_bool(j, "observe", true);
@@ -143,8 +142,6 @@ static void event_request(struct services *s, struct json_out *j, const struct r
 /* What came from outside, for `policy replay`: [check, name, is, saw]. */
 static void event_facts(struct json_out *j, const struct eval *e)
 {
-    static const char *const kinds[] = { "clear", "hit", "unknown", "skipped" };
-
     json_array_begin(j, "facts");
     for (size_t i = 0; i < e->n_findings; i++) {
         const struct finding *f = e->findings[i];
@@ -154,7 +151,7 @@ static void event_facts(struct json_out *j, const struct eval *e)
         json_array_begin(j, NULL);
         json_cstr(j, NULL, f->check);
         json_cstr(j, NULL, f->name);
-        json_cstr(j, NULL, kinds[f->kind]);
+        json_cstr(j, NULL, finding_kind_name(f->kind));
         json_cstr(j, NULL, f->saw);
         json_array_end(j);
     }

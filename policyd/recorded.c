@@ -43,11 +43,9 @@ static void read_request(json_t *event, struct arena *arena, struct recorded *r)
 
 static bool kind_of(const char *word, enum finding_kind *out)
 {
-    static const char *const kinds[] = { [FINDING_CLEAR] = "clear", [FINDING_HIT] = "hit", [FINDING_UNKNOWN] = "unknown", [FINDING_SKIPPED] = "skipped" };
-
-    for (size_t i = 0; word != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(word, kinds[i]) == 0) {
-            *out = (enum finding_kind)i;
+    for (enum finding_kind kind = FINDING_CLEAR; word != NULL && kind <= FINDING_SKIPPED; kind++) {
+        if (strcmp(word, finding_kind_name(kind)) == 0) {
+            *out = kind;
             return true;
         }
     }

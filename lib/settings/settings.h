@@ -391,6 +391,8 @@ bool settings_dnsbl_code(const char *text, double weight, struct dnsbl_filter *f
 /* The rates of a limit; how many, 0 when one cannot be read (err says which) or there are too many. */
 size_t settings_limit_rates(const struct conf_strings *rate, struct conf_rate out[LIMIT_WINDOWS_MAX], struct errtext *err);
 const struct conf_nets *settings_network(const struct settings *s, const char *name);
+/* One of policy.lists, an element of its array. */
+const struct set_name_list *settings_list(const struct settings *s, const char *name);
 bool settings_trusts(const struct settings *s, const struct ipaddr *client);    /* networks.trusted */
 bool settings_own_domain(const struct settings *s, span domain_lower);
 /* Keys whose change needs a restart, as "listen.filter, process.user"; "" when none.  For the reload's log line. */

@@ -24,6 +24,17 @@ const struct conf_nets *settings_network(const struct settings *s, const char *n
     return NULL;
 }
 
+const struct set_name_list *settings_list(const struct settings *s, const char *name)
+{
+    const struct set_name_list *v = s->policy.lists.v;
+
+    for (size_t i = 0; i < s->policy.lists.n; i++) {
+        if (v[i].name != NULL && strcmp(v[i].name, name) == 0)
+            return &v[i];
+    }
+    return NULL;
+}
+
 bool settings_trusts(const struct settings *s, const struct ipaddr *client)
 {
     const struct conf_nets *trusted = settings_network(s, "trusted");
