@@ -130,33 +130,38 @@ static void look(void *arg)
     take_change(f);
 }
 
-struct override_file *override_file_open(struct loop *l, const struct settings *set, const struct set_limit *limit, struct errtext *err)
+static struct override_file *begin(struct loop *l, const struct settings *set, const struct set_limit *limit, const char *path, bool kept,
+                                   struct conf_errors *errors)
 {
     struct override_file *f = xcalloc(1, sizeof(*f));
-    struct conf_errors *errors = conf_errors_new();
 
-    *f = (struct override_file){ .loop = l, .set = set, .limit = limit, .path = xstrdup(limit->overrides_file) };
+    *f = (struct override_file){ .loop = l, .set = set, .limit = limit, .path = xstrdup(path), .kept = kept };
     f->gone = stat(f->path, &f->seen) != 0;
     if ((f->now = read_anew(f, errors)) != NULL)
         loop_timer_start(l, &f->again, OVERRIDES_LOOK_MS, look, f);
     else
-        errtext_set(err, "%s", conf_errors_at(errors, 0));
-    conf_errors_free(&errors);
-    if (f->now == NULL)
         override_file_close(&f);
     return f;
 }
 
+struct override_file *override_file_open(struct loop *l, const struct settings *set, const struct set_limit *limit, struct errtext *err)
+{
+    struct conf_errors *errors = conf_errors_new();
+    struct override_file *f = begin(l, set, limit, limit->overrides_file, false, errors);
+
+    if (f == NULL)
+        errtext_set(err, "%s", conf_errors_at(errors, 0));
+    conf_errors_free(&errors);
+    return f;
+}
+
+/* It is always there: a file that is not, or has bad lines, is one with fewer overrides. */
 struct override_file *override_file_open_kept(struct loop *l, const struct settings *set, const struct set_limit *limit, const char *path)
 {
-    struct override_file *f = xcalloc(1, sizeof(*f));
     struct conf_errors *errors = conf_errors_new();
+    struct override_file *f = begin(l, set, limit, path, true, errors);
 
-    *f = (struct override_file){ .loop = l, .set = set, .limit = limit, .path = xstrdup(path), .kept = true };
-    f->gone = stat(f->path, &f->seen) != 0;
-    f->now = read_anew(f, errors);
     conf_errors_free(&errors);
-    loop_timer_start(l, &f->again, OVERRIDES_LOOK_MS, look, f);
     return f;
 }
 
