@@ -505,11 +505,32 @@ static void test_readonly(void **state)
     assert_true(store_up(w->rig.store));
 }
 
+/* One that failed long ago does not count: the other one is asked at once, without the pause that there is when all have failed. */
+static void test_failures_in_a_row(void **state)
+{
+    struct world *w = *state;
+
+    w->nodes[0].topology = "*-1\r\n";
+    w->nodes[1].topology = master_is(w, room[0], 2);
+    w->nodes[2].scripts[0] = "-READONLY You can't write against a read only replica.\r\n";
+    w->nodes[2].n_scripts = 1;
+    open_sentinels(w);
+    assert_int_equal(ask_one(w).limits.outcome, STORE_DOWN);
+    w->nodes[1].topology = "*-1\r\n";
+    w->nodes[0].topology = master_is(w, room[1], 1);
+    w->nodes[1].scripts[0] = CHARGED;
+    w->nodes[1].n_scripts = 1;
+    loop_fake_advance(w->rig.loop, 300);
+    settle(w);
+    assert_int_equal(ask_one(w).limits.outcome, STORE_HIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slots), T(test_each_key_at_its_node), T(test_moved_and_ask), T(test_moved_in_a_circle), T(test_bad_redirections),
         T(test_bad_maps), T(test_two_nodes), T(test_cancelled_on_two_nodes), T(test_the_other_sentinel), T(test_no_sentinel_knows), T(test_readonly),
+        T(test_failures_in_a_row),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
