@@ -1,8 +1,8 @@
 /* override_ldap.h - overrides of a limit that stand in a directory, kept in a file of the state folder.
  *
- * A child reads all entries in pages and, when it got every one, puts a new file in the old one's place; so a start with the directory down
- * has the overrides of yesterday.  The file is read as any other of overrides (override_file.h), but a line that is no override is passed
- * over.  That there is none any more must be said three times before it is believed.
+ * A child reads all entries in pages and, when it got every one and something differs, puts a new file in the old one's place; so a start
+ * with the directory down has the overrides of yesterday.  The file is read as any other of overrides (override_file.h), but a line that
+ * is no override is passed over.  That there is none any more must be said three times before it is believed.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_POLICYD_OVERRIDE_LDAP_H
