@@ -15,7 +15,7 @@ import time
 PROGRAM_SECONDS = 180
 SAID_LINES = 60
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
-FAILED = re.compile(r"^\[  FAILED  \] [^0-9]*(\d+) test\(s\)", re.M)
+FAILED = re.compile(r"^\[  FAILED  \] [^0-9\n]*(\d+) test\(s\)", re.M)
 SEEDS = re.compile(r"seeds passed$", re.M)
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 showing = threading.Lock()
