@@ -19,26 +19,42 @@ static void unbracket(char **address)
 
 static int run_recipient(struct env *env, int argc, char **argv)
 {
+    static const struct { const char *verb; int least, most; } verbs[] = {
+        { "flush", 2, 3 }, { "count", 2, 2 }, { "list", 2, 3 }, { "add", 3, 4 }, { "deny", 3, 4 }, { "unset", 3, 3 }, { "sync", 3, 5 },
+    };
     const char *verb = argc > 1 ? argv[1] : "";
     const char *const *words = (const char *const *)(uintptr_t)argv;
 
-    if (argc == 3)
+    if (argc >= 3)
         unbracket(&argv[2]);
     if (strcmp(verb, "why") == 0 && argc == 3)
         return pass_through(env, "socketmapd", REACH_FULL, words, (size_t)argc);
-    if ((strcmp(verb, "flush") == 0 && argc <= 3) || (strcmp(verb, "count") == 0 && argc == 2))
-        return pass_through(env, "socketmapd", REACH_RUNNING, words, (size_t)argc);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(verb, verbs[i].verb) == 0 && argc >= verbs[i].least && argc <= verbs[i].most)
+            return pass_through(env, "socketmapd", REACH_RUNNING, words, (size_t)argc);
+    }
     return usage_error(&cmd_recipient, "what about which address?");
 }
 
 const struct subcommand cmd_recipient = {
     .name = "recipient",
-    .args = "why ADDRESS\nflush [ADDRESS]\ncount",
-    .summary = "why an address is taken or refused; what is remembered",
+    .args = "why ADDRESS\nlist [PART]\ncount\nflush [ADDRESS]\nadd ADDRESS [FOR]\ndeny ADDRESS [FOR]\nunset ADDRESS\n"
+            "sync now|status|diff|accept|hold [on|off] [SOURCE]",
+    .summary = "why an address is taken or refused; what is known; the directory's readings",
     .help = "why    asks every source as gatepost-socketmapd would and tells what each said.\n"
             "       Exit status: 0 known, 1 unknown, 2 not to be found out.\n"
-            "flush  has the running daemon forget one address, or all\n"
-            "count  how many it remembers",
+            "list   the addresses that are kept of a directory, and the overrides; PART: those that begin or end so (@example.com)\n"
+            "count  how many answers it remembers, and how many addresses it keeps\n"
+            "flush  has the running daemon forget one address, or all: the sources are asked again\n"
+            "add    an address is taken, whatever the sources say, for a time (7d) or for good\n"
+            "deny   an address is refused, likewise\n"
+            "unset  it is as the sources say again\n"
+            "sync   of a directory that is kept whole:\n"
+            "       now     read all of it now\n"
+            "       status  how old the set is, where it comes from, what is wrong. Exit status: 0 all fresh, 1 not\n"
+            "       diff    what a held reading would remove and has added\n"
+            "       accept  take a held reading\n"
+            "       hold    readings remove nothing until `hold off`",
     .run = run_recipient,
 };
 

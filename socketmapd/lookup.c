@@ -6,19 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/app/log.h"
 #include "lib/base/alloc.h"
 #include "lib/base/map.h"
 #include "socketmapd/lookup_private.h"
 
-static struct source_set *source_set_open(struct loop *l, struct settings *set, struct errtext *err)
+static struct source_set *source_set_open(struct loop *l, struct settings *set, bool serving, struct errtext *err)
 {
     struct source_set *ss = xcalloc(1, sizeof(*ss));
     const struct set_recipients *r = &set->recipients;
+    struct errtext broken = { "" };
 
-    if (sources_open(l, set, &ss->sources, err) != 0) {
+    if (sources_open(&(struct source_env){ l, set, serving }, &ss->sources, err) != 0) {
         free(ss);
         return NULL;
     }
+    ss->overrides = rcpt_overrides_open(l, set, &broken);
+    if (broken.text[0] != '\0')
+        log_warning("overrides of recipients: %s", broken.text);
     ss->refs = 1;
     ss->set = settings_ref(set);
     ss->life = (struct rcpt_lifetimes){ .positive_ms = r->positive_ttl_ms,
@@ -43,6 +48,7 @@ void source_set_unref(struct source_set **ss)
     if (--gone->refs > 0)
         return;
     sources_close(&gone->sources);
+    rcpt_overrides_close(&gone->overrides);
     settings_unref(&gone->set);
     free(gone);
 }
@@ -60,9 +66,9 @@ static void make_counters(struct lookup *k, struct stats *st)
     k->stats.stale = stats_counter(st, "lookups_stale", "known yes given while no source could answer", NULL, NULL);
 }
 
-struct lookup *lookup_new(struct loop *l, struct settings *set, struct store *store, struct stats *stats, struct errtext *err)
+struct lookup *lookup_new(struct loop *l, struct settings *set, bool serving, struct store *store, struct stats *stats, struct errtext *err)
 {
-    struct source_set *ss = source_set_open(l, set, err);
+    struct source_set *ss = source_set_open(l, set, serving, err);
     struct lookup *k;
 
     if (ss == NULL)
@@ -70,6 +76,7 @@ struct lookup *lookup_new(struct loop *l, struct settings *set, struct store *st
     ss->life.negatives_since_ms = INT64_MIN;     /* what an earlier process remembered may be used */
     k = xcalloc(1, sizeof(*k));
     k->loop = l;
+    k->serving = serving;
     k->store = store;
     k->in_force = ss;
     k->walks = map_new();
@@ -95,7 +102,7 @@ void lookup_free(struct lookup **k)
 
 int lookup_reconfigure(struct lookup *k, struct settings *set, struct errtext *err)
 {
-    struct source_set *neu = source_set_open(k->loop, set, err);
+    struct source_set *neu = source_set_open(k->loop, set, k->serving, err);
 
     if (neu == NULL)
         return -1;
@@ -117,47 +124,46 @@ static void answer_now(struct lookup *k, const struct lookup_result *r, lookup_f
     fn(r, arg);
 }
 
-struct quick {
-    struct source_result result;
-    char detail[256];
-};
-
-static void on_quick(const struct source_result *r, void *arg)
+/* VALID of any candidate, by what a source knows by itself; false: it would have to ask for one of them. */
+static bool peek_all(const struct source *s, const struct address *a, struct source_result *out)
 {
-    struct quick *q = arg;
+    bool all = true;
 
-    q->result.answer = r->answer;
-    snprintf(q->detail, sizeof(q->detail), "%s", r->detail);
+    for (size_t c = 0; c < a->n; c++) {
+        if (!source_peek(s, a->candidate[c], out))
+            all = false;
+        else if (out->answer == RCPT_VALID)
+            return true;
+    }
+    out->answer = RCPT_INVALID;
+    return all;
 }
 
-/* The sources that always answer at once, as far as they stand before all others.  true: that was the whole answer. */
-static bool ask_quick_sources(struct lookup *k, const struct address *a, struct lookup_result *r, struct quick *q)
+/* The sources that know by themselves, as far as they stand before all others.  true: that was the whole answer. */
+static bool ask_quick_sources(struct lookup *k, const struct address *a, struct lookup_result *r)
 {
     const struct sources *s = &k->in_force->sources;
-    bool all_quick = true, any = false;
+    bool any = false;
 
+    *r = (struct lookup_result){ RCPT_INVALID, "sources", "no source covers this domain", -1, false, false };
     for (size_t i = 0; i < s->n; i++) {
-        struct source_ask *none;
+        struct source_result got;
 
         if (!source_covers(&s->v[i], a->domain))
             continue;
-        if (s->v[i].type->cancel != NULL) {
-            all_quick = false;
-            break;
-        }
         any = true;
-        for (size_t c = 0; c < a->n; c++) {
-            s->v[i].type->ask(s->v[i].state, a->candidate[c], 0, on_quick, q, &none);
-            if (q->result.answer != RCPT_VALID)
-                continue;
-            *r = (struct lookup_result){ RCPT_VALID, s->v[i].set->name, q->detail, -1, false };
+        if (!peek_all(&s->v[i], a, &got))
+            return false;
+        if (got.answer == RCPT_VALID) {
+            *r = (struct lookup_result){ RCPT_VALID, s->v[i].set->name, got.detail, -1, false, got.internal };
             return true;
         }
         if (s->v[i].set->authoritative)
             break;
     }
-    *r = (struct lookup_result){ RCPT_INVALID, "sources", any ? "no source knows it" : "no source covers this domain", -1, false };
-    return all_quick;
+    if (any)
+        r->detail = "no source knows it";
+    return true;
 }
 
 static bool source_still_there(const struct source_set *ss, const char *name, span domain)
@@ -191,13 +197,26 @@ static bool answer_from_known(struct lookup *k, const struct address *a, lookup_
     ++*k->stats.cached;
     if (f == RCPT_AGEING)
         walk_join(k, a, NULL, NULL);
-    answer_now(k, &(struct lookup_result){ known.answer, known.source, known.detail, known.age_ms, false }, fn, arg);
+    answer_now(k, &(struct lookup_result){ known.answer, known.source, known.detail, known.age_ms, false, false }, fn, arg);
     return true;
+}
+
+bool lookup_override(const struct source_set *ss, const struct address *a, struct lookup_result *r)
+{
+    for (size_t c = 0; c < a->n; c++) {
+        const char *by;
+        enum rcpt_override what = rcpt_override_of(ss->overrides, a->candidate[c], a->domain, &by);
+
+        if (what == OVERRIDE_NONE)
+            continue;
+        *r = (struct lookup_result){ what == OVERRIDE_ALWAYS ? RCPT_VALID : RCPT_INVALID, "overrides", by, -1, false, false };
+        return true;
+    }
+    return false;
 }
 
 void lookup_ask(struct lookup *k, span key, lookup_fn *fn, void *arg, struct lookup_ask **ask_out)
 {
-    struct quick quick = { { RCPT_INVALID, NULL }, "" };
     struct lookup_result r;
     struct address a;
     enum address_status st = address_resolve(k->in_force->set, key, &a);
@@ -206,10 +225,10 @@ void lookup_ask(struct lookup *k, span key, lookup_fn *fn, void *arg, struct loo
     if (st != ADDRESS_OK) {
         enum rcpt_answer answer = st == ADDRESS_ALIAS_LOOP ? RCPT_TEMPFAIL : RCPT_INVALID;
 
-        answer_now(k, &(struct lookup_result){ answer, "address", address_status_text(st), -1, false }, fn, arg);
+        answer_now(k, &(struct lookup_result){ answer, "address", address_status_text(st), -1, false, false }, fn, arg);
         return;
     }
-    if (ask_quick_sources(k, &a, &r, &quick) || r.answer == RCPT_VALID) {
+    if (lookup_override(k->in_force, &a, &r) || ask_quick_sources(k, &a, &r)) {
         answer_now(k, &r, fn, arg);
         return;
     }
@@ -223,17 +242,44 @@ size_t lookup_known(const struct lookup *k)
     return rcpt_cache_count(k->cache);
 }
 
+bool lookup_resolve(const struct lookup *k, span key, struct address *out)
+{
+    return address_resolve(k->in_force->set, key, out) == ADDRESS_OK;
+}
+
+struct rcpt_overrides *lookup_overrides(const struct lookup *k)
+{
+    return k->in_force->overrides;
+}
+
+const struct sources *lookup_sources(const struct lookup *k)
+{
+    return &k->in_force->sources;
+}
+
+static void sources_forget(struct lookup *k, span address)
+{
+    const struct sources *s = &k->in_force->sources;
+
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].type->forget != NULL)
+            s->v[i].type->forget(s->v[i].state, address);
+    }
+}
+
 size_t lookup_flush(struct lookup *k, span key)
 {
     struct address a;
     size_t n = rcpt_cache_count(k->cache);
 
     if (key.n == 0) {
+        sources_forget(k, span_of(NULL, 0));
         rcpt_cache_clear(k->cache);
         return n;
     }
     if (address_resolve(k->in_force->set, key, &a) != ADDRESS_OK)
         return 0;
+    sources_forget(k, a.whole);
     if (k->store != NULL)
         store_forget(k->store, "rcpt", a.whole, NULL, NULL);
     return rcpt_cache_forget(k->cache, a.whole) ? 1 : 0;

@@ -21,6 +21,7 @@ struct lookup_result {
     const char *detail;       /* never NULL */
     int64_t age_ms;           /* of a known answer; -1: asked now */
     bool stale;               /* a known yes in place of a TEMPFAIL */
+    bool internal;            /* VALID, but not for mail from outside */
 };
 typedef void lookup_fn(const struct lookup_result *r, void *arg);
 
@@ -29,14 +30,19 @@ struct lookup_stats {
 };
 
 /* store may be NULL: nothing is remembered beyond this process.  The settings are held by reference. */
-struct lookup *lookup_new(struct loop *l, struct settings *set, struct store *store, struct stats *stats, struct errtext *err);
+struct lookup *lookup_new(struct loop *l, struct settings *set, bool serving, struct store *store, struct stats *stats, struct errtext *err);
 void lookup_free(struct lookup **k);
 /* Takes over new settings: sources are opened anew, what is known stays.  -1 with err: the old ones stay. */
 int lookup_reconfigure(struct lookup *k, struct settings *set, struct errtext *err);
 
 void lookup_ask(struct lookup *k, span key, lookup_fn *fn, void *arg, struct lookup_ask **ask_out);
 void lookup_cancel(struct lookup_ask **a);
-size_t lookup_known(const struct lookup *k);
+size_t lookup_known(const struct lookup *k);              /* remembered answers */
+/* The address that a key stands for; false: no recipient of ours. */
+bool lookup_resolve(const struct lookup *k, span key, struct address *out);
+struct rcpt_overrides;
+struct rcpt_overrides *lookup_overrides(const struct lookup *k);
+const struct sources *lookup_sources(const struct lookup *k);
 /* Forgets one address, or all (empty key); the number forgotten. */
 size_t lookup_flush(struct lookup *k, span key);
 

@@ -6,17 +6,20 @@
 
 #include "socketmapd/lookup.h"
 #include "socketmapd/rcpt_cache.h"
+#include "socketmapd/rcpt_override.h"
 
 /* The sources of one configuration; walks under way keep theirs over a reload. */
 struct source_set {
     unsigned refs;
     struct settings *set;
     struct sources sources;
+    struct rcpt_overrides *overrides;
     struct rcpt_lifetimes life;
 };
 
 struct lookup {
     struct loop *loop;
+    bool serving;
     struct store *store;             /* may be NULL */
     struct source_set *in_force;
     struct rcpt_cache *cache;
@@ -27,6 +30,8 @@ struct lookup {
 
 struct source_set *source_set_ref(struct source_set *ss);
 void source_set_unref(struct source_set **ss);
+/* Whether a person has said so; *r is then filled. */
+bool lookup_override(const struct source_set *ss, const struct address *a, struct lookup_result *r);
 void lookup_count(struct lookup *k, enum rcpt_answer answer);
 enum rcpt_freshness lookup_known_answer(struct lookup *k, const struct source_set *ss, const struct address *a, struct rcpt_known *out);
 

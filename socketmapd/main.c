@@ -8,7 +8,9 @@
 #include "lib/app/store_watch.h"
 #include "socketmapd/ctl_recipient.h"
 #include "socketmapd/ldap_job.h"
+#include "socketmapd/rcpt_merge.h"
 #include "socketmapd/session.h"
+#include "socketmapd/sync_wire.h"
 
 struct socketmapd {
     struct session_owner sessions;       /* first: ctl_recipient.c takes the state for it */
@@ -28,7 +30,7 @@ static int check(const struct settings *s, struct conf_errors *errors)
     struct sources sources;
     int r = -1;
 
-    if (l != NULL && sources_open(l, s, &sources, &err) == 0) {
+    if (l != NULL && sources_open(&(struct source_env){ l, s, false }, &sources, &err) == 0) {
         sources_close(&sources);
         r = 0;
     }
@@ -48,7 +50,7 @@ static int start(struct daemon *d, struct errtext *err)
     m->sessions.unknown_maps = stats_counter(d->stats, "unknown_maps", "requests for a map that is not configured", NULL, NULL);
     if (store_watch_open(&m->store, d, err) < 0)
         return -1;
-    m->sessions.lookup = lookup_new(d->loop, d->settings, m->store.store, d->stats, err);
+    m->sessions.lookup = lookup_new(d->loop, d->settings, d->serving, m->store.store, d->stats, err);
     return m->sessions.lookup != NULL ? 0 : -1;
 }
 
@@ -103,6 +105,8 @@ static void stop(struct daemon *d)
 
 static const struct child_role roles[] = {
     { "ldap", ldap_child_run },
+    { "rcpt-sync", sync_child_run },
+    { "rcpt-merge", merge_child_run },
     { "store-saver", store_saver_run },
     { NULL, NULL },
 };

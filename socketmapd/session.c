@@ -167,7 +167,7 @@ static void keep_text(char *to, size_t size, span from)
 static void refuse_map(struct session *s)
 {
     ++*s->owner->unknown_maps;
-    answer(s, &(struct lookup_result){ RCPT_TEMPFAIL, "socketmapd", "there is no map of this name (maps: in gatepost.yaml)", -1, false });
+    answer(s, &(struct lookup_result){ RCPT_TEMPFAIL, "socketmapd", "there is no map of this name (maps: in gatepost.yaml)", -1, false, false });
 }
 
 static void ask(struct session *s, span payload)

@@ -9,7 +9,7 @@
 #define GATEPOST_SOCKETMAPD_SOURCE_H
 
 #include "lib/app/stats.h"
-#include "lib/base/span.h"
+#include "lib/base/buf.h"
 #include "lib/net/loop.h"
 #include "lib/settings/settings.h"
 
@@ -18,23 +18,41 @@ const char *rcpt_answer_name(enum rcpt_answer a);
 
 struct source_result {
     enum rcpt_answer answer;
+    bool internal;           /* VALID, but not for mail from outside */
     const char *detail;      /* where it was found (a DN, "file:line"), or why it could not be found out; never NULL */
 };
 typedef void source_fn(const struct source_result *r, void *arg);
 
 struct source_ask;           /* one question under way */
 
+/* What a source is opened in. */
+struct source_env {
+    struct loop *loop;
+    const struct settings *all;
+    bool serving;            /* false: for a single question or a check; starts nothing that works by itself */
+};
+
+struct sync;
 struct source;
 struct source_type {
     const char *name;
     /* Whether these settings ask for a source of this type. */
     bool (*wanted)(const struct set_recipient_source *set);
     /* NULL with err: the configuration cannot run. `set` outlives the source (the caller holds the settings). */
-    void *(*open)(struct loop *l, const struct settings *all, const struct set_recipient_source *set, struct errtext *err);
+    void *(*open)(const struct source_env *env, const struct set_recipient_source *set, struct errtext *err);
     void (*close)(void *state);
+    /* What it knows by itself, at once; false: it would have to ask.  NULL: it always has to. */
+    bool (*peek)(void *state, span address, struct source_result *out);
+    /* NULL: peek always answers. */
     void (*ask)(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out);
-    void (*cancel)(struct source_ask **ask);          /* NULL: the type always answers at once */
-    bool remembers;          /* answers are worth keeping in the cache (false: asking again costs nothing) */
+    void (*cancel)(struct source_ask **ask);
+    bool remembers;          /* answers are worth keeping in the cache (false: it keeps them itself, or asking again costs nothing) */
+    /* May be NULL: appends what it has kept of the address, in one line for people, or nothing. */
+    void (*describe)(void *state, span address, struct buf *to);
+    /* May be NULL: an address, or (p == NULL) all of them, shall be asked for anew. */
+    void (*forget)(void *state, span address);
+    /* May be NULL: its engine, when it keeps the whole directory. */
+    struct sync *(*sync)(void *state);
 };
 
 struct source {
@@ -43,7 +61,7 @@ struct source {
     void *state;
 };
 
-extern const struct source_type source_static, source_ldap;
+extern const struct source_type source_static, source_sync, source_ldap;
 
 /* The sources of a configuration, in order. */
 struct sources {
@@ -51,8 +69,12 @@ struct sources {
     size_t n;
 };
 /* -1 with err naming the source. */
-int sources_open(struct loop *l, const struct settings *set, struct sources *out, struct errtext *err);
+int sources_open(const struct source_env *env, struct sources *out, struct errtext *err);
 void sources_close(struct sources *s);
+/* At once: peek, or false. */
+bool source_peek(const struct source *s, span address, struct source_result *out);
+/* Asks, and answers at once where peek can. */
+void source_ask(const struct source *s, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out);
 /* Whether this source is to be asked for addresses of `domain` (lower case, A-labels). */
 bool source_covers(const struct source *s, span domain);
 

@@ -63,7 +63,7 @@ static void ldap_close(void *state)
     free(s);
 }
 
-static void *ldap_open_source(struct loop *l, const struct settings *all, const struct set_recipient_source *set, struct errtext *err)
+static void *ldap_open_source(const struct source_env *env, const struct set_recipient_source *set, struct errtext *err)
 {
     const char *filter = set->filter != NULL && set->filter[0] != '\0' ? set->filter : ldap_filter_of_profile(set->profile);
     const struct ldap_settings where = { &set->servers, set->base, &set->bind, set->tls, set->ca_file, set->timeout_ms };
@@ -71,7 +71,6 @@ static void *ldap_open_source(struct loop *l, const struct settings *all, const 
     struct ldap_source *s;
     struct buf password;
 
-    (void)all;
     buf_init(&password, 1024);
     if (!ldap_filter_check(filter, err) || ldap_config_fill(&where, &c, &password, err) != 0) {
         buf_free(&password);
@@ -79,7 +78,7 @@ static void *ldap_open_source(struct loop *l, const struct settings *all, const 
     }
     c.skip_references = is_active_directory(set->profile);
     s = xcalloc(1, sizeof(*s));
-    s->loop = l;
+    s->loop = env->loop;
     s->set = set;
     s->filter = filter;
     s->n_servers = c.n_servers;
@@ -88,7 +87,7 @@ static void *ldap_open_source(struct loop *l, const struct settings *all, const 
     if (password.base != NULL)
         explicit_bzero(password.base, password.cap);
     buf_free(&password);
-    s->pool = child_pool_new_exec(l,
+    s->pool = child_pool_new_exec(env->loop,
                                   &(struct child_pool_spec){ .workers = (size_t)set->connections,
                                                              .restart_delay_ms = 200,
                                                              .queue_limit = 10000,
@@ -135,7 +134,7 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
         learn_server(a, r.server);
     if (r.answer == RCPT_TEMPFAIL)
         alarm_failure(a->source, why);
-    a->fn(&(struct source_result){ r.answer, why }, a->arg);
+    a->fn(&(struct source_result){ r.answer, false, why }, a->arg);
     free(a);
 }
 
@@ -149,7 +148,7 @@ static void ldap_ask(void *state, span address, int64_t deadline_ms, source_fn *
     buf_init(&filter, LDAP_JOB_MAX / 4);
     buf_init(&msg, LDAP_JOB_MAX);
     if (!ldap_filter_expand(s->filter, address, &filter)) {
-        fn(&(struct source_result){ RCPT_INVALID, "the address is too long for a directory" }, arg);
+        fn(&(struct source_result){ RCPT_INVALID, false, "the address is too long for a directory" }, arg);
         goto out;
     }
     a = xcalloc(1, sizeof(*a));

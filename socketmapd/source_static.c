@@ -79,14 +79,13 @@ static void static_close(void *state)
     free(list);
 }
 
-static void *static_open(struct loop *l, const struct settings *all, const struct set_recipient_source *set, struct errtext *err)
+static void *static_open(const struct source_env *env, const struct set_recipient_source *set, struct errtext *err)
 {
     struct static_list *list = xcalloc(1, sizeof(*list));
     int r = 0;
 
-    (void)l;
     list->entries = map_new();
-    list->fold_local_part = all->recipients.fold_local_part;
+    list->fold_local_part = env->all->recipients.fold_local_part;
     for (size_t i = 0; r == 0 && i < set->addresses.n; i++)
         r = add_entry(list, span_str(set->addresses.v[i]), "the configuration", err);
     for (size_t i = 0; r == 0 && i < set->files.n; i++)
@@ -98,22 +97,18 @@ static void *static_open(struct loop *l, const struct settings *all, const struc
     return list;
 }
 
-static void static_ask(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out)
+static bool static_peek(void *state, span address, struct source_result *out)
 {
     const struct static_list *list = state;
     const char *where = map_get(list->entries, address);
     size_t at = span_rfind(address, '@');
 
-    (void)deadline_ms;
-    *ask_out = NULL;
     if (where == NULL && at < address.n)
         where = map_get(list->entries, span_from(address, at));
-    if (where != NULL)
-        fn(&(struct source_result){ RCPT_VALID, where }, arg);
-    else
-        fn(&(struct source_result){ RCPT_INVALID, "not in the list" }, arg);
+    *out = (struct source_result){ where != NULL ? RCPT_VALID : RCPT_INVALID, false, where != NULL ? where : "not in the list" };
+    return true;
 }
 
 const struct source_type source_static = {
-    .name = "static", .wanted = static_wanted, .open = static_open, .close = static_close, .ask = static_ask, .remembers = false,
+    .name = "static", .wanted = static_wanted, .open = static_open, .close = static_close, .peek = static_peek,
 };

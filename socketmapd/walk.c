@@ -29,6 +29,7 @@ struct walk {
     bool in_ask, answered;           /* a source that answers from inside ask() must not recurse */
     bool ended;                      /* an authoritative source has spoken */
     bool worth_keeping;
+    bool internal;
     enum rcpt_answer answer;         /* the strongest so far */
     char source_name[32], detail[512];
     lookup_explain_fn *explain;      /* not NULL: tells each step, uses and changes nothing that is known */
@@ -72,13 +73,13 @@ static void keep_answer(struct walk *w)
 /* A TEMPFAIL gives way to a known yes. */
 static struct lookup_result outcome(struct walk *w, struct rcpt_known *known)
 {
-    struct lookup_result r = { w->answer, w->source_name, w->detail, -1, false };
+    struct lookup_result r = { w->answer, w->source_name, w->detail, -1, false, w->internal };
 
     if (w->answer != RCPT_TEMPFAIL || lookup_known_answer(w->lookup, w->set, &w->address, known) == RCPT_UNKNOWN ||
         known->answer != RCPT_VALID)
         return r;
     ++*w->lookup->stats.stale;
-    return (struct lookup_result){ RCPT_VALID, known->source, known->detail, known->age_ms, true };
+    return (struct lookup_result){ RCPT_VALID, known->source, known->detail, known->age_ms, true, false };
 }
 
 static void walk_finish(struct walk *w)
@@ -124,6 +125,7 @@ static void on_source(const struct source_result *r, void *arg)
     w->worth_keeping = w->worth_keeping || s->type->remembers;
     if (r->answer > w->answer || w->source_name[0] == '\0') {
         w->answer = r->answer;
+        w->internal = r->internal;
         snprintf(w->source_name, sizeof(w->source_name), "%s", s->set->name);
         snprintf(w->detail, sizeof(w->detail), "%s", r->detail);
     }
@@ -164,7 +166,7 @@ static void walk_ask_next(struct walk *w)
         }
         w->in_ask = true;
         w->answered = false;
-        s->type->ask(s->state, w->address.candidate[w->candidate], left_ms, on_source, w, &w->ask);
+        source_ask(s, w->address.candidate[w->candidate], left_ms, on_source, w, &w->ask);
         w->in_ask = false;
         if (!w->answered)
             return;
@@ -209,11 +211,23 @@ static void on_recall(const struct store_value_result *r, void *arg)
     walk_ask_next(w);
 }
 
+/* Whether any source that covers the domain leaves the remembering to us. */
+static bool anything_remembered(const struct walk *w)
+{
+    const struct sources *s = &w->set->sources;
+
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].type->remembers && source_covers(&s->v[i], w->address.domain))
+            return true;
+    }
+    return false;
+}
+
 static void walk_start(void *arg)
 {
     struct walk *w = arg;
 
-    if (w->lookup->store != NULL && w->explain == NULL)
+    if (w->lookup->store != NULL && w->explain == NULL && anything_remembered(w))
         store_recall(w->lookup->store, "rcpt", w->address.whole, 0, on_recall, w, &w->recall);
     else
         walk_ask_next(w);
@@ -292,6 +306,24 @@ void walk_abandon(struct walk *w)
     walk_free(w);
 }
 
+/* What the sources keep themselves. */
+static void explain_kept(struct lookup *k, const struct address *a, lookup_explain_fn *line, void *arg)
+{
+    const struct sources *s = &k->in_force->sources;
+
+    for (size_t i = 0; i < s->n; i++) {
+        for (size_t c = 0; s->v[i].type->describe != NULL && source_covers(&s->v[i], a->domain) && c < a->n; c++) {
+            struct buf text;
+
+            buf_init(&text, 2048);
+            buf_printf(&text, "kept: source %s on <%.*s>: ", s->v[i].set->name, SPAN_ARG(a->candidate[c]));
+            s->v[i].type->describe(s->v[i].state, a->candidate[c], &text);
+            line(buf_cstr(&text), arg);
+            buf_free(&text);
+        }
+    }
+}
+
 static void explain_known(struct lookup *k, const struct address *a, lookup_explain_fn *line, void *arg)
 {
     static const char *const words[] = { [RCPT_FRESH] = "fresh", [RCPT_AGEING] = "ageing, asked again when next used",
@@ -313,13 +345,14 @@ void lookup_explain(struct lookup *k, span key, lookup_explain_fn *line, lookup_
     struct address a;
     enum address_status st = address_resolve(k->in_force->set, key, &a);
     char text[ADDRESS_MAX + 100];
+    struct lookup_result said;
     struct walk *w;
 
     if (st != ADDRESS_OK) {
         snprintf(text, sizeof(text), "address: %s", address_status_text(st));
         line(text, arg);
         done(&(struct lookup_result){ st == ADDRESS_ALIAS_LOOP ? RCPT_TEMPFAIL : RCPT_INVALID, "address", address_status_text(st), -1,
-                                      false }, arg);
+                                      false, false }, arg);
         return;
     }
     snprintf(text, sizeof(text), "address: <%.*s>%s%s", SPAN_ARG(a.whole), a.alias_of != NULL ? ", by the alias domain " : "",
@@ -329,7 +362,14 @@ void lookup_explain(struct lookup *k, span key, lookup_explain_fn *line, lookup_
         snprintf(text, sizeof(text), "address: without its sub-address <%.*s>", SPAN_ARG(a.candidate[i]));
         line(text, arg);
     }
+    if (lookup_override(k->in_force, &a, &said)) {
+        snprintf(text, sizeof(text), "override: %s, by %s", rcpt_answer_name(said.answer), said.detail);
+        line(text, arg);
+        done(&said, arg);
+        return;
+    }
     explain_known(k, &a, line, arg);
+    explain_kept(k, &a, line, arg);
     w = walk_new(k, &a);
     w->explain = line;
     w->explain_arg = arg;

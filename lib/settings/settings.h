@@ -60,6 +60,24 @@ enum recipient_source_type { RCPT_SRC_NONE, RCPT_SRC_STATIC, RCPT_SRC_LDAP };
 enum ldap_profile { LDAP_PROFILE_NONE, LDAP_PROFILE_ACTIVE_DIRECTORY, LDAP_PROFILE_OPENLDAP, LDAP_PROFILE_EXCHANGE_HYBRID };
 enum ldap_tls { LDAP_TLS_AUTO, LDAP_TLS_STARTTLS, LDAP_TLS_NONE };
 struct set_ldap_bind { const char *user, *password_file; };
+enum { SYNC_ATTRIBUTES_MAX = 6 };
+enum sync_method { SYNC_AUTO, SYNC_OFF, SYNC_FULL, SYNC_SYNCREPL, SYNC_DIRSYNC, SYNC_USN };
+struct set_sync {                    /* the whole directory, kept current; off: asked one address at a time */
+    int method;
+    const char *filter;              /* which entries name addresses; "" : the profile's */
+    struct conf_strings attributes;  /* that name them; none: the profile's */
+    int64_t interval_ms;             /* changes are asked for, where the directory does not tell them */
+    int64_t full_interval_ms;        /* a whole reading all the same */
+    int64_t stall_ms;                /* a reading that makes no progress */
+    int64_t grace_ms;                /* an address that has gone stays valid */
+    int64_t negative_trust_ms;       /* the set alone may say no, while no directory can be asked */
+    struct conf_rate confirm;        /* questions for addresses that are not in the set */
+    double max_removed, max_domain_removed;      /* percent */
+    int64_t max_removed_least;
+    struct conf_strings canaries;
+    int64_t accept_after;            /* equal proposals in a row that free a held one; 0: a person does */
+    bool leavers;                    /* disabled user mailboxes are no recipients */
+};
 struct set_recipient_source {
     const char *name;                /* in logs and `why`; default: its type */
     struct conf_strings domains;     /* after settings_load: never empty unless `domains` is; default all of `domains` */
@@ -75,6 +93,7 @@ struct set_recipient_source {
     int64_t timeout_ms;              /* of one lookup, default 3 s */
     int64_t connections;             /* child processes, default 2 */
     bool authoritative;              /* a NOTFOUND here ends the walk */
+    struct set_sync sync;
 };
 struct set_recipients {
     struct set_recipient_source single;   /* the short form: keys of one source written straight under recipients: */
@@ -87,9 +106,10 @@ struct set_recipients {
     int64_t timeout_ms;                   /* whole lookup, default 5 s */
     int64_t cache_entries;                /* 200000 */
     struct conf_list aliases;             /* alias domains: struct set_domain_alias[] */
+    struct conf_strings always, never;    /* addresses and @domain, before any source */
 };
 struct set_domain_alias { const char *name; const char *target; };
-enum map_kind { MAP_RECIPIENTS };
+enum map_kind { MAP_RECIPIENTS, MAP_INTERNAL };
 struct set_map { const char *name; int kind; int mode; };     /* maps: {recipients: {kind: recipients}} */
 
 /* ---- policy ---- */

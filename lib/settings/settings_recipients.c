@@ -4,6 +4,8 @@
  */
 #include <stdio.h>
 
+#include "lib/proto/domain.h"
+#include "lib/proto/mailbox.h"
 #include "lib/settings/rows.h"
 
 enum { ALIAS_HOPS_MAX = 4 };
@@ -62,9 +64,87 @@ const struct conf_key ldap_bind_rows[] = {
     { NULL },
 };
 
+/* user@domain or @domain */
+static int check_address_entries(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    for (size_t i = 0; i < l->n; i++) {
+        struct mailbox m;
+        char domain[DOMAIN_TEXT_MAX];
+        span normal;
+
+        mailbox_split(span_str(l->v[i]), &m);
+        if (m.domain.p != NULL && domain_normalise(m.domain, domain, &normal) == DOMAIN_OK && (m.local.n == 0 || mailbox_check(&m) == MAILBOX_OK))
+            continue;
+        errtext_set(err, "\"%s\" is neither user@domain nor @domain", l->v[i]);
+        return -1;
+    }
+    return 0;
+}
+
+static const char *const sync_words[] = { "auto", "off", "full", "syncrepl", "dirsync", "usn", NULL };
+
+static int check_sync_filter(const void *value, struct errtext *err)
+{
+    const char *f = *(const char *const *)value;
+
+    if (strchr(f, '%') != NULL) {
+        errtext_set(err, "\"%s\" is for all addresses, no %% stands for one here (try (mail=*))", f);
+        return -1;
+    }
+    return check_ldap_filter(value, err);
+}
+
+static int check_sync_attributes(const void *value, struct errtext *err)
+{
+    const struct conf_strings *l = value;
+
+    if (l->n > SYNC_ATTRIBUTES_MAX) {
+        errtext_set(err, "more than %d attributes", SYNC_ATTRIBUTES_MAX);
+        return -1;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        if (strspn(l->v[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(l->v[i]) && strlen(l->v[i]) < 64)
+            continue;
+        errtext_set(err, "\"%s\" is no name of an attribute", l->v[i]);
+        return -1;
+    }
+    return 0;
+}
+
+#define SYNC(f) offsetof(struct set_sync, f)
+
+static const struct conf_key sync_rows[] = {
+    { "method", CONF_ENUM, SYNC(method), 0, 0, "auto", APPLY_LIVE,
+      "Off asks for one address at a time. Auto takes what the server offers: syncrepl (RFC 4533) of OpenLDAP, dirsync or else usn (uSNChanged) of Active Directory, or full, "
+      "which reads all of it every full_interval; a source with a filter for single addresses, and none here, is off.",
+      .words = sync_words },
+    { "filter", CONF_STRING, SYNC(filter), 0, 0, "", APPLY_LIVE, "Which entries name addresses; \"\" is the profile's.", .check = check_sync_filter },
+    { "attributes", CONF_STRINGS, SYNC(attributes), 0, 0, NULL, APPLY_LIVE,
+      "Attributes that hold addresses (of proxyAddresses only values with smtp:); none written: the profile's.", .check = check_sync_attributes },
+    { "interval", CONF_DURATION, SYNC(interval_ms), SECONDS(1), HOURS(24), "30s", APPLY_LIVE, "How often changes are asked for, where the server does not tell them by itself." },
+    { "full_interval", CONF_DURATION, SYNC(full_interval_ms), SECONDS(1), DAYS(7), "30m", APPLY_LIVE, "How often all of it is read, whatever the method." },
+    { "stall", CONF_DURATION, SYNC(stall_ms), SECONDS(1), MINUTES(30), "1m", APPLY_LIVE, "A reading that gets nothing for so long has failed." },
+    { "grace", CONF_DURATION, SYNC(grace_ms), 0, DAYS(31), "15m", APPLY_LIVE, "How long an address that is gone from the directory is still taken." },
+    { "negative_trust", CONF_DURATION, SYNC(negative_trust_ms), 0, DAYS(31), "0", APPLY_LIVE,
+      "How old the last complete reading may be for an address that is not in it to be unknown while the directory cannot be asked; 0: then it is put off (4xx)." },
+    { "confirm", CONF_RATE, SYNC(confirm), 0, 0, "20/s", APPLY_LIVE, "How often the directory is asked about addresses that are not in the set, so that a new mailbox works at once." },
+    { "max_removed", CONF_NUMBER, SYNC(max_removed), 0, 100, "5", APPLY_LIVE, "Percent of all addresses that may go at once; a reading that takes more is held until it is accepted." },
+    { "max_removed_least", CONF_INT, SYNC(max_removed_least), 0, 1e9, "50", APPLY_LIVE, "So many may always go." },
+    { "max_domain_removed", CONF_NUMBER, SYNC(max_domain_removed), 0, 100, "20", APPLY_LIVE, "Percent of each domain's." },
+    { "canaries", CONF_STRINGS, SYNC(canaries), 0, 0, NULL, APPLY_LIVE, "Addresses that are always there; a reading without one of them is held.", .check = check_address_entries },
+    { "accept_after", CONF_INT, SYNC(accept_after), 0, 1000, "0", APPLY_LIVE,
+      "A held reading is accepted when so many in a row, from two servers or over a day, want the same; never one that takes all addresses or a whole domain. 0: a person must." },
+    { "leavers", CONF_BOOL, SYNC(leavers), 0, 0, "yes", APPLY_LIVE,
+      "Active Directory: disabled user mailboxes receive. No: they do not (shared, room and equipment mailboxes, which are disabled accounts too, always do)." },
+    { "*", CONF_ENUM, SYNC(method), 0, 0, NULL, APPLY_LIVE, "The method.", .words = sync_words },
+    { NULL },
+};
+
 #define SRC(from, f) ((from) + offsetof(struct set_recipient_source, f))
 /* The keys of one source: of the short form (from: where `single` is) and of an entry of sources (from 0). */
-#define SOURCE_ROWS(from)                                                                                                              \
+#define SOURCE_ROWS(from, entry)                                                                                                              \
     { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static or ldap.",   \
       .check = check_public_name },                                                                                                     \
     { "domains", CONF_DOMAINS, SRC(from, domains), 0, 0, NULL, APPLY_LIVE, "Domains that it answers for; none written: all." },         \
@@ -82,9 +162,11 @@ const struct conf_key ldap_bind_rows[] = {
     { "ca_file", CONF_PATH, SRC(from, ca_file), 0, 0, NULL, APPLY_LIVE, "LDAP: certificate authorities; without it the system's." },     \
     { "query_timeout", CONF_DURATION, SRC(from, timeout_ms), 50, SECONDS(30), "3s", APPLY_LIVE, "Wait for this source." },               \
     { "connections", CONF_INT, SRC(from, connections), 1, 32, "2", APPLY_LIVE, "LDAP: queries at once." },                               \
-    { "authoritative", CONF_BOOL, SRC(from, authoritative), 0, 0, "no", APPLY_LIVE, "What it does not know is unknown: later sources are not asked." }
+    { "authoritative", CONF_BOOL, SRC(from, authoritative), 0, 0, "no", APPLY_LIVE, "What it does not know is unknown: later sources are not asked." }, \
+    { "sync", CONF_OBJECT, SRC(from, sync), 0, 0, NULL, APPLY_LIVE,                                                                      \
+      "LDAP: all of the directory's addresses are kept here, so that it can be away.", .sub = sync_rows, .brief = (entry) }
 
-static const struct conf_key source_rows[] = { SOURCE_ROWS(0), { NULL } };
+static const struct conf_key source_rows[] = { SOURCE_ROWS(0, true), { NULL } };
 
 static const struct conf_key domain_alias_rows[] = {
     { "name", CONF_DOMAIN, offsetof(struct set_domain_alias, name), 0, 0, "!", APPLY_LIVE, "The alias domain." },
@@ -95,7 +177,7 @@ static const struct conf_key domain_alias_rows[] = {
 #define AT(f) offsetof(struct set_recipients, f)
 
 const struct conf_key recipients_rows[] = {
-    SOURCE_ROWS(AT(single)),
+    SOURCE_ROWS(AT(single), false),
     { "sources", CONF_LIST, AT(sources), 0, 0, NULL, APPLY_LIVE, "Several sources, asked in this order.", .sub = source_rows,
       .sub_size = sizeof(struct set_recipient_source) },
     { "delimiters", CONF_STRING, AT(delimiters), 0, 0, "", APPLY_LIVE,
@@ -111,6 +193,8 @@ const struct conf_key recipients_rows[] = {
     { "cache_entries", CONF_INT, AT(cache_entries), 100, 50e6, "200000", APPLY_LIVE, "Answers remembered." },
     { "aliases", CONF_NAMED, AT(aliases), 0, 0, NULL, APPLY_LIVE, "Alias domains: {alias.example: example.com}.", .sub = domain_alias_rows,
       .sub_size = sizeof(struct set_domain_alias) },
+    { "always", CONF_STRINGS, AT(always), 0, 0, NULL, APPLY_LIVE, "Addresses, or @domain, that exist whatever the sources say.", .check = check_address_entries },
+    { "never", CONF_STRINGS, AT(never), 0, 0, NULL, APPLY_LIVE, "Those that do not; an address counts before its domain.", .check = check_address_entries },
     { NULL },
 };
 
@@ -125,7 +209,7 @@ static void take_short_form(struct settings *s, struct conf_errors *errors)
 {
     static const char *const own_keys[] = { "name",     "addresses", "files",   "profile", "servers", "base",
                                             "filter",   "bind",      "tls",     "ca_file", "query_timeout",
-                                            "connections", "authoritative", "domains", NULL };
+                                            "connections", "authoritative", "domains", "sync", NULL };
     struct set_recipients *r = &s->recipients;
     char path[64];
 

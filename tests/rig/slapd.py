@@ -17,8 +17,18 @@ objectclass ( 1.3.6.1.4.1.99999.1 NAME 'gatepostTestRecipient' SUP top AUXILIARY
 """
 
 
+# For Slapd(conf=, db_conf=): it tells changes by itself (RFC 4533).
+SYNCPROV = {"conf": "moduleload syncprov", "db_conf": "overlay syncprov\nindex entryUUID,entryCSN eq"}
+
+
+def person(p, domain="example.com"):
+    return (f"dn: uid={p},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: gatepostTestRecipient\nuid: {p}\ncn: {p}\n"
+            f"sn: {p}\nmail: {p}@{domain}\nproxyAddresses: SMTP:{p}@{domain}\n"
+            f"proxyAddresses: smtp:{p}.alias@{domain}\nproxyAddresses: SIP:{p}.sip@{domain}\n\n")
+
+
 class Slapd:
-    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd"):
+    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd", db_conf=""):
         self.place, self.name = place, name
         self.port = place.port()
         self.url = f"ldap://127.0.0.1:{self.port}"
@@ -40,13 +50,11 @@ rootpw {PASSWORD}
 directory {db}
 index objectClass eq
 index mail eq
+{db_conf}
 access to * by * read
 """)
         ldif = f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n"
-        for p in people:
-            ldif += (f"dn: uid={p},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: gatepostTestRecipient\nuid: {p}\ncn: {p}\n"
-                     f"sn: {p}\nmail: {p}@example.com\nproxyAddresses: SMTP:{p}@example.com\n"
-                     f"proxyAddresses: smtp:{p}.alias@example.com\nproxyAddresses: SIP:{p}.sip@example.com\n\n")
+        ldif += "".join(person(p) for p in people)
         path = place.write(name + ".ldif", ldif + more_ldif)
         subprocess.run(["/usr/sbin/slapadd", "-f", self.conf, "-l", path], check=True, capture_output=True)
 
@@ -54,6 +62,17 @@ access to * by * read
         self.process = self.place.start(self.name, ["/usr/sbin/slapd", "-f", self.conf, "-h", self.url, "-d", "0"])
         wait_for("slapd", lambda: answers(("127.0.0.1", self.port)))
         return self
+
+    def change(self, ldif):
+        """What ldapmodify(1) reads; records without changetype are added."""
+        subprocess.run(["/usr/bin/ldapmodify", "-x", "-a", "-H", self.url, "-D", f"cn=admin,{BASE}", "-w", PASSWORD], input=ldif, text=True,
+                       check=True, capture_output=True)
+
+    def add(self, *people):
+        self.change("".join(person(p) for p in people))
+
+    def remove(self, *people):
+        self.change("".join(f"dn: uid={p},{BASE}\nchangetype: delete\n\n" for p in people))
 
     def stop(self):
         self.place.stop(self.process)
