@@ -16,7 +16,8 @@
 #include "socketmapd/sync_order.h"
 
 #define NO_MS MINUTES(5)             /* a confirmed no; gone with any news of the directory */
-#define DOWN_MS SECONDS(1)           /* after it did not answer, questions are not even tried for so long */
+#define SLOW_MS 500                  /* a failure that took so long ... */
+#define DOWN_MS 500                  /* ... is not tried again for so long: questions would only queue */
 enum { NO_ENTRIES = 100000 };
 
 struct sync_source {
@@ -26,7 +27,7 @@ struct sync_source {
     void *live;                      /* state of source_ldap */
     struct lru *no;                  /* addresses that the directory does not know */
     struct source_ask *asks;
-    int64_t down_until_ms;
+    int64_t down_until_ms;           /* the directory keeps people waiting: it is left alone */
     char down_why[256];
     double tokens;                   /* questions that may be asked now */
     int64_t tokens_at_ms;
@@ -40,6 +41,7 @@ struct source_ask {
     struct loop_timer deadline;
     source_fn *fn;
     void *arg;
+    int64_t asked_ms;
     enum sync_knows knew;
     bool was_empty;
     span address;                    /* in the bytes behind */
@@ -222,7 +224,8 @@ static void on_live(const struct source_result *r, void *arg)
 
     a->live = NULL;
     if (r->answer == RCPT_TEMPFAIL) {
-        s->down_until_ms = loop_now_ms(s->loop) + DOWN_MS;
+        if (loop_now_ms(s->loop) - a->asked_ms >= SLOW_MS)
+            s->down_until_ms = loop_now_ms(s->loop) + DOWN_MS;
         snprintf(s->down_why, sizeof(s->down_why), "%s", r->detail);
         without_directory(a, r->detail);
         return;
@@ -238,42 +241,51 @@ static void on_live(const struct source_result *r, void *arg)
 }
 
 /* More questions than sync.confirm: a set that the directory confirms all the time may answer. */
-static void over_budget(const struct sync_source *s, source_fn *fn, void *arg)
+static void over_budget(struct source_ask *a)
 {
-    if (sync_is_current(s->sync))
-        fn(&(struct source_result){ RCPT_INVALID, false, "not in the set, which the directory confirmed within two minutes" }, arg);
+    if (sync_is_current(a->source->sync))
+        finish(a, RCPT_INVALID, false, "not in the set, which the directory confirmed within two minutes");
     else
-        fn(&(struct source_result){ RCPT_TEMPFAIL, false, "not in the set; more unknown addresses than sync.confirm lets be asked for" }, arg);
+        finish(a, RCPT_TEMPFAIL, false, "not in the set; more unknown addresses than sync.confirm lets be asked for");
+}
+
+static struct source_ask *ask_new(struct sync_source *s, span address, source_fn *fn, void *arg)
+{
+    struct source_ask *a = xcalloc(1, sizeof(*a) + address.n);
+    bool internal;
+
+    a->source = s;
+    a->fn = fn;
+    a->arg = arg;
+    a->knew = sync_find(s->sync, address, &internal);
+    a->was_empty = sync_state(s->sync) == SYNC_EMPTY;
+    a->asked_ms = loop_now_ms(s->loop);
+    memcpy(a->bytes, address.p, address.n);
+    a->address = span_of(a->bytes, address.n);
+    return a;
+}
+
+/* Nobody can be known but by asking, or somebody is about to be refused: such questions are not counted. */
+static bool must_be_asked(const struct source_ask *a)
+{
+    return a->knew == SYNC_GONE || a->was_empty;
 }
 
 static void sync_ask(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out)
 {
     struct sync_source *s = state;
-    struct source_ask *a;
-    enum sync_knows knew;
-    bool internal;
+    struct source_ask *a = ask_new(s, address, fn, arg);
 
     *ask_out = NULL;
-    knew = sync_find(s->sync, address, &internal);
-    if (knew != SYNC_GONE && sync_state(s->sync) != SYNC_EMPTY && !take_token(s)) {
-        over_budget(s, fn, arg);
-        return;
-    }
-    a = xcalloc(1, sizeof(*a) + address.n);
-    a->source = s;
-    a->fn = fn;
-    a->arg = arg;
-    a->knew = knew;
-    a->was_empty = sync_state(s->sync) == SYNC_EMPTY;
-    memcpy(a->bytes, address.p, address.n);
-    a->address = span_of(a->bytes, address.n);
     if (loop_now_ms(s->loop) < s->down_until_ms) {
         without_directory(a, s->down_why);
-        return;
+    } else if (!must_be_asked(a) && !take_token(s)) {
+        over_budget(a);
+    } else {
+        *ask_out = a;
+        loop_timer_start(s->loop, &a->deadline, deadline_ms, on_deadline, a);
+        source_ldap.ask(s->live, a->address, deadline_ms, on_live, a, &a->live);
     }
-    *ask_out = a;
-    loop_timer_start(s->loop, &a->deadline, deadline_ms, on_deadline, a);
-    source_ldap.ask(s->live, a->address, deadline_ms, on_live, a, &a->live);
 }
 
 static void sync_cancel(struct source_ask **ask)
