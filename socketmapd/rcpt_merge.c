@@ -229,12 +229,15 @@ static bool write_next(struct merge *m, bool hold, struct errtext *err)
 
 static void write_diff(const struct merge *m)
 {
-    FILE *f = fopen(m->order->diff_path.p, "we");
+    char *beside = xasprintf("%s.new", m->order->diff_path.p);
+    FILE *f = fopen(beside, "we");
     struct rcpt_set_entry e;
     int lines = 0;
 
-    if (f == NULL)
+    if (f == NULL) {
+        free(beside);
         return;
+    }
     for (uint64_t cursor = 0; m->old != NULL && lines < DIFF_LINES_MAX && rcpt_set_next(m->old, &cursor, &e);) {
         if (!is_missing(&e) && !is_there(m->neu, e.address))
             lines += fprintf(f, "- %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_object(m->old, e.object))) > 0;
@@ -243,7 +246,9 @@ static void write_diff(const struct merge *m)
         if (!is_there(m->old, e.address))
             lines += fprintf(f, "+ %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_object(m->neu, e.object))) > 0;
     }
-    fclose(f);
+    if (fclose(f) != 0 || rename(beside, m->order->diff_path.p) != 0)
+        unlink(beside);
+    free(beside);
 }
 
 /* ---- one order ---- */

@@ -11,7 +11,6 @@
 #include "socketmapd/sync_private.h"
 
 #define CURRENT_MS MINUTES(2)
-#define LEARNED_MS HOURS(1)          /* an address that was asked for comes with the next reading, or has gone again */
 enum { INTERVALS_FRESH = 3, MISSED_ENOUGH = 2 };
 
 /* ---- answers ---- */
@@ -107,7 +106,7 @@ void sync_tell_news(struct sync *s, span address, uint64_t serial, bool internal
         s->on_news(address, s->news_arg);
 }
 
-struct sift { struct sync *sync; uint64_t serial; struct map *kept; };
+struct sift { struct sync *sync; struct sync_upto upto; struct map *kept; };
 
 /* What the new set has, or what it would have if it were still so, is no news. */
 static bool sift_one(span address, void *value, void *arg)
@@ -116,7 +115,7 @@ static bool sift_one(span address, void *value, void *arg)
     struct sync_news *n = value;
     struct rcpt_set_entry e;
     bool there = rcpt_set_find(f->sync->in_force, address, &e) && (e.flags & RCPT_SET_MISSING) == 0;
-    bool over = n->serial > 0 ? n->serial <= f->serial : loop_now_ms(f->sync->loop) - n->learned_ms > LEARNED_MS;
+    bool over = n->serial > 0 ? n->serial <= f->upto.serial : n->learned_ms < f->upto.asked_ms;
 
     if (there || over)
         free(n);
@@ -125,9 +124,9 @@ static bool sift_one(span address, void *value, void *arg)
     return true;
 }
 
-static void sift_news(struct sync *s, uint64_t serial)
+static void sift_news(struct sync *s, struct sync_upto upto)
 {
-    struct sift f = { s, serial, map_new() };
+    struct sift f = { s, upto, map_new() };
 
     map_each(s->news, sift_one, &f);
     map_free(&s->news, NULL);
@@ -147,7 +146,7 @@ static void wake_waiters(struct sync *s)
 }
 
 /* A child of ours has just written it, so only its head is read; at a start all of it is. */
-void sync_set_in_force(struct sync *s, uint64_t serial, bool at_start)
+void sync_set_in_force(struct sync *s, struct sync_upto upto, bool at_start)
 {
     struct errtext err = { "" };
     struct rcpt_set *neu = NULL;
@@ -165,7 +164,7 @@ void sync_set_in_force(struct sync *s, uint64_t serial, bool at_start)
     }
     rcpt_set_close(&s->in_force);
     s->in_force = neu;
-    sift_news(s, serial);
+    sift_news(s, upto);
     wake_waiters(s);
 }
 
@@ -211,7 +210,7 @@ static int make_folder(const struct settings *all, char **path_out, struct errte
 
 static void load_at_start(struct sync *s)
 {
-    sync_set_in_force(s, 0, true);
+    sync_set_in_force(s, (struct sync_upto){ 0, INT64_MIN }, true);
     if (s->in_force == NULL)
         return;
     s->complete_ms = loop_now_ms(s->loop) - (loop_wall_ms(s->loop) - rcpt_set_about(s->in_force)->complete_ms);

@@ -50,7 +50,8 @@ void sync_tell(struct sync_child *c, const struct sync_note *n)
 
 static void tell(struct sync_child *c, enum sync_said said, uint64_t number, const char *text)
 {
-    struct sync_note n = { .said = said, .number = number, .serial = c->serial, .server = c->reader.dir.server };
+    struct sync_note n = { .said = said, .number = number, .serial = c->serial, .server = c->reader.dir.server,
+                           .behind_ms = (uint64_t)(now_ms() - c->as_of_ms) };
 
     snprintf(n.text, sizeof(n.text), "%s", text);
     sync_tell(c, &n);
@@ -188,6 +189,7 @@ static bool read_all(struct sync_child *c)
     dir_model_free(&c->model);
     c->model = fresh;
     c->refreshed = false;
+    c->as_of_ms = now_ms();
     c->reader.n_read = 0;
     if (c->way->mark != NULL && !c->way->mark(c))
         return false;
@@ -273,11 +275,14 @@ static bool take_command(struct sync_child *c, struct clockwork *k)
 
 static bool poll_changes(struct sync_child *c, struct clockwork *k)
 {
+    int64_t began = now_ms();
     bool current = false;
 
     c->wake = false;
     if (!c->way->poll(c, &current))
         return false;
+    if (current)
+        c->as_of_ms = began;
     tell(c, current ? SYNC_SAID_CURRENT : SYNC_SAID_PROGRESS, 0, c->way->name);
     k->poll_ms = now_ms() + c->order.interval_ms;
     return true;

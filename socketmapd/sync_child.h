@@ -31,6 +31,7 @@ struct sync_child {
     bool refreshed;                    /* all has been read once: changes are told one by one from now on */
     bool wake;                         /* the server hinted at a change */
     uint64_t serial;                   /* of changes */
+    int64_t as_of_ms;                  /* the model is the directory as it was then, monotonic */
     char context[512];
     /* of the ways: */
     int msgid;                         /* of an operation that stays open; 0: none */

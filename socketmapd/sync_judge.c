@@ -81,13 +81,13 @@ static void look_again_at_missing(struct sync *s)
         loop_timer_start(s->loop, &s->again, grace > AGAIN_LEAST_MS ? grace : AGAIN_LEAST_MS, propose_again, s);
 }
 
-static void take_over(struct sync *s, uint64_t serial)
+static void take_over(struct sync *s, struct sync_upto upto)
 {
     const struct merge_result *r = &s->last;
     bool first = s->in_force == NULL || s->sure_ms < 0;
 
     if (r->changed)
-        sync_set_in_force(s, serial, false);
+        sync_set_in_force(s, upto, false);
     if (s->in_force == NULL)
         return;
     sync_confirmed(s, !r->held);
@@ -119,15 +119,15 @@ static void on_merged(enum child_outcome outcome, span reply, const int *fds, si
             hold(s);
         else
             settle(s);
-        take_over(s, s->merging_serial);
+        take_over(s, s->merging_upto);
         if (r.held && released_by_itself(s)) {
             log_warning("recipients source %s: the held reading has been the same %u times: it is accepted (sync.accept_after)", s->set->name, s->held_times);
-            sync_judge(s, s->merging_serial, MERGE_ACCEPT);
+            sync_judge(s, s->merging_upto, MERGE_ACCEPT);
         }
     }
     if (s->proposal_waits && s->merging == NULL) {
         s->proposal_waits = false;
-        sync_judge(s, s->waiting_serial, s->hold_all ? MERGE_HOLD : MERGE_JUDGE);
+        sync_judge(s, s->waiting_upto, s->waiting_mode);
     }
 }
 
@@ -142,7 +142,7 @@ static void append_canaries(const struct sync *s, struct buf *to)
 static const struct child_pool_spec pool_spec = { .workers = 1, .recycle_after_jobs = 1, .restart_delay_ms = 1000, .on_note = pool_note };
 static const struct child_spec process = { .role = "rcpt-merge" };
 
-void sync_judge(struct sync *s, uint64_t serial, enum merge_mode mode)
+void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode)
 {
     const struct set_sync *set = &s->set->sync;
     struct child_pool_spec spec = pool_spec;
@@ -150,8 +150,9 @@ void sync_judge(struct sync *s, uint64_t serial, enum merge_mode mode)
     struct merge_order o;
 
     if (s->merging != NULL) {
+        s->waiting_mode = s->proposal_waits && s->waiting_mode == MERGE_ACCEPT ? MERGE_ACCEPT : mode;     /* a person's word is not lost */
         s->proposal_waits = true;
-        s->waiting_serial = serial;
+        s->waiting_upto = upto;
         return;
     }
     if (s->merger == NULL) {
@@ -165,7 +166,7 @@ void sync_judge(struct sync *s, uint64_t serial, enum merge_mode mode)
                               .mode = mode, .now_ms = loop_wall_ms(s->loop), .keep_missing_ms = KEEP_MISSING_MS, .canaries = buf_span(&canaries),
                               .limits = { set->max_removed, set->max_removed_least, set->max_domain_removed } };
     merge_order_encode(&o, &msg);
-    s->merging_serial = serial;
+    s->merging_upto = upto;
     s->merging = child_pool_submit(s->merger, buf_span(&msg), NULL, 0, MERGE_MS, on_merged, s);
     buf_free(&msg);
     buf_free(&canaries);
@@ -185,7 +186,7 @@ bool sync_accept(struct sync *s)
 {
     if (!s->held)
         return false;
-    sync_judge(s, s->merging_serial, MERGE_ACCEPT);
+    sync_judge(s, s->merging_upto, MERGE_ACCEPT);
     return true;
 }
 

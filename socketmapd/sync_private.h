@@ -18,6 +18,9 @@ struct sync_news {
     char detail[];
 };
 
+/* What a proposal holds: changes up to this one, questions answered before this time (monotonic). */
+struct sync_upto { uint64_t serial; int64_t asked_ms; };
+
 struct sync {
     struct loop *loop;
     const struct settings *all;
@@ -48,8 +51,9 @@ struct sync {
     /* the judging process */
     struct child_pool *merger;
     struct child_job *merging;
-    uint64_t merging_serial, waiting_serial;
+    struct sync_upto merging_upto, waiting_upto;
     bool proposal_waits;
+    enum merge_mode waiting_mode;
     /* a held proposal */
     bool held, hold_all;
     struct merge_result last;
@@ -62,7 +66,7 @@ struct sync {
 };
 
 /* sync.c */
-void sync_set_in_force(struct sync *s, uint64_t serial, bool at_start);
+void sync_set_in_force(struct sync *s, struct sync_upto upto, bool at_start);
 void sync_confirmed(struct sync *s, bool complete);
 void sync_tell_news(struct sync *s, span address, uint64_t serial, bool internal, const char *detail);
 /* sync_reader.c */
@@ -70,7 +74,7 @@ void sync_reader_start(struct sync *s, int64_t delay_ms);
 void sync_reader_stop(struct sync *s);
 bool sync_reader_say(struct sync *s, const char *word);
 /* sync_judge.c */
-void sync_judge(struct sync *s, uint64_t serial, enum merge_mode mode);
+void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode);
 void sync_judge_stop(struct sync *s);
 
 #endif

@@ -65,7 +65,7 @@ static void on_proposal(struct sync *s, const struct sync_note *n)
     s->trouble[0] = '\0';
     s->reading = false;
     s->first_server = s->proposed_by = n->server;
-    sync_judge(s, n->serial, s->hold_all ? MERGE_HOLD : MERGE_JUDGE);
+    sync_judge(s, (struct sync_upto){ n->serial, loop_now_ms(s->loop) - (int64_t)n->behind_ms }, s->hold_all ? MERGE_HOLD : MERGE_JUDGE);
 }
 
 static void on_note(struct sync *s, const struct sync_note *n)

@@ -98,6 +98,7 @@ void sync_note_encode(const struct sync_note *n, struct buf *to)
     ldap_put_number(to, n->said);
     ldap_put_number(to, n->number);
     ldap_put_number(to, n->serial);
+    ldap_put_number(to, n->behind_ms);
     ldap_put_number(to, n->server);
     ldap_put(to, span_str(n->text));
     ldap_put(to, span_str(n->more));
@@ -121,7 +122,8 @@ bool sync_note_decode(span bytes, struct sync_note *out)
     uint64_t said, server;
 
     if (!ldap_take_number(&bytes, SYNC_SAID_FAILED, &said) || !ldap_take_number(&bytes, NUMBER_MAX, &out->number) ||
-        !ldap_take_number(&bytes, NUMBER_MAX, &out->serial) || !ldap_take_number(&bytes, LDAP_SERVERS_MAX, &server) ||
+        !ldap_take_number(&bytes, NUMBER_MAX, &out->serial) || !ldap_take_number(&bytes, NUMBER_MAX, &out->behind_ms) ||
+        !ldap_take_number(&bytes, LDAP_SERVERS_MAX, &server) ||
         !take_text(&bytes, said != SYNC_SAID_ADDED, out->text, sizeof(out->text)) || !take_text(&bytes, true, out->more, sizeof(out->more)))
         return false;
     out->said = (enum sync_said)said;

@@ -47,6 +47,7 @@ struct sync_note {
     enum sync_said said;
     uint64_t number;
     uint64_t serial;                    /* of changes: a proposal holds all that were told up to it */
+    uint64_t behind_ms;                 /* of a proposal: it is the directory as it was so long ago */
     size_t server;
     char text[SYNC_TEXT_MAX * 3];       /* an address has 1023 bytes at most */
     char more[SYNC_TEXT_MAX];
