@@ -15,6 +15,17 @@
 #include "lib/ldap/directory.h"
 #include "socketmapd/ldap_job.h"
 
+static const char auth_to_send[] = "msExchRequireAuthToSendTo";
+
+static bool is_internal(struct directory *d, LDAPMessage *entry)
+{
+    struct berval **values = ldap_get_values_len(d->ld, entry, auth_to_send);
+    bool yes = values != NULL && values[0] != NULL && span_eq_nocase(span_of(values[0]->bv_val, values[0]->bv_len), SPAN("TRUE"));
+
+    ldap_value_free_len(values);
+    return yes;
+}
+
 static void judge(struct directory *d, const struct ldap_config *c, LDAPMessage *res, int rc, struct ldap_reply *r)
 {
     LDAPMessage *entry = res != NULL ? ldap_first_entry(d->ld, res) : NULL;
@@ -24,6 +35,7 @@ static void judge(struct directory *d, const struct ldap_config *c, LDAPMessage 
         char *dn = ldap_get_dn(d->ld, entry);
 
         r->answer = RCPT_VALID;
+        r->internal = is_internal(d, entry) && ldap_count_entries(d->ld, res) == 1;     /* whoever may write to one of two may write */
         snprintf(r->detail, sizeof(r->detail), "%s", dn != NULL ? dn : "(entry without a readable DN)");
         ldap_memfree(dn);
         return;
@@ -47,7 +59,7 @@ static bool connection_is_dead(int rc)
 
 static void search(struct directory *d, const struct ldap_job *job, struct ldap_reply *r)
 {
-    char *attrs[] = { LDAP_NO_ATTRS, NULL };
+    char *attrs[] = { (char *)(uintptr_t)auth_to_send, NULL };
 
     /* A kept connection that the server has dropped meanwhile shows only now: one fresh try. */
     for (int attempt = 0; attempt < 2; attempt++) {

@@ -90,3 +90,9 @@ const char *ldap_filter_of_profile(int profile)
         return "(|(mail=%s)(mailLocalAddress=%s)(mailAlternateAddress=%s))";
     }
 }
+
+void ldap_filter_without_leavers(span filter, struct buf *to)
+{
+    buf_printf(to, "(&%.*s(!(&(userAccountControl:1.2.840.113556.1.4.803:=2)(|(!(msExchRecipientTypeDetails=*))(msExchRecipientTypeDetails=1)))))",
+               SPAN_ARG(filter));
+}

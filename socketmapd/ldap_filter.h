@@ -20,4 +20,7 @@ bool ldap_filter_expand(const char *templ, span address, struct buf *to);
 /* The template of a profile (enum ldap_profile). */
 const char *ldap_filter_of_profile(int profile);
 
+/* Around any filter: not the disabled mailboxes of people who have left (dir_value.h has the rule). */
+void ldap_filter_without_leavers(span filter, struct buf *to);
+
 #endif

@@ -29,6 +29,7 @@ bool ldap_job_decode(span bytes, struct ldap_job *out)
 void ldap_reply_encode(const struct ldap_reply *r, struct buf *to)
 {
     ldap_put_number(to, (uint64_t)r->answer);
+    ldap_put_number(to, r->internal);
     ldap_put_number(to, r->server);
     ldap_put(to, span_str(r->detail));
 }
@@ -36,13 +37,15 @@ void ldap_reply_encode(const struct ldap_reply *r, struct buf *to)
 bool ldap_reply_decode(span bytes, struct ldap_reply *out)
 {
     struct ldap_reply r = { 0 };
-    uint64_t answer, server;
+    uint64_t answer, internal, server;
     span detail;
 
-    if (!ldap_take_number(&bytes, RCPT_VALID, &answer) || !ldap_take_number(&bytes, LDAP_SERVERS_MAX, &server) || !ldap_take(&bytes, &detail) ||
+    if (!ldap_take_number(&bytes, RCPT_VALID, &answer) || !ldap_take_number(&bytes, 1, &internal) ||
+        !ldap_take_number(&bytes, LDAP_SERVERS_MAX, &server) || !ldap_take(&bytes, &detail) ||
         bytes.n != 0 || detail.n >= sizeof(r.detail))
         return false;
     r.answer = (enum rcpt_answer)answer;
+    r.internal = internal != 0;
     r.server = (size_t)server;
     for (size_t i = 0; i < detail.n; i++)
         r.detail[i] = detail.p[i] >= 0x20 && detail.p[i] < 0x7f ? detail.p[i] : '?';

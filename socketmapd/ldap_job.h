@@ -20,6 +20,7 @@ struct ldap_job {
 
 struct ldap_reply {
     enum rcpt_answer answer;
+    bool internal;                      /* msExchRequireAuthToSendTo */
     size_t server;                      /* that answered; n_servers when none did */
     char detail[512];                   /* DN, or what went wrong; printable ASCII */
 };

@@ -145,7 +145,7 @@ static bool ask_quick_sources(struct lookup *k, const struct address *a, struct 
     const struct sources *s = &k->in_force->sources;
     bool any = false;
 
-    *r = (struct lookup_result){ RCPT_INVALID, "sources", "no source covers this domain", -1, false, false };
+    *r = (struct lookup_result){ RCPT_INVALID, "sources", "no source covers this domain", -1, false, false, false };
     for (size_t i = 0; i < s->n; i++) {
         struct source_result got;
 
@@ -155,7 +155,7 @@ static bool ask_quick_sources(struct lookup *k, const struct address *a, struct 
         if (!peek_all(&s->v[i], a, &got))
             return false;
         if (got.answer == RCPT_VALID) {
-            *r = (struct lookup_result){ RCPT_VALID, s->v[i].set->name, got.detail, -1, false, got.internal };
+            *r = (struct lookup_result){ RCPT_VALID, s->v[i].set->name, got.detail, -1, false, got.internal, false };
             return true;
         }
         if (s->v[i].set->authoritative)
@@ -197,7 +197,7 @@ static bool answer_from_known(struct lookup *k, const struct address *a, lookup_
     ++*k->stats.cached;
     if (f == RCPT_AGEING)
         walk_join(k, a, NULL, NULL);
-    answer_now(k, &(struct lookup_result){ known.answer, known.source, known.detail, known.age_ms, false, false }, fn, arg);
+    answer_now(k, &(struct lookup_result){ known.answer, known.source, known.detail, known.age_ms, false, known.internal, false }, fn, arg);
     return true;
 }
 
@@ -209,7 +209,7 @@ bool lookup_override(const struct source_set *ss, const struct address *a, struc
 
         if (what == OVERRIDE_NONE)
             continue;
-        *r = (struct lookup_result){ what == OVERRIDE_ALWAYS ? RCPT_VALID : RCPT_INVALID, "overrides", by, -1, false, false };
+        *r = (struct lookup_result){ what == OVERRIDE_ALWAYS ? RCPT_VALID : RCPT_INVALID, "overrides", by, -1, false, false, false };
         return true;
     }
     return false;
@@ -225,7 +225,8 @@ void lookup_ask(struct lookup *k, span key, lookup_fn *fn, void *arg, struct loo
     if (st != ADDRESS_OK) {
         enum rcpt_answer answer = st == ADDRESS_ALIAS_LOOP ? RCPT_TEMPFAIL : RCPT_INVALID;
 
-        answer_now(k, &(struct lookup_result){ answer, "address", address_status_text(st), -1, false, false }, fn, arg);
+        answer_now(k, &(struct lookup_result){ answer, "address", address_status_text(st), -1, false, false,
+                                                 st == ADDRESS_NOT_OURS }, fn, arg);
         return;
     }
     if (lookup_override(k->in_force, &a, &r) || ask_quick_sources(k, &a, &r)) {

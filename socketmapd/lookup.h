@@ -22,6 +22,7 @@ struct lookup_result {
     int64_t age_ms;           /* of a known answer; -1: asked now */
     bool stale;               /* a known yes in place of a TEMPFAIL */
     bool internal;            /* VALID, but not for mail from outside */
+    bool not_ours;            /* INVALID: its domain is none of ours */
 };
 typedef void lookup_fn(const struct lookup_result *r, void *arg);
 

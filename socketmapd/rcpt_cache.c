@@ -17,6 +17,7 @@ struct rcpt_cache {
 struct entry {
     int64_t learned_ms;
     enum rcpt_answer answer;
+    bool internal;
     char *text;               /* "source NUL detail" */
 };
 
@@ -62,6 +63,7 @@ enum rcpt_freshness rcpt_cache_get(struct rcpt_cache *c, span address, int64_t n
     fresh = freshness(e, now_ms - e->learned_ms, life);
     if (fresh != RCPT_UNKNOWN && out != NULL) {
         out->answer = e->answer;
+        out->internal = e->internal;
         out->age_ms = now_ms - e->learned_ms;
         snprintf(out->source, sizeof(out->source), "%s", e->text);
         snprintf(out->detail, sizeof(out->detail), "%s", e->text + strlen(e->text) + 1);
@@ -69,7 +71,7 @@ enum rcpt_freshness rcpt_cache_get(struct rcpt_cache *c, span address, int64_t n
     return fresh;
 }
 
-void rcpt_cache_put(struct rcpt_cache *c, span address, enum rcpt_answer answer, const char *source, const char *detail,
+void rcpt_cache_put(struct rcpt_cache *c, span address, enum rcpt_answer answer, bool internal, const char *source, const char *detail,
                     int64_t learned_ms)
 {
     struct entry *e = lru_put(c->entries, address, INT64_MAX);
@@ -81,6 +83,7 @@ void rcpt_cache_put(struct rcpt_cache *c, span address, enum rcpt_answer answer,
     memcpy(e->text, source, source_n);
     memcpy(e->text + source_n, detail, detail_n);
     e->answer = answer;
+    e->internal = internal;
     e->learned_ms = learned_ms;
 }
 

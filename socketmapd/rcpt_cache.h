@@ -27,6 +27,7 @@ enum rcpt_freshness {
 
 struct rcpt_known {
     enum rcpt_answer answer;
+    bool internal;
     int64_t age_ms;
     char source[32];
     char detail[256];
@@ -37,7 +38,7 @@ void rcpt_cache_free(struct rcpt_cache **c);
 enum rcpt_freshness rcpt_cache_get(struct rcpt_cache *c, span address, int64_t now_ms, const struct rcpt_lifetimes *life,
                                    struct rcpt_known *out);
 /* learned_ms may lie in the past (an answer that another process remembered). */
-void rcpt_cache_put(struct rcpt_cache *c, span address, enum rcpt_answer answer, const char *source, const char *detail,
+void rcpt_cache_put(struct rcpt_cache *c, span address, enum rcpt_answer answer, bool internal, const char *source, const char *detail,
                     int64_t learned_ms);
 bool rcpt_cache_forget(struct rcpt_cache *c, span address);
 void rcpt_cache_clear(struct rcpt_cache *c);

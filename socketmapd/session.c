@@ -15,6 +15,7 @@
 #include "lib/net/stream.h"
 #include "lib/proto/netstring.h"
 #include "lib/proto/socketmap.h"
+#include "socketmapd/map_words.h"
 
 enum {
     REQUEST_MAX = 100 * 1024,            /* a longer frame is no request of an MTA */
@@ -30,7 +31,7 @@ struct session {
     struct stream *stream;
     struct lookup_ask *ask;
     char map[64], key[512];              /* of the question under way, for log and event */
-    int mode;
+    int mode, kind;                      /* enum mode, enum map_kind */
     int64_t asked_us;
     bool closing;
     bool in_step;                        /* an answer that comes at once must not recurse */
@@ -55,20 +56,19 @@ static void session_free(struct session *s)
     free(s);
 }
 
-static void reply(struct session *s, bool appended(struct buf *, span), span data)
+static void reply(struct session *s, const struct map_reply *r)
 {
     struct buf out;
 
-    buf_init(&out, SOCKETMAP_REASON_MAX + 64);
-    appended(&out, data);
+    buf_init(&out, SOCKETMAP_DATA_MAX);
+    if (r->word == MAP_OK && !socketmap_append_ok(&out, span_str(r->data)))
+        socketmap_append_temp(&out, SPAN("what gatepost.yaml says for it cannot be sent"));
+    else if (r->word == MAP_NOTFOUND)
+        socketmap_append_notfound(&out);
+    else if (r->word == MAP_TEMP)
+        socketmap_append_temp(&out, span_str(r->data));
     stream_write(s->stream, buf_span(&out));
     buf_free(&out);
-}
-
-static bool append_notfound(struct buf *to, span unused)
-{
-    (void)unused;
-    return socketmap_append_notfound(to);
 }
 
 static void record(struct session *s, const struct lookup_result *r, const char *id, const char *sent)
@@ -103,12 +103,27 @@ static void record(struct session *s, const struct lookup_result *r, const char 
     events_emit(d->events);
 }
 
+static const char *word_of(const struct session *s, const struct map_reply *r)
+{
+    if (s->mode == MODE_OBSERVE)
+        return "OK (observe)";
+    return r->word == MAP_TEMP ? "TEMP" : r->word == MAP_NOTFOUND ? "NOTFOUND" : r->data;
+}
+
+/* What most questions are: an address that exists. */
+static bool is_plain_yes(const struct session *s, const struct lookup_result *r)
+{
+    return r->answer == RCPT_VALID && s->kind == MAP_RECIPIENTS;
+}
+
 /* In observe mode nothing is refused or put off; what would have been is told. */
 static void answer(struct session *s, const struct lookup_result *r)
 {
-    char id[ID_TEXT], reason[SOCKETMAP_REASON_MAX];
+    const struct set_map map = { .kind = s->kind };
+    struct map_reply said;
+    char id[ID_TEXT];
 
-    if (r->answer == RCPT_VALID) {
+    if (is_plain_yes(s, r)) {
         stream_write(s->stream, SPAN("4:OK x,"));
         if (log_wants(LOG_LEVEL_DEBUG))
             log_debug("rcpt=<%s> map=%s answer=OK source=%s age=%llds%s", s->key, s->map, r->source, (long long)(r->age_ms / 1000),
@@ -116,18 +131,18 @@ static void answer(struct session *s, const struct lookup_result *r)
         return;
     }
     id_make(id, loop_wall_ms(s->owner->daemon->loop));
-    if (s->mode == MODE_OBSERVE) {
-        stream_write(s->stream, SPAN("4:OK x,"));
-        record(s, r, id, "OK (observe)");
-    } else if (r->answer == RCPT_INVALID) {
-        reply(s, append_notfound, SPAN(""));
-        record(s, r, id, "NOTFOUND");
-    } else {
-        int n = snprintf(reason, sizeof(reason), "%s: %s (id %s)", r->source, r->detail, id);
+    map_word_recipient(&map, s->mode == MODE_OBSERVE, span_str(s->key), id, r, &said);
+    reply(s, &said);
+    if (said.refuses)
+        record(s, r, id, word_of(s, &said));
+}
 
-        reply(s, socketmap_append_temp, span_of(reason, n < (int)sizeof(reason) ? (size_t)n : sizeof(reason) - 1));
-        record(s, r, id, "TEMP");
-    }
+static void answer_domain(struct session *s, const struct set_map *map, span key)
+{
+    struct map_reply said;
+
+    map_word_domain(s->owner->daemon->settings, map, key, &said);
+    reply(s, &said);
 }
 
 static void session_step(struct session *s);
@@ -167,7 +182,8 @@ static void keep_text(char *to, size_t size, span from)
 static void refuse_map(struct session *s)
 {
     ++*s->owner->unknown_maps;
-    answer(s, &(struct lookup_result){ RCPT_TEMPFAIL, "socketmapd", "there is no map of this name (maps: in gatepost.yaml)", -1, false, false });
+    s->kind = MAP_RECIPIENTS;
+    answer(s, &(struct lookup_result){ RCPT_TEMPFAIL, "socketmapd", "there is no map of this name (maps: in gatepost.yaml)", -1, false, false, false });
 }
 
 static void ask(struct session *s, span payload)
@@ -191,6 +207,11 @@ static void ask(struct session *s, span payload)
         return;
     }
     s->mode = (int)mode_effective(set->mode, map->mode);
+    s->kind = map->kind;
+    if (!map_asks_lookup(map->kind)) {
+        answer_domain(s, map, q.key);
+        return;
+    }
     s->waiting = true;
     s->owner->busy++;
     lookup_ask(s->owner->lookup, q.key, on_answer, s, &s->ask);

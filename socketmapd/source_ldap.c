@@ -134,8 +134,22 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
         learn_server(a, r.server);
     if (r.answer == RCPT_TEMPFAIL)
         alarm_failure(a->source, why);
-    a->fn(&(struct source_result){ r.answer, false, why }, a->arg);
+    a->fn(&(struct source_result){ r.answer, r.internal, why }, a->arg);
     free(a);
+}
+
+static bool expand(const struct ldap_source *s, span address, struct buf *to)
+{
+    struct buf plain;
+    bool ok;
+
+    if (!is_active_directory(s->set->profile) || s->set->sync.leavers)
+        return ldap_filter_expand(s->filter, address, to);
+    buf_init(&plain, LDAP_JOB_MAX / 4);
+    ok = ldap_filter_expand(s->filter, address, &plain);
+    ldap_filter_without_leavers(buf_span(&plain), to);
+    buf_free(&plain);
+    return ok && !to->overflow;
 }
 
 static void ldap_ask(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out)
@@ -147,7 +161,7 @@ static void ldap_ask(void *state, span address, int64_t deadline_ms, source_fn *
     *ask_out = NULL;
     buf_init(&filter, LDAP_JOB_MAX / 4);
     buf_init(&msg, LDAP_JOB_MAX);
-    if (!ldap_filter_expand(s->filter, address, &filter)) {
+    if (!expand(s, address, &filter)) {
         fn(&(struct source_result){ RCPT_INVALID, false, "the address is too long for a directory" }, arg);
         goto out;
     }

@@ -233,8 +233,8 @@ static void on_live(const struct source_result *r, void *arg)
     s->down_until_ms = 0;
     sync_nudge(s->sync);
     if (r->answer == RCPT_VALID) {
-        sync_learn(s->sync, a->address, r->detail);
-        finish(a, RCPT_VALID, false, r->detail);
+        sync_learn(s->sync, a->address, r->internal, r->detail);
+        finish(a, RCPT_VALID, r->internal, r->detail);
     } else {
         on_live_no(a, r->detail);
     }

@@ -82,9 +82,9 @@ static void add_news(struct sync *s, span address, uint64_t serial, bool interna
     map_remove(s->dropped, address);
 }
 
-void sync_learn(struct sync *s, span address, const char *detail)
+void sync_learn(struct sync *s, span address, bool internal, const char *detail)
 {
-    add_news(s, address, 0, false, detail);
+    add_news(s, address, 0, internal, detail);
 }
 
 void sync_drop(struct sync *s, span address)
@@ -153,12 +153,13 @@ void sync_set_in_force(struct sync *s, struct sync_upto upto, bool at_start)
     enum rcpt_set_status st = rcpt_set_open(s->set_path, at_start, &neu, &err);
 
     if (st == RCPT_SET_OK && strcmp(rcpt_set_about(neu)->asked, s->asked) != 0) {
-        log_info("recipients source %s: %s was read for another base, filter or list of domains; it is not used", s->set->name, s->set_path);
+        if (s->serving)
+            log_info("recipients source %s: %s was read for another base, filter or list of domains; it is not used", s->set->name, s->set_path);
         rcpt_set_close(&neu);
         return;
     }
     if (st != RCPT_SET_OK) {
-        if (st != RCPT_SET_NO_FILE || !at_start)
+        if (s->serving && (st != RCPT_SET_NO_FILE || !at_start))
             log_warning("recipients source %s: %s; it is read from the directory anew", s->set->name, err.text);
         return;
     }

@@ -35,7 +35,7 @@ int64_t sync_age_ms(const struct sync *s);          /* of the last complete read
 size_t sync_count(const struct sync *s);
 
 /* The directory has confirmed an address that is not in the set. */
-void sync_learn(struct sync *s, span address, const char *detail);
+void sync_learn(struct sync *s, span address, bool internal, const char *detail);
 /* It has confirmed that an address is not there: a person does not want to wait for the grace. */
 void sync_drop(struct sync *s, span address);
 /* The directory answers: no need to wait out the pause after a failure. */

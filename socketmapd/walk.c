@@ -62,10 +62,10 @@ static void keep_answer(struct walk *w)
 
     if (w->answer == RCPT_TEMPFAIL || !w->worth_keeping || w->explain != NULL)
         return;
-    rcpt_cache_put(k->cache, w->address.whole, w->answer, w->source_name, w->detail, loop_now_ms(k->loop));
+    rcpt_cache_put(k->cache, w->address.whole, w->answer, w->internal, w->source_name, w->detail, loop_now_ms(k->loop));
     if (k->store == NULL)
         return;
-    n = snprintf(value, sizeof(value), "%s %s %s", rcpt_answer_name(w->answer), w->source_name, w->detail);
+    n = snprintf(value, sizeof(value), "%s %s %s", w->internal ? "INTERNAL" : rcpt_answer_name(w->answer), w->source_name, w->detail);
     store_remember(k->store, "rcpt", w->address.whole, span_of(value, (size_t)n),
                    w->answer == RCPT_VALID ? life->stale_ms : life->negative_ms, 0, NULL, NULL);
 }
@@ -73,13 +73,13 @@ static void keep_answer(struct walk *w)
 /* A TEMPFAIL gives way to a known yes. */
 static struct lookup_result outcome(struct walk *w, struct rcpt_known *known)
 {
-    struct lookup_result r = { w->answer, w->source_name, w->detail, -1, false, w->internal };
+    struct lookup_result r = { w->answer, w->source_name, w->detail, -1, false, w->internal, false };
 
     if (w->answer != RCPT_TEMPFAIL || lookup_known_answer(w->lookup, w->set, &w->address, known) == RCPT_UNKNOWN ||
         known->answer != RCPT_VALID)
         return r;
     ++*w->lookup->stats.stale;
-    return (struct lookup_result){ RCPT_VALID, known->source, known->detail, known->age_ms, true, false };
+    return (struct lookup_result){ RCPT_VALID, known->source, known->detail, known->age_ms, true, known->internal, false };
 }
 
 static void walk_finish(struct walk *w)
@@ -174,22 +174,24 @@ static void walk_ask_next(struct walk *w)
     walk_finish(w);
 }
 
-/* "VALID source detail", as keep_answer wrote it: foreign input, another version may have written it. */
+/* "VALID source detail" (INTERNAL: valid, but not for mail from outside), as keep_answer wrote it: foreign input, another version may have written it. */
 static void learn_remembered(struct walk *w, const struct store_value_result *r)
 {
     span rest = r->value, word, source;
     char name[32], detail[256];
     enum rcpt_answer answer = RCPT_INVALID;
+    bool internal;
 
     if (!span_next(&rest, ' ', &word) || !span_next(&rest, ' ', &source))
         return;
-    if (span_eq(word, SPAN("VALID")))
+    internal = span_eq(word, SPAN("INTERNAL"));
+    if (internal || span_eq(word, SPAN("VALID")))
         answer = RCPT_VALID;
     else if (!span_eq(word, SPAN("INVALID")))
         return;
     snprintf(name, sizeof(name), "%.*s", SPAN_ARG(source));
     snprintf(detail, sizeof(detail), "%.*s", SPAN_ARG(rest));
-    rcpt_cache_put(w->lookup->cache, w->address.whole, answer, name, detail, loop_now_ms(w->lookup->loop) - r->age_ms);
+    rcpt_cache_put(w->lookup->cache, w->address.whole, answer, internal, name, detail, loop_now_ms(w->lookup->loop) - r->age_ms);
 }
 
 static void on_recall(const struct store_value_result *r, void *arg)
@@ -202,6 +204,7 @@ static void on_recall(const struct store_value_result *r, void *arg)
         learn_remembered(w, r);
     if (r->outcome == STORE_HIT && lookup_known_answer(w->lookup, w->set, &w->address, &known) == RCPT_FRESH) {
         w->answer = known.answer;
+        w->internal = known.internal;
         w->worth_keeping = false;
         snprintf(w->source_name, sizeof(w->source_name), "%s", known.source);
         snprintf(w->detail, sizeof(w->detail), "%s", known.detail);
@@ -352,7 +355,7 @@ void lookup_explain(struct lookup *k, span key, lookup_explain_fn *line, lookup_
         snprintf(text, sizeof(text), "address: %s", address_status_text(st));
         line(text, arg);
         done(&(struct lookup_result){ st == ADDRESS_ALIAS_LOOP ? RCPT_TEMPFAIL : RCPT_INVALID, "address", address_status_text(st), -1,
-                                      false, false }, arg);
+                                      false, false, st == ADDRESS_NOT_OURS }, arg);
         return;
     }
     snprintf(text, sizeof(text), "address: <%.*s>%s%s", SPAN_ARG(a.whole), a.alias_of != NULL ? ", by the alias domain " : "",

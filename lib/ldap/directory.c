@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #include "lib/base/alloc.h"
@@ -41,6 +42,20 @@ void directory_failure(LDAP *ld, int rc, const char *step, const char *url, char
     ldap_memfree(diagnostic);
 }
 
+/* AD takes no SASL layer within TLS; and a name in DNS backwards is no proof of anything. */
+static int set_sasl_options(LDAP *ld, const struct ldap_config *c, bool tls)
+{
+    int rc = LDAP_SUCCESS;
+
+    if (c->bind_method == LDAP_BIND_SIMPLE)
+        return rc;
+    if (tls)
+        rc = ldap_set_option(ld, LDAP_OPT_X_SASL_SECPROPS, "maxssf=0");
+    if (rc == LDAP_SUCCESS)
+        rc = ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);
+    return rc;
+}
+
 static int set_options(LDAP *ld, const struct ldap_config *c)
 {
     struct timeval limit = { c->timeout_ms / 1000, (c->timeout_ms % 1000) * 1000 };
@@ -61,6 +76,10 @@ static int set_options(LDAP *ld, const struct ldap_config *c)
         rc = ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &min);
     if (rc == LDAP_SUCCESS && c->ca_file.n > 0)
         rc = ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, c->ca_file.p);
+    if (rc == LDAP_SUCCESS && c->certificate.n > 0)
+        rc = ldap_set_option(ld, LDAP_OPT_X_TLS_CERTFILE, c->certificate.p);
+    if (rc == LDAP_SUCCESS && c->key.n > 0)
+        rc = ldap_set_option(ld, LDAP_OPT_X_TLS_KEYFILE, c->key.p);
     if (rc == LDAP_SUCCESS)
         rc = ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client);    /* last: it makes the context of what was set */
     return rc;
@@ -102,22 +121,91 @@ static int check_base_is_readable(LDAP *ld, const char *base)
     return rc;
 }
 
+/* ---- which server ---- */
+
+/* The n-th host of the domain's SRV records, by priority and weight (RFC 2782), over and over. */
+static char *srv_url(span url, size_t n)
+{
+    bool tls = span_starts_nocase(url, SPAN("ldaps"));
+    char *domain = xspandup(span_from(url, strlen(tls ? "ldaps+srv://" : "ldap+srv://"))), *hosts = NULL, *out = NULL;
+    size_t count = 1;
+    span rest, host = SPAN("");
+
+    if (ldap_domain2hostlist(domain, &hosts) == LDAP_SUCCESS && hosts != NULL) {
+        for (const char *p = hosts; *p != '\0'; p++)
+            count += *p == ' ';
+        rest = span_str(hosts);
+        for (size_t i = 0; i <= n % count; i++)
+            span_next(&rest, ' ', &host);
+        /* The records name the port without TLS. */
+        if (tls)
+            host = span_head(host, span_rfind(host, ':'));
+        out = xasprintf("%s://%.*s", tls ? "ldaps" : "ldap", SPAN_ARG(host));
+    }
+    ldap_memfree(hosts);
+    free(domain);
+    return out;
+}
+
+static char *url_of(const struct ldap_config *c, size_t server)
+{
+    size_t n = 0;
+
+    if (!ldap_url_is_srv(c->servers[server]))
+        return xspandup(c->servers[server]);
+    for (size_t i = 0; i < server; i++)
+        n += span_eq(c->servers[i], c->servers[server]);
+    return srv_url(c->servers[server], n);
+}
+
+/* ---- as whom ---- */
+
+/* SASL asks for nothing that it does not know by itself: the certificate, the process' user, the ticket. */
+static int no_answers(LDAP *ld, unsigned flags, void *defaults, void *interact)
+{
+    (void)ld;
+    (void)flags;
+    (void)defaults;
+    (void)interact;
+    return LDAP_SUCCESS;
+}
+
+static int bind_as(LDAP *ld, const struct ldap_config *c)
+{
+    struct berval password = { c->password.n, (char *)(uintptr_t)c->password.p };
+
+    switch (c->bind_method) {
+    case LDAP_BIND_EXTERNAL:
+        return ldap_sasl_interactive_bind_s(ld, NULL, "EXTERNAL", NULL, NULL, LDAP_SASL_QUIET, no_answers, NULL);
+    case LDAP_BIND_GSSAPI:
+        /* MIT Kerberos takes a ticket by the client keytab when the cache holds none. */
+        if (c->keytab.n > 0) {
+            setenv("KRB5_CLIENT_KTNAME", c->keytab.p, 1);
+            setenv("KRB5CCNAME", "MEMORY:gatepost", 1);
+        }
+        return ldap_sasl_interactive_bind_s(ld, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, no_answers, NULL);
+    default:
+        return ldap_sasl_bind_s(ld, c->bind_user.p, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL);
+    }
+}
+
 static int directory_open(struct directory *d, const struct ldap_config *c, size_t server, char *detail, size_t size)
 {
-    const char *url = c->servers[server].p;
-    struct berval password = { c->password.n, (char *)(uintptr_t)c->password.p };
-    const char *step = "initialize";
-    int rc = ldap_initialize(&d->ld, url);
+    char *url = url_of(c, server);
+    const char *step = "looking up its SRV records";
+    int rc = url != NULL ? ldap_initialize(&d->ld, url) : LDAP_SERVER_DOWN;
 
     if (rc == LDAP_SUCCESS)
         rc = set_options(d->ld, c);
-    if (rc == LDAP_SUCCESS && c->starttls && span_starts_nocase(c->servers[server], SPAN("ldap://"))) {
+    if (rc == LDAP_SUCCESS)
+        rc = set_sasl_options(d->ld, c, c->starttls || strncasecmp(url, "ldaps://", 8) == 0);
+    if (rc == LDAP_SUCCESS && c->starttls && strncasecmp(url, "ldap://", 7) == 0) {
         step = "StartTLS";
         rc = ldap_start_tls_s(d->ld, NULL, NULL);
     }
     if (rc == LDAP_SUCCESS) {
         step = "bind";
-        rc = ldap_sasl_bind_s(d->ld, c->bind_user.p, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL);
+        rc = bind_as(d->ld, c);
     }
     if (rc == LDAP_SUCCESS) {
         step = "reading the base (may the bind user search it?)";
@@ -126,10 +214,12 @@ static int directory_open(struct directory *d, const struct ldap_config *c, size
     if (rc == LDAP_SUCCESS)
         rc = check_base_is_readable(d->ld, d->base);
     if (rc != LDAP_SUCCESS) {
-        directory_failure(d->ld, rc, step, url, detail, size);
+        directory_failure(d->ld, rc, step, url != NULL ? url : c->servers[server].p, detail, size);
         directory_close(d);
+        free(url);
         return -1;
     }
+    free(url);
     d->server = server;
     return 0;
 }

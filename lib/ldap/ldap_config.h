@@ -10,12 +10,14 @@
 #include "lib/base/buf.h"
 #include "lib/settings/settings.h"
 
-enum { LDAP_JOB_MAX = 16 * 1024, LDAP_SERVERS_MAX = 16 };
+enum { LDAP_JOB_MAX = 16 * 1024, LDAP_SERVERS_MAX = 16,
+       LDAP_SRV_HOSTS = 3 };                /* an SRV name stands for so many servers: a URL of its own each */
 
 struct ldap_config {
     span servers[LDAP_SERVERS_MAX];     /* URLs, in order of preference */
     size_t n_servers;
-    span base, bind_user, password, ca_file;
+    span base, bind_user, password, ca_file, certificate, key, keytab;
+    int bind_method;                    /* enum ldap_bind_method */
     bool starttls;                      /* ldap:// URLs are secured before the bind */
     bool skip_references;               /* search references are normal here (AD) and prove nothing */
     int64_t timeout_ms;                 /* of one step with one server */
@@ -35,6 +37,8 @@ struct ldap_settings {
 int ldap_config_fill(const struct ldap_settings *set, struct ldap_config *c, struct buf *password, struct errtext *err);
 void ldap_config_encode(const struct ldap_config *c, struct buf *to);
 bool ldap_config_take(span *rest, struct ldap_config *c);    /* spans point into the bytes, and end in NUL there */
+
+bool ldap_url_is_srv(span url);                  /* ldaps+srv://DOMAIN: servers of SRV records (RFC 2782) */
 
 /* Single fields of a message. */
 void ldap_put(struct buf *to, span field);

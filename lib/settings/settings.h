@@ -59,7 +59,13 @@ struct set_store {
 enum recipient_source_type { RCPT_SRC_NONE, RCPT_SRC_STATIC, RCPT_SRC_LDAP };
 enum ldap_profile { LDAP_PROFILE_NONE, LDAP_PROFILE_ACTIVE_DIRECTORY, LDAP_PROFILE_OPENLDAP, LDAP_PROFILE_EXCHANGE_HYBRID };
 enum ldap_tls { LDAP_TLS_AUTO, LDAP_TLS_STARTTLS, LDAP_TLS_NONE };
-struct set_ldap_bind { const char *user, *password_file; };
+enum ldap_bind_method { LDAP_BIND_SIMPLE, LDAP_BIND_EXTERNAL, LDAP_BIND_GSSAPI };
+struct set_ldap_bind {
+    int method;
+    const char *user, *password_file;
+    const char *certificate, *key;   /* external: PEM */
+    const char *keytab;              /* gssapi */
+};
 enum { SYNC_ATTRIBUTES_MAX = 6 };
 enum sync_method { SYNC_AUTO, SYNC_OFF, SYNC_FULL, SYNC_SYNCREPL, SYNC_DIRSYNC, SYNC_USN };
 struct set_sync {                    /* the whole directory, kept current; off: asked one address at a time */
@@ -109,8 +115,14 @@ struct set_recipients {
     struct conf_strings always, never;    /* addresses and @domain, before any source */
 };
 struct set_domain_alias { const char *name; const char *target; };
-enum map_kind { MAP_RECIPIENTS, MAP_INTERNAL };
-struct set_map { const char *name; int kind; int mode; };     /* maps: {recipients: {kind: recipients}} */
+enum map_kind { MAP_RECIPIENTS, MAP_INTERNAL, MAP_ACCESS, MAP_DOMAINS, MAP_TRANSPORT };
+struct set_route { const char *name, *to; };         /* domain -> transport:nexthop */
+struct set_map {                     /* maps: {recipients: {kind: recipients}} */
+    const char *name;
+    int kind;
+    int mode;
+    struct conf_list routes;         /* of transport: struct set_route[] */
+};
 
 /* ---- policy ---- */
 struct set_score { double prepend, greylist, defer, reject; };     /* thresholds; 0 = off.  reject default 5 */

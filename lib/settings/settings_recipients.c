@@ -24,7 +24,8 @@ int check_ldap_urls(const void *value, struct errtext *err)
         span u = span_str(l->v[i]);
 
         if (span_find(u, ' ') < u.n || span_find(u, ',') < u.n || span_ends_nocase(u, SPAN("://")) ||
-            !(span_starts_nocase(u, SPAN("ldap://")) || span_starts_nocase(u, SPAN("ldaps://")) || span_starts_nocase(u, SPAN("ldapi://")))) {
+            !(span_starts_nocase(u, SPAN("ldap://")) || span_starts_nocase(u, SPAN("ldaps://")) || span_starts_nocase(u, SPAN("ldapi://")) ||
+              span_starts_nocase(u, SPAN("ldap+srv://")) || span_starts_nocase(u, SPAN("ldaps+srv://")))) {
             errtext_set(err, "\"%s\" is not an LDAP URL (try ldaps://dc1.example.com)", l->v[i]);
             return -1;
         }
@@ -56,11 +57,19 @@ static int check_ldap_filter(const void *value, struct errtext *err)
     return -1;
 }
 
+static const char *const bind_words[] = { "simple", "external", "gssapi", NULL };
+
 const struct conf_key ldap_bind_rows[] = {
+    { "method", CONF_ENUM, offsetof(struct set_ldap_bind, method), 0, 0, "simple", APPLY_LIVE,
+      "Simple: user and password. External: by the client certificate, or over ldapi:// by the process' user. Gssapi: by Kerberos.", .words = bind_words },
     { "user", CONF_STRING, offsetof(struct set_ldap_bind, user), 0, 0, NULL, APPLY_LIVE,
       "Name to bind as: a DN, or for Active Directory user@domain." },
     { "password_file", CONF_SECRET_FILE, offsetof(struct set_ldap_bind, password_file), 0, 0, NULL, APPLY_LIVE,
       "File with its password, or credential:NAME." },
+    { "certificate", CONF_PATH, offsetof(struct set_ldap_bind, certificate), 0, 0, NULL, APPLY_LIVE, "Client certificate (PEM) for TLS." },
+    { "key", CONF_PATH, offsetof(struct set_ldap_bind, key), 0, 0, NULL, APPLY_LIVE, "Its key (PEM)." },
+    { "keytab", CONF_PATH, offsetof(struct set_ldap_bind, keytab), 0, 0, NULL, APPLY_LIVE,
+      "Kerberos keytab of the account; without it the process' own credentials." },
     { NULL },
 };
 
@@ -151,7 +160,7 @@ static const struct conf_key sync_rows[] = {
     { "addresses", CONF_STRINGS, SRC(from, addresses), 0, 0, NULL, APPLY_LIVE, "A list: the addresses themselves, user@domain or @domain for all of one." }, \
     { "files", CONF_PATHS, SRC(from, files), 0, 0, NULL, APPLY_LIVE, "A list: files with one address or @domain a line, # begins a comment." }, \
     { "profile", CONF_ENUM, SRC(from, profile), 0, 0, "none", APPLY_LIVE, "LDAP: which attributes hold addresses.", .words = profile_words }, \
-    { "servers", CONF_STRINGS, SRC(from, servers), 0, 0, NULL, APPLY_LIVE, "LDAP: URLs, ldaps:// ldap:// or ldapi://, tried in order.",  \
+    { "servers", CONF_STRINGS, SRC(from, servers), 0, 0, NULL, APPLY_LIVE, "LDAP: URLs, ldaps:// ldap:// or ldapi://, tried in order; ldaps+srv://corp.example finds them in DNS (_ldap._tcp; Berlin._sites.dc._msdcs.corp.example names a site).",  \
       .check = check_ldap_urls },                                                                                                       \
     { "base", CONF_STRING, SRC(from, base), 0, 0, "", APPLY_LIVE, "LDAP: where the search begins; \"\" is the server's own naming context." }, \
     { "filter", CONF_STRING, SRC(from, filter), 0, 0, "", APPLY_LIVE,                                                                    \
@@ -295,7 +304,11 @@ static void check_source(struct settings *s, struct conf_errors *errors, struct 
         snprintf(at, sizeof(at), "%s.profile", path);
         settings_error(s, errors, at, "must be given (active-directory, openldap or exchange-hybrid), or a filter");
     }
-    if ((src->bind.user == NULL) != (src->bind.password_file == NULL)) {
+    if ((src->bind.certificate == NULL) != (src->bind.key == NULL)) {
+        snprintf(at, sizeof(at), "%s.bind.%s", path, src->bind.key == NULL ? "key" : "certificate");
+        settings_error(s, errors, at, "must be given: certificate and key go together");
+    }
+    if ((src->bind.user == NULL) != (src->bind.password_file == NULL) && src->bind.method == LDAP_BIND_SIMPLE) {
         snprintf(at, sizeof(at), "%s.bind.%s", path, src->bind.user == NULL ? "user" : "password_file");
         settings_error(s, errors, at, "must be given: user and password_file go together");
     }

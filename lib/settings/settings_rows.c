@@ -24,12 +24,24 @@ static const struct conf_key network_entry_rows[] = {
     { NULL },
 };
 
-static const char *const map_kind_words[] = { "recipients", NULL };
+static const char *const map_kind_words[] = { "recipients", "internal", "access", "domains", "transport", NULL };
+
+static const struct conf_key route_rows[] = {
+    { "name", CONF_DOMAIN, offsetof(struct set_route, name), 0, 0, "!", APPLY_LIVE, "The domain." },
+    { "*", CONF_STRING, offsetof(struct set_route, to), 0, 0, NULL, APPLY_LIVE, "Where its mail goes: smtp:[inner.example.com]:25." },
+    { NULL },
+};
+
 
 const struct conf_key map_rows[] = {
     { "name", CONF_STRING, offsetof(struct set_map, name), 0, 0, "!", APPLY_LIVE, "Name that Postfix asks for.", .check = check_public_name },
-    { "kind", CONF_ENUM, offsetof(struct set_map, kind), 0, 0, "recipients", APPLY_LIVE, "What the map answers.",
+    { "kind", CONF_ENUM, offsetof(struct set_map, kind), 0, 0, "recipients", APPLY_LIVE, 
+      "What the map answers. Recipients: OK if the address exists (relay_recipient_maps, virtual_mailbox_maps). Internal: 550 5.7.1 for addresses that "
+      "take mail from inside only (check_recipient_access behind permit_mynetworks and permit_sasl_authenticated). Access: an access(5) action for any "
+      "address. Domains: OK if the domain is ours. Transport: routes (transport_maps).",
       .words = map_kind_words },
+    { "routes", CONF_NAMED, offsetof(struct set_map, routes), 0, 0, NULL, APPLY_LIVE, "Of kind transport: {example.com: \"smtp:[inner.example.com]:25\"}.",
+      .sub = route_rows, .sub_size = sizeof(struct set_route) },
     { "mode", CONF_ENUM, offsetof(struct set_map, mode), 0, 0, "inherit", APPLY_LIVE,
       "Observe: every key is answered OK, and what would have been refused is logged.", .words = mode_words },
     { "*", CONF_ENUM, offsetof(struct set_map, mode), 0, 0, NULL, APPLY_LIVE, "The mode.", .words = mode_words },

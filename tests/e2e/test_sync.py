@@ -297,7 +297,7 @@ class Faults(MapTest):
                 self.host.ctl("sync", "now")
                 self.eventually("the hold", self.held("would go"))
                 self.assertEqual(self.host.ask("u1@example.com"), "OK x")
-                self.assertIn("- u1@example.com (uid=u1,", self.host.ctl("sync", "diff").stdout)
+                self.eventually("the difference", lambda: "- u1@example.com (uid=u1," in self.host.ctl("sync", "diff").stdout)
                 self.assertEqual(self.host.ctl("sync", "accept").returncode, 0)
                 self.eventually("the end of their grace", lambda: self.host.ask("u1@example.com") == "NOTFOUND ", 20)
                 self.assertIn("HELD", self.host.log())

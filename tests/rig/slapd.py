@@ -13,7 +13,11 @@ PASSWORD = "directory-secret"
 AD_SCHEMA = """\
 attributetype ( 1.2.840.113556.1.2.210 NAME 'proxyAddresses' EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
-objectclass ( 1.3.6.1.4.1.99999.1 NAME 'gatepostTestRecipient' SUP top AUXILIARY MAY ( proxyAddresses $ mail ) )
+attributetype ( 1.2.840.113556.1.4.7000.102.5061 NAME 'msExchRequireAuthToSendTo' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 )
+attributetype ( 1.2.840.113556.1.4.7000.102.50949 NAME 'msExchRecipientTypeDetails' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 )
+objectclass ( 1.3.6.1.4.1.99999.1 NAME 'gatepostTestRecipient' SUP top AUXILIARY
+  MAY ( proxyAddresses $ mail $ msExchRequireAuthToSendTo $ userAccountControl $ msExchRecipientTypeDetails ) )
 """
 
 
@@ -28,10 +32,11 @@ def person(p, domain="example.com"):
 
 
 class Slapd:
-    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd", db_conf=""):
+    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd", db_conf="", access="access to * by * read", listen=""):
         self.place, self.name = place, name
         self.port = place.port()
         self.url = f"ldap://127.0.0.1:{self.port}"
+        self.listen = f"{self.url} {listen}".strip()
         db = place.folder(name + ".db", 0o700)
         schema = place.write(name + ".schema", AD_SCHEMA)
         self.conf = place.write(name + ".conf", f"""\
@@ -51,7 +56,7 @@ directory {db}
 index objectClass eq
 index mail eq
 {db_conf}
-access to * by * read
+{access}
 """)
         ldif = f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n"
         ldif += "".join(person(p) for p in people)
@@ -59,7 +64,7 @@ access to * by * read
         subprocess.run(["/usr/sbin/slapadd", "-f", self.conf, "-l", path], check=True, capture_output=True)
 
     def start(self):
-        self.process = self.place.start(self.name, ["/usr/sbin/slapd", "-f", self.conf, "-h", self.url, "-d", "0"])
+        self.process = self.place.start(self.name, ["/usr/sbin/slapd", "-f", self.conf, "-h", self.listen, "-d", "0"])
         wait_for("slapd", lambda: answers(("127.0.0.1", self.port)))
         return self
 

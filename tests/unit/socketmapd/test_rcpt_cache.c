@@ -37,7 +37,7 @@ static void test_lifetimes(void **state)
         struct rcpt_known known;
 
         print_message("%s\n", rows[i].name);
-        rcpt_cache_put(c, SPAN("a@b"), rows[i].answer, "ldap", "uid=a", 1000);
+        rcpt_cache_put(c, SPAN("a@b"), rows[i].answer, false, "ldap", "uid=a", 1000);
         assert_int_equal(rcpt_cache_get(c, SPAN("a@b"), 1000 + rows[i].age_ms, &life, &known), rows[i].want);
         if (rows[i].want != RCPT_UNKNOWN) {
             assert_int_equal(known.answer, rows[i].answer);
@@ -56,8 +56,8 @@ static void test_a_no_from_before_a_change_is_forgotten(void **state)
     struct rcpt_known known;
 
     (void)state;
-    rcpt_cache_put(c, SPAN("a@b"), RCPT_INVALID, "ldap", "", 1000);
-    rcpt_cache_put(c, SPAN("c@b"), RCPT_VALID, "ldap", "", 1000);
+    rcpt_cache_put(c, SPAN("a@b"), RCPT_INVALID, false, "ldap", "", 1000);
+    rcpt_cache_put(c, SPAN("c@b"), RCPT_VALID, false, "ldap", "", 1000);
     changed.negatives_since_ms = 1500;
     assert_int_equal(rcpt_cache_get(c, SPAN("a@b"), 2000, &changed, &known), RCPT_UNKNOWN);
     assert_int_equal(rcpt_cache_get(c, SPAN("c@b"), 2000, &changed, &known), RCPT_FRESH);
@@ -69,10 +69,10 @@ static void test_bounded(void **state)
     struct rcpt_cache *c = rcpt_cache_new(2);
 
     (void)state;
-    rcpt_cache_put(c, SPAN("1"), RCPT_VALID, "s", "", 0);
-    rcpt_cache_put(c, SPAN("2"), RCPT_VALID, "s", "", 0);
-    rcpt_cache_put(c, SPAN("2"), RCPT_INVALID, "s", "replaced", 0);
-    rcpt_cache_put(c, SPAN("3"), RCPT_VALID, "s", "", 0);
+    rcpt_cache_put(c, SPAN("1"), RCPT_VALID, false, "s", "", 0);
+    rcpt_cache_put(c, SPAN("2"), RCPT_VALID, false, "s", "", 0);
+    rcpt_cache_put(c, SPAN("2"), RCPT_INVALID, false, "s", "replaced", 0);
+    rcpt_cache_put(c, SPAN("3"), RCPT_VALID, false, "s", "", 0);
     assert_int_equal(rcpt_cache_count(c), 2);
     assert_true(rcpt_cache_forget(c, SPAN("3")));
     assert_false(rcpt_cache_forget(c, SPAN("3")));
