@@ -25,7 +25,7 @@ endif
 CPPFLAGS   += -I. -D_GNU_SOURCE -DGATEPOST_VERSION='"$(VERSION)"' $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
 CFLAGS     += -std=gnu11 $(WARN) $(OPT) $(HARDEN)
 LDFLAGS    += -pie -Wl,--as-needed -Wl,-z,relro,-z,now
-LDLIBS     += $(PKG_LIBS) -llber -lm -lpthread
+LDLIBS     += $(PKG_LIBS) -llber -lunistring -lm -lpthread
 
 LIB_SRC    := $(shell find lib -name '*.c' | sort)
 BINARIES   := gatepost-socketmapd gatepost-policyd gatepost-cfilter gatepostctl

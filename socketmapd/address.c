@@ -6,6 +6,7 @@
 #include "lib/proto/domain.h"
 #include "lib/proto/mailbox.h"
 #include "lib/proto/oneline.h"
+#include "lib/proto/unicode_fold.h"
 
 enum { ALIAS_HOPS_MAX = 4 };     /* alias domains that lead to alias domains */
 
@@ -24,7 +25,20 @@ const char *address_status_text(enum address_status st)
     return "not a mailbox";
 }
 
-/* Unquoted and, if asked for, in lower case: "Bob"@ and bob@ are one mailbox to every directory. */
+/* Another script: NFC, and lower case by code point (RFC 6531). */
+static bool fold_unicode(bool fold, char *text, size_t *n)
+{
+    char folded[MAILBOX_LOCAL_MAX];
+    size_t folded_n;
+
+    if (!unicode_fold(span_of(text, *n), fold, folded, sizeof(folded), &folded_n))
+        return false;
+    memcpy(text, folded, folded_n);
+    *n = folded_n;
+    return true;
+}
+
+/* Unquoted and, if asked for, in lower case: "Bob"@ and bob@ are one mailbox to every directory.  out has MAILBOX_LOCAL_MAX bytes. */
 static bool fold_local(span local, bool fold, char *out, size_t *n_out)
 {
     if (local.n > MAILBOX_LOCAL_MAX || !mailbox_unquote(local, out, n_out) || *n_out == 0)
@@ -35,7 +49,9 @@ static bool fold_local(span local, bool fold, char *out, size_t *n_out)
         if (fold)
             out[i] = ascii_lower(out[i]);
     }
-    return oneline_is_utf8(span_of(out, *n_out));
+    if (unicode_is_ascii(span_of(out, *n_out)))
+        return true;
+    return oneline_is_utf8(span_of(out, *n_out)) && fold_unicode(fold, out, n_out);
 }
 
 /* Where the aliases lead; the domain itself when it is no alias. */
