@@ -4,7 +4,9 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 from echoes import compare, yaml
 from processes import rss_mb
+import socketmapd_sync
 from rig.gatepost import Gatepost
+from rig.place import Place
 
 KEYS = 1_000_000
 
@@ -17,4 +19,6 @@ def run(place, options):
     print(f"  memory {rss_mb(pid):.0f} MB, {rss_mb(pid) * 1e6 / KEYS:.0f} bytes a recipient")
     compare(place, "socketmap", place.path("map.sock"), pid, options.seconds, KEYS)
     gatepost.stop("socketmapd")
+    with Place() as other:
+        socketmapd_sync.run(other, options)
     return 0

@@ -8,7 +8,8 @@
 #include "lib/proto/oneline.h"
 #include "lib/proto/unicode_fold.h"
 
-enum { ALIAS_HOPS_MAX = 4 };     /* alias domains that lead to alias domains */
+enum { ALIAS_HOPS_MAX = 4,       /* alias domains that lead to alias domains */
+       DOMAINS_TRIED = 16 };
 
 const char *address_status_text(enum address_status st)
 {
@@ -101,6 +102,21 @@ static void add_without_subaddress(struct address *a, const char *delimiters)
     }
 }
 
+/* Most keys name a domain of ours as it stands in the settings: it needs no normalising, and (unless there are aliases) leads nowhere else. */
+static bool is_as_written(const struct settings *set, span domain, char text[DOMAIN_TEXT_MAX], span *domain_out)
+{
+    if (set->recipients.aliases.n > 0 || set->domains.n > DOMAINS_TRIED || domain.n >= DOMAIN_TEXT_MAX)
+        return false;
+    for (size_t i = 0; i < set->domains.n; i++) {
+        if (!span_eq(span_str(set->domains.v[i]), domain))
+            continue;
+        memcpy(text, domain.p, domain.n);
+        *domain_out = span_of(text, domain.n);
+        return true;
+    }
+    return false;
+}
+
 enum address_status address_resolve(const struct settings *set, span key, struct address *out)
 {
     char local[MAILBOX_LOCAL_MAX], domain_text[DOMAIN_TEXT_MAX];
@@ -113,10 +129,16 @@ enum address_status address_resolve(const struct settings *set, span key, struct
     if (key.n == 0 || key.n > MAILBOX_MAX)
         return ADDRESS_NOT_A_MAILBOX;
     mailbox_split(key, &m);
-    if (m.domain.p == NULL || !fold_local(m.local, set->recipients.fold_local_part, local, &local_n) ||
-        domain_normalise(m.domain, domain_text, &domain) != DOMAIN_OK)
+    if (m.domain.p == NULL || !fold_local(m.local, set->recipients.fold_local_part, local, &local_n))
         return ADDRESS_NOT_A_MAILBOX;
     out->alias_of = NULL;
+    if (is_as_written(set, m.domain, domain_text, &domain)) {
+        join(out, span_of(local, local_n), domain);
+        add_without_subaddress(out, set->recipients.delimiters);
+        return ADDRESS_OK;
+    }
+    if (domain_normalise(m.domain, domain_text, &domain) != DOMAIN_OK)
+        return ADDRESS_NOT_A_MAILBOX;
     if ((st = follow_aliases(set, &domain, &followed)) != ADDRESS_OK)
         return st;
     if (followed) {

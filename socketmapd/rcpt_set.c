@@ -15,8 +15,7 @@
 struct rcpt_set {
     const struct rcpt_set_head *head;
     const char *base;
-    const uint8_t *tags;
-    const uint32_t *places;
+    const struct set_slot *slots;
     uint64_t size;
 };
 
@@ -31,8 +30,8 @@ static bool section_fits(uint64_t at, uint64_t end, uint64_t align, uint64_t siz
 static bool layout_is_sound(const struct rcpt_set_head *h, uint64_t size)
 {
     return h->file_bytes == size && h->n < UINT32_MAX && h->slots > 0 && h->slots < UINT32_MAX && h->n < h->slots && h->n_missing <= h->n &&
-           h->n_objects < UINT32_MAX && h->tags_at >= h->head_bytes && section_fits(h->tags_at, h->tags_at + h->slots, 8, size) &&
-           section_fits(h->places_at, h->places_at + 4 * h->slots, 8, size) && section_fits(h->records_at, h->records_end, 8, size) &&
+           h->n_objects < UINT32_MAX && h->slots_at >= h->head_bytes &&
+           section_fits(h->slots_at, h->slots_at + h->slots * sizeof(struct set_slot), 8, size) && section_fits(h->records_at, h->records_end, 8, size) &&
            section_fits(h->missing_at, h->missing_at + h->n_missing * sizeof(struct set_missing), 8, size) &&
            section_fits(h->objects_at, h->objects_at + 8 * h->n_objects, 8, size) && section_fits(h->names_at, size, 1, size);
 }
@@ -92,8 +91,7 @@ static struct rcpt_set *set_over(const char *base, uint64_t size)
     s->base = base;
     s->size = size;
     s->head = (const void *)base;
-    s->tags = (const uint8_t *)base + s->head->tags_at;
-    s->places = (const void *)(base + s->head->places_at);
+    s->slots = (const void *)(base + s->head->slots_at);
     return s;
 }
 
@@ -185,15 +183,15 @@ static void find_missing(const struct rcpt_set *s, uint64_t place, struct rcpt_s
 bool rcpt_set_find(const struct rcpt_set *s, span address, struct rcpt_set_entry *entry_out)
 {
     uint64_t hash = siphash(address, &s->head->key), slots = s->head->slots;
-    uint8_t tag = set_tag(hash);
-    uint64_t i = set_slot(hash, slots);
+    uint32_t tag = set_tag(hash);
+    uint64_t i = set_slot_of(hash, slots);
 
-    for (uint64_t looked = 0; looked < slots && s->tags[i] != 0; looked++) {
+    for (uint64_t looked = 0; looked < slots && s->slots[i].tag != 0; looked++) {
         struct rcpt_set_entry e;
 
-        if (s->tags[i] == tag && record_at(s, s->places[i], &e) && span_eq(e.address, address)) {
+        if (s->slots[i].tag == tag && record_at(s, s->slots[i].place, &e) && span_eq(e.address, address)) {
             if ((e.flags & RCPT_SET_MISSING) != 0)
-                find_missing(s, s->places[i], &e);
+                find_missing(s, s->slots[i].place, &e);
             *entry_out = e;
             return true;
         }

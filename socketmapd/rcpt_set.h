@@ -2,7 +2,7 @@
  *
  * Where each came from (the DN) lies behind the addresses in the file and stays on disk until somebody asks.  A set knows
  * addresses that its source has ceased to name ("missing"): they are kept apart from what was never there.
- * Layout:    head, tags (1 byte a slot, 0: free), records' places (4 bytes a slot), records, missing, objects, names.
+ * Layout:    head, slots of a hash table (8 bytes each), records, missing, objects, names.
  *            Little endian; a reader believes no offset before rcpt_set_open has said so.
  * Units:     bytes; times are wall time in ms.
  * Ownership: spans point into the mapping and live as long as the set.
@@ -37,7 +37,7 @@ struct rcpt_set_head {
     uint32_t version, head_bytes;
     uint64_t file_bytes;
     uint64_t n, n_missing, slots;
-    uint64_t tags_at, places_at, records_at, records_end, missing_at, objects_at, n_objects, names_at;
+    uint64_t slots_at, records_at, records_end, missing_at, objects_at, n_objects, names_at;
     struct hash_key key;
     struct rcpt_set_about about;
     uint32_t body_crc;                   /* zlib's crc32 of all that follows the head */

@@ -18,14 +18,20 @@ struct set_missing {
     uint64_t missed;
 };
 
-static inline uint64_t set_slot(uint64_t hash, uint64_t slots)       /* Lemire's range reduction; slots < 2^32 */
+/* Tag and place lie together, so that an address costs two misses of the cache: its slot and its record. */
+struct set_slot {
+    uint32_t tag;                /* of the hash; 0: free */
+    uint32_t place;              /* of the record, in RECORD_ALIGN */
+};
+
+static inline uint64_t set_slot_of(uint64_t hash, uint64_t slots)       /* Lemire's range reduction; slots < 2^32 */
 {
     return ((hash >> 32) * slots) >> 32;
 }
 
-static inline uint8_t set_tag(uint64_t hash)
+static inline uint32_t set_tag(uint64_t hash)
 {
-    return (uint8_t)((hash & 0xff) != 0 ? hash & 0xff : 1);
+    return (uint32_t)hash != 0 ? (uint32_t)hash : 1;
 }
 
 static inline uint64_t record_bytes(size_t address_bytes)

@@ -17,9 +17,8 @@ enum { SLOTS_AT_FIRST = 64, WRITE_PIECE = 1 << 20 };
 /* The table while it grows: at most three quarters full; written with four fifths. */
 struct rcpt_set_writer {
     struct hash_key key;
-    uint64_t n, slots;
-    uint8_t *tags;
-    uint32_t *places;
+    uint64_t n, n_slots;
+    struct set_slot *slots;
     struct buf records, missing, objects, names;
     uint32_t n_objects;
 };
@@ -29,9 +28,8 @@ struct rcpt_set_writer *rcpt_set_writer_new(void)
     struct rcpt_set_writer *w = xcalloc(1, sizeof(*w));
 
     rand_bytes(&w->key, sizeof(w->key));
-    w->slots = SLOTS_AT_FIRST;
-    w->tags = xcalloc(w->slots, 1);
-    w->places = xcalloc(w->slots, sizeof(*w->places));
+    w->n_slots = SLOTS_AT_FIRST;
+    w->slots = xcalloc(w->n_slots, sizeof(*w->slots));
     buf_init(&w->records, SECTION_MAX);
     buf_init(&w->missing, SECTION_MAX);
     buf_init(&w->objects, SECTION_MAX);
@@ -46,8 +44,7 @@ void rcpt_set_writer_free(struct rcpt_set_writer **w)
     if (gone == NULL)
         return;
     *w = NULL;
-    free(gone->tags);
-    free(gone->places);
+    free(gone->slots);
     buf_free(&gone->records);
     buf_free(&gone->missing);
     buf_free(&gone->objects);
@@ -85,44 +82,40 @@ static span address_at(const struct rcpt_set_writer *w, uint32_t place)
 /* Where the address stands, or the free slot where it would. */
 static bool find(const struct rcpt_set_writer *w, span address, uint64_t hash, uint64_t *slot_out)
 {
-    uint8_t tag = set_tag(hash);
-    uint64_t i = set_slot(hash, w->slots);
+    uint32_t tag = set_tag(hash);
+    uint64_t i = set_slot_of(hash, w->n_slots);
 
-    while (w->tags[i] != 0) {
-        if (w->tags[i] == tag && span_eq(address_at(w, w->places[i]), address)) {
+    while (w->slots[i].tag != 0) {
+        if (w->slots[i].tag == tag && span_eq(address_at(w, w->slots[i].place), address)) {
             *slot_out = i;
             return true;
         }
-        i = i + 1 < w->slots ? i + 1 : 0;
+        i = i + 1 < w->n_slots ? i + 1 : 0;
     }
     *slot_out = i;
     return false;
 }
 
-static void put(uint8_t *tags, uint32_t *places, uint64_t slots, uint64_t hash, uint32_t place)
+static void put(struct set_slot *slots, uint64_t n, uint64_t hash, uint32_t place)
 {
-    uint64_t i = set_slot(hash, slots);
+    uint64_t i = set_slot_of(hash, n);
 
-    while (tags[i] != 0)
-        i = i + 1 < slots ? i + 1 : 0;
-    tags[i] = set_tag(hash);
-    places[i] = place;
+    while (slots[i].tag != 0)
+        i = i + 1 < n ? i + 1 : 0;
+    slots[i] = (struct set_slot){ set_tag(hash), place };
 }
 
-static void resize(struct rcpt_set_writer *w, uint64_t slots)
+static void resize(struct rcpt_set_writer *w, uint64_t n)
 {
-    uint8_t *tags = xcalloc(slots, 1);
-    uint32_t *places = xcalloc(slots, sizeof(*places));
+    struct set_slot *slots = xcalloc(n, sizeof(*slots));
 
-    for (uint64_t i = 0; i < w->slots; i++) {
-        if (w->tags[i] != 0)
-            put(tags, places, slots, siphash(address_at(w, w->places[i]), &w->key), w->places[i]);
+    for (uint64_t i = 0; i < w->n_slots; i++) {
+        if (w->slots[i].tag != 0)
+            put(slots, n, siphash(address_at(w, w->slots[i].place), &w->key), w->slots[i].place);
     }
-    free(w->tags);
-    free(w->places);
-    w->tags = tags;
-    w->places = places;
+    free(w->slots);
     w->slots = slots;
+    w->n_slots = n;
 }
 
 /* ---- addresses ---- */
@@ -158,7 +151,7 @@ bool rcpt_set_add(struct rcpt_set_writer *w, const struct rcpt_set_entry *e)
         return false;
     if (find(w, e->address, hash, &slot)) {
         if ((e->flags & RCPT_SET_INTERNAL) == 0)
-            open_to_all(w, w->places[slot]);
+            open_to_all(w, w->slots[slot].place);
         return false;
     }
     append_record(w, e);
@@ -167,10 +160,9 @@ bool rcpt_set_add(struct rcpt_set_writer *w, const struct rcpt_set_entry *e)
 
         buf_append(&w->missing, span_of((const char *)&m, sizeof(m)));
     }
-    w->tags[slot] = set_tag(hash);
-    w->places[slot] = (uint32_t)place;
-    if (++w->n * 4 > w->slots * 3)
-        resize(w, w->slots * 2);
+    w->slots[slot] = (struct set_slot){ set_tag(hash), (uint32_t)place };
+    if (++w->n * 4 > w->n_slots * 3)
+        resize(w, w->n_slots * 2);
     return true;
 }
 
@@ -229,12 +221,12 @@ static uint64_t section_of(struct output *o, const struct buf *b)
 static void count_attrs(const struct rcpt_set_writer *w, struct rcpt_set_about *about)
 {
     memset(about->per_attr, 0, sizeof(about->per_attr));
-    for (uint64_t i = 0; i < w->slots; i++) {
+    for (uint64_t i = 0; i < w->n_slots; i++) {
         uint16_t word;
 
-        if (w->tags[i] == 0)
+        if (w->slots[i].tag == 0)
             continue;
-        memcpy(&word, w->records.base + w->records.head + (size_t)w->places[i] * RECORD_ALIGN + 4, 2);
+        memcpy(&word, w->records.base + w->records.head + (size_t)w->slots[i].place * RECORD_ALIGN + 4, 2);
         if ((word >> RECORD_LENGTH_BITS & RCPT_SET_MISSING) == 0)
             about->per_attr[word >> (RECORD_LENGTH_BITS + RECORD_FLAGS_BITS)]++;
     }
@@ -244,8 +236,7 @@ static bool write_body(struct rcpt_set_writer *w, struct output *o, struct rcpt_
 {
     out(o, h, sizeof(*h));                        /* its place; written last */
     o->crc = (uint32_t)crc32_z(0, NULL, 0);
-    h->tags_at = section(o, w->tags, w->slots);
-    h->places_at = section(o, w->places, 4 * w->slots);
+    h->slots_at = section(o, w->slots, w->n_slots * sizeof(*w->slots));
     h->records_at = section_of(o, &w->records);
     h->records_end = o->at;
     h->missing_at = section_of(o, &w->missing);
@@ -285,7 +276,7 @@ int rcpt_set_write(struct rcpt_set_writer *w, const struct rcpt_set_about *about
     resize(w, w->n + w->n / 4 + 8);
     h.n = w->n;
     h.n_missing = w->missing.len / sizeof(struct set_missing);
-    h.slots = w->slots;
+    h.slots = w->n_slots;
     h.n_objects = w->n_objects;
     count_attrs(w, &h.about);
     o.fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);

@@ -32,7 +32,7 @@ def person(p, domain="example.com"):
 
 
 class Slapd:
-    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd", db_conf="", access="access to * by * read", listen=""):
+    def __init__(self, place, people=("bob", "carol"), more_ldif="", conf="", name="slapd", db_conf="", access="access to * by * read", listen="", quick=False):
         self.place, self.name = place, name
         self.port = place.port()
         self.url = f"ldap://127.0.0.1:{self.port}"
@@ -61,7 +61,7 @@ index mail eq
         ldif = f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n"
         ldif += "".join(person(p) for p in people)
         path = place.write(name + ".ldif", ldif + more_ldif)
-        subprocess.run(["/usr/sbin/slapadd", "-f", self.conf, "-l", path], check=True, capture_output=True)
+        subprocess.run(["/usr/sbin/slapadd", *(["-q"] if quick else []), "-f", self.conf, "-l", path], check=True, capture_output=True)
 
     def start(self):
         self.process = self.place.start(self.name, ["/usr/sbin/slapd", "-f", self.conf, "-h", self.listen, "-d", "0"])
