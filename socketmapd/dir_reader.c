@@ -65,7 +65,12 @@ bool dir_reader_connect(struct dir_reader *r)
 
 bool dir_failed(struct dir_reader *r, int rc, const char *step)
 {
+    size_t n;
+
     directory_failure(r->dir.ld, rc, step, r->order->config.servers[r->dir.server].p, r->why, sizeof(r->why));
+    n = strlen(r->why);
+    if (rc == LDAP_SIZELIMIT_EXCEEDED)
+        snprintf(r->why + n, sizeof(r->why) - n, " (the directory must let the bind user read all entries: olcLimits in OpenLDAP)");
     return false;
 }
 

@@ -30,6 +30,7 @@ struct session {
     struct listener *from;
     struct stream *stream;
     struct lookup_ask *ask;
+    span map_now, key_now;               /* of the question that is being read; p == NULL once they are kept: */
     char map[64], key[512];              /* of the question under way, for log and event */
     int mode, kind;                      /* enum mode, enum map_kind */
     int64_t asked_us;
@@ -110,6 +111,26 @@ static const char *word_of(const struct session *s, const struct map_reply *r)
     return r->word == MAP_TEMP ? "TEMP" : r->word == MAP_NOTFOUND ? "NOTFOUND" : r->data;
 }
 
+static void keep_text(char *to, size_t size, span from)
+{
+    size_t n = from.n < size ? from.n : size - 1;
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = from.p[i] != '\0' ? from.p[i] : '?';
+    to[n] = '\0';
+}
+
+/* Most questions are answered at once with OK, and need no copy of what was asked. */
+static void keep_question(struct session *s)
+{
+    if (s->map_now.p == NULL)
+        return;
+    keep_text(s->map, sizeof(s->map), s->map_now);
+    keep_text(s->key, sizeof(s->key), s->key_now);
+    s->map_now.p = NULL;
+    s->asked_us = loop_now_us(s->owner->daemon->loop);
+}
+
 /* What most questions are: an address that exists. */
 static bool is_plain_yes(const struct session *s, const struct lookup_result *r)
 {
@@ -125,11 +146,14 @@ static void answer(struct session *s, const struct lookup_result *r)
 
     if (is_plain_yes(s, r)) {
         stream_write(s->stream, SPAN("4:OK x,"));
-        if (log_wants(LOG_LEVEL_DEBUG))
-            log_debug("rcpt=<%s> map=%s answer=OK source=%s age=%llds%s", s->key, s->map, r->source, (long long)(r->age_ms / 1000),
+        if (!log_wants(LOG_LEVEL_DEBUG))
+            return;
+        keep_question(s);
+        log_debug("rcpt=<%s> map=%s answer=OK source=%s age=%llds%s", s->key, s->map, r->source, (long long)(r->age_ms / 1000),
                       r->stale ? " stale" : "");
         return;
     }
+    keep_question(s);
     id_make(id, loop_wall_ms(s->owner->daemon->loop));
     map_word_recipient(&map, s->mode == MODE_OBSERVE, span_str(s->key), id, r, &said);
     reply(s, &said);
@@ -169,15 +193,6 @@ static const struct set_map *find_map(const struct settings *set, span name)
     return NULL;
 }
 
-static void keep_text(char *to, size_t size, span from)
-{
-    size_t n = from.n < size ? from.n : size - 1;
-
-    for (size_t i = 0; i < n; i++)
-        to[i] = from.p[i] != '\0' ? from.p[i] : '?';
-    to[n] = '\0';
-}
-
 /* An unknown map is our operator's mistake, never a recipient's fault: TEMP. */
 static void refuse_map(struct session *s)
 {
@@ -192,15 +207,13 @@ static void ask(struct session *s, span payload)
     struct socketmap_request q;
     const struct set_map *map = NULL;
 
-    s->asked_us = loop_now_us(s->owner->daemon->loop);
     s->mode = set->mode;
+    s->map_now = payload.p != NULL ? payload : SPAN("");
+    s->key_now = SPAN("");
     if (socketmap_parse_request(payload, &q)) {
         map = find_map(set, q.map);
-        keep_text(s->map, sizeof(s->map), q.map);
-        keep_text(s->key, sizeof(s->key), q.key);
-    } else {
-        keep_text(s->map, sizeof(s->map), payload);
-        s->key[0] = '\0';
+        s->map_now = q.map;
+        s->key_now = q.key;
     }
     if (map == NULL) {
         refuse_map(s);
@@ -215,6 +228,9 @@ static void ask(struct session *s, span payload)
     s->waiting = true;
     s->owner->busy++;
     lookup_ask(s->owner->lookup, q.key, on_answer, s, &s->ask);
+    if (s->waiting)
+        keep_question(s);
+    s->map_now.p = NULL;
 }
 
 static void bad_frame(struct session *s, enum ns_status st)

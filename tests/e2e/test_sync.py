@@ -4,9 +4,11 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import signal
+import socket
 import threading
 import time
 
+from rig import full
 from rig.directory import Directory
 from rig.maphost import MapHost, MapTest, bind
 from rig.raw import Socketmap
@@ -323,3 +325,73 @@ class Faults(MapTest):
         self.directory.entries = before
         self.host.ctl("sync", "now")
         self.eventually("it again", lambda: self.host.ask("u7@example.com") == "OK x")
+
+
+class SilentTls(MapTest):
+    """The first server accepts and never says a word within TLS, where libldap itself cannot be bounded."""
+
+    @classmethod
+    def prepare(cls):
+        cls.slapd = Slapd(cls.place, people=["bob"], **SYNCPROV).start()
+        cls.silent = socket.create_server(("127.0.0.1", cls.place.port()))
+        cls.place.closers.append(cls.silent.close)
+        port = cls.silent.getsockname()[1]
+        cls.host = MapHost(cls.place, f"{{profile: active-directory, servers: [\"ldaps://127.0.0.1:{port}\", \"{cls.slapd.url}\"], "
+                                      f"base: \"{BASE}\", tls: none, query_timeout: 1s, sync: {{interval: 1s, stall: 2s}}}}").start()
+
+    def test_the_next_server_is_read(self):
+        self.assertFalse(self.host.ask("bob@example.com").startswith("NOTFOUND"))
+        self.eventually("the second server", lambda: "FRESH\n" in self.host.status(), 30)
+        self.assertIn("said nothing for sync.stall", self.host.log())
+        self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+        self.eventually("a full no", lambda: self.host.ask(f"x{time.time()}@example.com") == "NOTFOUND ")
+
+
+class DiskFull(MapTest):
+    """A set that cannot be written leaves the one in force."""
+
+    @classmethod
+    def prepare(cls):
+        cls.slapd = Slapd(cls.place, people=[f"user{i}" for i in range(500)], **SYNCPROV).start()
+        cls.host = MapHost(cls.place, f"{{profile: active-directory, servers: [\"{cls.slapd.url}\"], base: \"{BASE}\", tls: none, "
+                                      f"{bind()}, sync: {{{QUICK}}}}}")
+        cls.host.secret()
+        cls.host.gatepost.wrap = full.mounted(cls.place, "state", "4m")
+        cls.host.start()
+
+    def test_it_answers_on_and_recovers(self):
+        self.eventually("the set", lambda: "FRESH\n" in self.host.status())
+        state = f"/proc/{self.host.pid}/root{self.place.path('state')}"
+        full.fill(state + "/ballast")
+        self.slapd.add("newcomer")
+        self.eventually("the newcomer all the same", lambda: self.host.ask("newcomer@example.com") == "OK x")
+        self.host.ctl("sync", "now")
+        self.eventually("the trouble", lambda: "No space left" in self.host.status())
+        with self.host.client() as c:
+            for i in range(500):
+                self.assertEqual(c.ask(f"user{i}@example.com"), "OK x")
+        os.unlink(state + "/ballast")
+        self.host.ctl("sync", "now")
+        self.eventually("the newcomer in the set", lambda: "attribute" in self.host.ctl("why", "newcomer@example.com").stdout, 20)
+        self.eventually("no trouble", lambda: "trouble" not in self.host.status())
+
+
+class Crowd(MapTest):
+    """Thousands of connections on one set."""
+
+    @classmethod
+    def prepare(cls):
+        cls.slapd = Slapd(cls.place, people=[f"user{i}" for i in range(500)], **SYNCPROV).start()
+        cls.host = MapHost(cls.place, f"{{profile: active-directory, servers: [\"{cls.slapd.url}\"], base: \"{BASE}\", tls: none}}").start()
+
+    def test_five_thousand_connections(self):
+        self.eventually("the set", lambda: "FRESH\n" in self.host.status())
+        clients = []
+        try:
+            for i in range(5000):
+                clients.append(self.host.client())
+            for i, c in enumerate(clients):
+                self.assertEqual(c.ask(f"user{i % 500}@example.com"), "OK x")
+        finally:
+            for c in clients:
+                c.sock.close()
