@@ -53,6 +53,24 @@ void source_set_unref(struct source_set **ss)
     free(gone);
 }
 
+static void unref_now(void *arg)
+{
+    struct source_set *ss = arg;
+
+    source_set_unref(&ss);
+}
+
+void source_set_unref_later(struct loop *l, struct source_set **ss)
+{
+    struct source_set *gone = *ss;
+
+    *ss = NULL;
+    if (gone->refs > 1)
+        gone->refs--;
+    else
+        loop_defer(l, &gone->gone, unref_now, gone);
+}
+
 static void make_counters(struct lookup *k, struct stats *st)
 {
     static const char name[] = "lookups", help[] = "answers to socketmap requests by outcome";

@@ -11,6 +11,7 @@
 /* The sources of one configuration; walks under way keep theirs over a reload. */
 struct source_set {
     unsigned refs;
+    struct loop_task gone;
     struct settings *set;
     struct sources sources;
     struct rcpt_overrides *overrides;
@@ -30,6 +31,8 @@ struct lookup {
 
 struct source_set *source_set_ref(struct source_set *ss);
 void source_set_unref(struct source_set **ss);
+/* At the end of the turn: out of a source's own callback, which still runs. */
+void source_set_unref_later(struct loop *l, struct source_set **ss);
 /* Whether a person has said so; *r is then filled. */
 bool lookup_override(const struct source_set *ss, const struct address *a, struct lookup_result *r);
 void lookup_count(struct lookup *k, enum rcpt_answer answer);

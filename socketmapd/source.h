@@ -19,6 +19,7 @@ const char *rcpt_answer_name(enum rcpt_answer a);
 struct source_result {
     enum rcpt_answer answer;
     bool internal;           /* VALID, but not for mail from outside */
+    bool fleeting;           /* not to be remembered: it proves nothing */
     const char *detail;      /* where it was found (a DN, "file:line"), or why it could not be found out; never NULL */
 };
 typedef void source_fn(const struct source_result *r, void *arg);
@@ -61,7 +62,7 @@ struct source {
     void *state;
 };
 
-extern const struct source_type source_static, source_sync, source_ldap;
+extern const struct source_type source_static, source_sync, source_ldap, source_callout;
 
 /* The sources of a configuration, in order. */
 struct sources {

@@ -134,7 +134,7 @@ static void on_job(enum child_outcome outcome, span reply, const int *fds, size_
         learn_server(a, r.server);
     if (r.answer == RCPT_TEMPFAIL)
         alarm_failure(a->source, why);
-    a->fn(&(struct source_result){ r.answer, r.internal, why }, a->arg);
+    a->fn(&(struct source_result){ .answer = r.answer, .internal = r.internal, .detail = why }, a->arg);
     free(a);
 }
 
@@ -162,7 +162,7 @@ static void ldap_ask(void *state, span address, int64_t deadline_ms, source_fn *
     buf_init(&filter, LDAP_JOB_MAX / 4);
     buf_init(&msg, LDAP_JOB_MAX);
     if (!expand(s, address, &filter)) {
-        fn(&(struct source_result){ RCPT_INVALID, false, "the address is too long for a directory" }, arg);
+        fn(&(struct source_result){ .answer = RCPT_INVALID, .detail = "the address is too long for a directory" }, arg);
         goto out;
     }
     a = xcalloc(1, sizeof(*a));

@@ -105,7 +105,7 @@ static bool static_peek(void *state, span address, struct source_result *out)
 
     if (where == NULL && at < address.n)
         where = map_get(list->entries, span_from(address, at));
-    *out = (struct source_result){ where != NULL ? RCPT_VALID : RCPT_INVALID, false, where != NULL ? where : "not in the list" };
+    *out = (struct source_result){ .answer = where != NULL ? RCPT_VALID : RCPT_INVALID, .detail = where != NULL ? where : "not in the list" };
     return true;
 }
 

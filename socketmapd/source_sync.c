@@ -107,10 +107,10 @@ static bool sync_peek(void *state, span address, struct source_result *out)
 
     switch (sync_find(s->sync, address, &internal)) {
     case SYNC_HAS:
-        *out = (struct source_result){ RCPT_VALID, internal, "in the set" };
+        *out = (struct source_result){ .answer = RCPT_VALID, .internal = internal, .detail = "in the set" };
         return true;
     case SYNC_GOING:
-        *out = (struct source_result){ RCPT_VALID, internal, "in the set; gone from the directory, within sync.grace" };
+        *out = (struct source_result){ .answer = RCPT_VALID, .internal = internal, .detail = "in the set; gone from the directory, within sync.grace" };
         return true;
     case SYNC_GONE:
     case SYNC_UNKNOWN:
@@ -118,7 +118,7 @@ static bool sync_peek(void *state, span address, struct source_result *out)
     }
     if (!no_is_known(s, address))
         return false;
-    *out = (struct source_result){ RCPT_INVALID, false, "not in the set, and the directory said no within 5 minutes" };
+    *out = (struct source_result){ .answer = RCPT_INVALID, .detail = "not in the set, and the directory said no within 5 minutes" };
     return true;
 }
 
@@ -154,7 +154,7 @@ static void finish(struct source_ask *a, enum rcpt_answer answer, bool internal,
     void *arg = a->arg;
 
     ask_free(a);
-    fn(&(struct source_result){ answer, internal, detail }, arg);
+    fn(&(struct source_result){ .answer = answer, .internal = internal, .detail = detail }, arg);
 }
 
 /* The set has come that was waited for; the directory has said no before. */

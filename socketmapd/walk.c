@@ -49,7 +49,7 @@ static void walk_unlink(struct walk *w)
 
 static void walk_free(struct walk *w)
 {
-    source_set_unref(&w->set);
+    source_set_unref_later(w->lookup->loop, &w->set);
     free(w);
 }
 
@@ -122,7 +122,7 @@ static void on_source(const struct source_result *r, void *arg)
     w->ask = NULL;
     w->answered = true;
     explain_step(w, s, r);
-    w->worth_keeping = w->worth_keeping || s->type->remembers;
+    w->worth_keeping = w->worth_keeping || (s->type->remembers && !r->fleeting);
     if (r->answer > w->answer || w->source_name[0] == '\0') {
         w->answer = r->answer;
         w->internal = r->internal;
@@ -130,7 +130,7 @@ static void on_source(const struct source_result *r, void *arg)
         snprintf(w->detail, sizeof(w->detail), "%s", r->detail);
     }
     if (r->answer == RCPT_VALID)
-        w->worth_keeping = s->type->remembers;
+        w->worth_keeping = s->type->remembers && !r->fleeting;
     w->ended = r->answer == RCPT_VALID || (r->answer == RCPT_INVALID && s->set->authoritative && w->candidate + 1 == w->address.n);
     if (r->answer == RCPT_INVALID && s->set->authoritative)
         w->source = w->set->sources.n;       /* the next candidate, from the first source */

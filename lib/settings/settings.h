@@ -84,6 +84,14 @@ struct set_sync {                    /* the whole directory, kept current; off: 
     int64_t accept_after;            /* equal proposals in a row that free a held one; 0: a person does */
     bool leavers;                    /* disabled user mailboxes are no recipients */
 };
+enum callout_tls { CALLOUT_TLS_AUTO, CALLOUT_TLS_REQUIRE, CALLOUT_TLS_OFF };
+struct set_callout {                 /* SMTP to the inner server */
+    const char *server;              /* "HOST:PORT", "mx"; "" : none */
+    const char *transport;           /* a map of kind transport, whose routes are asked */
+    const char *sender;
+    int starttls;
+    int64_t errors_max;
+};
 struct set_recipient_source {
     const char *name;                /* in logs and `why`; default: its type */
     struct conf_strings domains;     /* after settings_load: never empty unless `domains` is; default all of `domains` */
@@ -100,6 +108,7 @@ struct set_recipient_source {
     int64_t connections;             /* child processes, default 2 */
     bool authoritative;              /* a NOTFOUND here ends the walk */
     struct set_sync sync;
+    struct set_callout callout;
 };
 struct set_recipients {
     struct set_recipient_source single;   /* the short form: keys of one source written straight under recipients: */

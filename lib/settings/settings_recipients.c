@@ -151,10 +151,25 @@ static const struct conf_key sync_rows[] = {
     { NULL },
 };
 
+static const char *const callout_tls_words[] = { "auto", "require", "off", NULL };
+
+#define CALLOUT(f) offsetof(struct set_callout, f)
+
+static const struct conf_key callout_rows[] = {
+    { "server", CONF_STRING, CALLOUT(server), 0, 0, "", APPLY_LIVE, "Who is asked: inner.example.com:25; mx is the MX of each domain. No other server is ever asked." },
+    { "transport", CONF_STRING, CALLOUT(transport), 0, 0, NULL, APPLY_LIVE, "Instead: a map of kind transport, whose routes name the servers." },
+    { "sender", CONF_STRING, CALLOUT(sender), 0, 0, "", APPLY_LIVE, "MAIL FROM; \"\" is the null reverse-path, as verify(8) has it. For servers that refuse it: an address that exists." },
+    { "starttls", CONF_ENUM, CALLOUT(starttls), 0, 0, "auto", APPLY_LIVE, "Auto where it is offered, unverified; require verifies the certificate (ca_file).", .words = callout_tls_words },
+    { "errors_max", CONF_INT, CALLOUT(errors_max), 1, 1000, "8", APPLY_LIVE,
+      "Refused recipients on one connection: then a new one is opened. Postfix slows down after 10 (smtpd_soft_error_limit)." },
+    { "*", CONF_STRING, CALLOUT(server), 0, 0, NULL, APPLY_LIVE, "The server." },
+    { NULL },
+};
+
 #define SRC(from, f) ((from) + offsetof(struct set_recipient_source, f))
 /* The keys of one source: of the short form (from: where `single` is) and of an entry of sources (from 0). */
 #define SOURCE_ROWS(from, entry)                                                                                                              \
-    { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static or ldap.",   \
+    { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static, ldap or callout.",   \
       .check = check_public_name },                                                                                                     \
     { "domains", CONF_DOMAINS, SRC(from, domains), 0, 0, NULL, APPLY_LIVE, "Domains that it answers for; none written: all." },         \
     { "addresses", CONF_STRINGS, SRC(from, addresses), 0, 0, NULL, APPLY_LIVE, "A list: the addresses themselves, user@domain or @domain for all of one." }, \
@@ -173,7 +188,9 @@ static const struct conf_key sync_rows[] = {
     { "connections", CONF_INT, SRC(from, connections), 1, 32, "2", APPLY_LIVE, "LDAP: queries at once." },                               \
     { "authoritative", CONF_BOOL, SRC(from, authoritative), 0, 0, "no", APPLY_LIVE, "What it does not know is unknown: later sources are not asked." }, \
     { "sync", CONF_OBJECT, SRC(from, sync), 0, 0, NULL, APPLY_LIVE,                                                                      \
-      "LDAP: all of the directory's addresses are kept here, so that it can be away.", .sub = sync_rows, .brief = (entry) }
+      "LDAP: all of the directory's addresses are kept here, so that it can be away.", .sub = sync_rows, .brief = (entry) },                              \
+    { "callout", CONF_OBJECT, SRC(from, callout), 0, 0, NULL, APPLY_LIVE,                                                                \
+      "Call-out: the inner server is asked over SMTP; what it says is remembered (positive_ttl and the others).", .sub = callout_rows, .brief = (entry) }
 
 static const struct conf_key source_rows[] = { SOURCE_ROWS(0, true), { NULL } };
 
@@ -209,6 +226,11 @@ const struct conf_key recipients_rows[] = {
 
 /* ---- one list of sources ---- */
 
+static bool is_callout(const struct set_recipient_source *src)
+{
+    return src->callout.server[0] != '\0' || (src->callout.transport != NULL && src->callout.transport[0] != '\0');
+}
+
 static bool is_list(const struct set_recipient_source *src)
 {
     return src->files.n > 0 || src->addresses.n > 0;
@@ -218,12 +240,12 @@ static void take_short_form(struct settings *s, struct conf_errors *errors)
 {
     static const char *const own_keys[] = { "name",     "addresses", "files",   "profile", "servers", "base",
                                             "filter",   "bind",      "tls",     "ca_file", "query_timeout",
-                                            "connections", "authoritative", "domains", "sync", NULL };
+                                            "connections", "authoritative", "domains", "sync", "callout", NULL };
     struct set_recipients *r = &s->recipients;
     char path[64];
 
     if (!settings_written(s, "recipients.sources")) {
-        if (is_list(&r->single) || r->single.servers.n > 0) {
+        if (is_list(&r->single) || r->single.servers.n > 0 || is_callout(&r->single)) {
             r->sources = (struct conf_list){ arena_dup(s->arena, &r->single, sizeof(r->single)), 1 };
             /* So that `config show` tells of it once, in the long form. */
             for (const struct conf_key *k = source_rows; k->name != NULL; k++)
@@ -250,7 +272,7 @@ static bool name_is_taken(const struct set_recipient_source *v, size_t n, const 
 
 static void name_source(struct settings *s, struct set_recipient_source *v, size_t n, size_t i)
 {
-    const char *kind = v[i].servers.n > 0 ? "ldap" : "static";
+    const char *kind = v[i].servers.n > 0 ? "ldap" : is_callout(&v[i]) ? "callout" : "static";
     const char *name = kind;
 
     for (unsigned number = 2; name_is_taken(v, n, name, i); number++)
@@ -294,11 +316,11 @@ static void check_source(struct settings *s, struct conf_errors *errors, struct 
         snprintf(at, sizeof(at), "%s.name", path);
         settings_error(s, errors, at, "\"%s\" is the name of an earlier source", src->name);
     }
-    if (is_list(src) && src->servers.n > 0) {
-        snprintf(at, sizeof(at), "%s.servers", path);
-        settings_error(s, errors, at, "a source is either a list (addresses, files) or LDAP (servers): write two under sources");
-    } else if (!is_list(src) && src->servers.n == 0) {
-        settings_error(s, errors, path, "names nothing to ask (addresses, files, or servers for LDAP)");
+    if (is_list(src) + (src->servers.n > 0) + is_callout(src) > 1) {
+        snprintf(at, sizeof(at), "%s.%s", path, is_callout(src) ? "callout" : "servers");
+        settings_error(s, errors, at, "a source is a list (addresses, files), LDAP (servers) or a call-out: write two under sources");
+    } else if (!is_list(src) && src->servers.n == 0 && !is_callout(src)) {
+        settings_error(s, errors, path, "names nothing to ask (addresses, files, servers for LDAP, or callout)");
     }
     if (src->servers.n > 0 && src->filter[0] == '\0' && src->profile == LDAP_PROFILE_NONE) {
         snprintf(at, sizeof(at), "%s.profile", path);
