@@ -144,11 +144,12 @@ fuzz: deps
 ## make install      installs into DESTDIR: binaries, units, manual pages, example configuration
 SYSTEMD_UNITS := $(wildcard systemd/*.service systemd/*.socket)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost/postfix $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost/postfix $(DESTDIR)$(PREFIX)/share/gatepost/sendmail $(DESTDIR)$(PREFIX)/lib/systemd/system \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)/etc/gatepost \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(addprefix $(BUILD)/bin/,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 config/postfix/* $(DESTDIR)$(PREFIX)/share/gatepost/postfix/
+	install -m 644 config/sendmail/* $(DESTDIR)$(PREFIX)/share/gatepost/sendmail/
 	install -m 644 config/gatepost.yaml $(DESTDIR)$(PREFIX)/share/gatepost/gatepost.yaml
 	[ -e $(DESTDIR)/etc/gatepost/gatepost.yaml ] || install -m 640 config/gatepost-minimal.yaml $(DESTDIR)/etc/gatepost/gatepost.yaml
 	install -m 644 $(SYSTEMD_UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system/

@@ -16,7 +16,7 @@ tests=(python3 openssl zip iproute2 procps systemd mandoc
 peers=(postfix postfix-ldap)
 bench_peers=(clamav-daemon clamsmtp)
 policy_peers=(postfwd postgrey policyd-rate-limit libnet-dns-perl libnet-server-perl libnetaddr-ip-perl libberkeleydb-perl libio-multiplex-perl python3-yaml)
-peer_needs=(libicu72 libdb5.3 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
+peer_needs=(libicu72 libwrap0 m4 libdb5.3 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libnsl2 ssl-cert netbase cpp adduser lsb-base)
 
 missing=()
 for p in "${build[@]}" "${tests[@]}" "${peer_needs[@]}"; do
@@ -25,7 +25,7 @@ done
 
 as_root=()
 if [ "$(id -u)" != 0 ]; then
-    if [ ${#missing[@]} -gt 0 ] || [ ! -e build/peers/.done ]; then
+    if [ ${#missing[@]} -gt 0 ] || [ ! -e build/peers/.done ] || [ ! -e build/peers/.sendmail ]; then
         command -v sudo >/dev/null || { echo "deps: ${missing[*]} must be installed: run \`make deps\` as root, or install sudo" >&2; exit 1; }
     fi
     as_root=(sudo)
@@ -75,6 +75,20 @@ unpack() {
 
 # Postfix for tests and demo: always the unpacked one, so that a Postfix (or Exim, or Sendmail) of the machine is never touched.
 unpack .done "${peers[@]}"
+# Sendmail in a root of its own: its package would take the place of the MTA that is there.
+unpack_sendmail() {
+    [ ! -e build/peers/.sendmail ] || return 0
+    local at=build/peers/sendmail.deb
+    mkdir -p $at build/peers/sendmail
+    apt_update
+    (cd $at && rm -f ./*.deb && apt-get download -q sendmail-bin sendmail-base sendmail-cf >/dev/null) || return 1
+    for deb in $at/*.deb; do
+        dpkg-deb -x "$deb" build/peers/sendmail || return 1
+    done
+    rm -rf $at
+    touch build/peers/.sendmail
+}
+unpack_sendmail
 # What only `make bench` looks for, and does without: DEPS_BENCH=1.
 if [ -n "${DEPS_BENCH:-}" ]; then
     unpack .bench-policy "${policy_peers[@]}" || echo "deps: ${policy_peers[*]} cannot be had; make bench leaves them out" >&2
