@@ -148,8 +148,8 @@ static bool peek_all(const struct source *s, const struct address *a, struct sou
     bool all = true;
 
     for (size_t c = 0; c < a->n; c++) {
-        if (!source_peek(s, a->candidate[c], out))
-            all = false;
+        if (!source_peek(s, a->candidate[c], out) || out->answer == RCPT_TEMPFAIL)
+            all = false;                 /* the walk weighs it against what others say */
         else if (out->answer == RCPT_VALID)
             return true;
     }

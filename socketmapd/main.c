@@ -8,6 +8,7 @@
 #include "lib/app/store_watch.h"
 #include "socketmapd/ctl_recipient.h"
 #include "socketmapd/ldap_job.h"
+#include "socketmapd/list_child.h"
 #include "socketmapd/rcpt_merge.h"
 #include "socketmapd/session.h"
 #include "socketmapd/sync_wire.h"
@@ -107,6 +108,7 @@ static const struct child_role roles[] = {
     { "ldap", ldap_child_run },
     { "rcpt-sync", sync_child_run },
     { "rcpt-merge", merge_child_run },
+    { "rcpt-list", list_child_run },
     { "store-saver", store_saver_run },
     { NULL, NULL },
 };

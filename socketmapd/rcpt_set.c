@@ -95,35 +95,42 @@ static struct rcpt_set *set_over(const char *base, uint64_t size)
     return s;
 }
 
-enum rcpt_set_status rcpt_set_open(const char *path, bool whole, struct rcpt_set **set_out, struct errtext *err)
+enum rcpt_set_status rcpt_set_open_fd(int fd, const char *name, bool whole, struct rcpt_set **set_out, struct errtext *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    enum rcpt_set_status st = RCPT_SET_E_SYSTEM;
+    enum rcpt_set_status st;
     void *base = MAP_FAILED;
     struct stat about;
 
-    if (fd < 0 && errno == ENOENT)
-        st = RCPT_SET_NO_FILE;
-    if (fd < 0 || fstat(fd, &about) != 0) {
-        errtext_errno(err, "%s", path);
-        goto out;
+    if (fstat(fd, &about) != 0) {
+        errtext_errno(err, "%s", name);
+        return RCPT_SET_E_SYSTEM;
     }
     if (about.st_size > 0)
         base = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
-        errtext_set(err, "%s: is empty or cannot be mapped", path);
-        st = RCPT_SET_E_BROKEN;
-        goto out;
+        errtext_set(err, "%s: is empty or cannot be mapped", name);
+        return RCPT_SET_E_BROKEN;
     }
     if ((st = check(base, (uint64_t)about.st_size, whole, err)) != RCPT_SET_OK) {
-        errtext_prefix(err, "%s", path);
+        errtext_prefix(err, "%s", name);
         munmap(base, (size_t)about.st_size);
-        goto out;
+        return st;
     }
     *set_out = set_over(base, (uint64_t)about.st_size);
-out:
-    if (fd >= 0)
-        close(fd);
+    return RCPT_SET_OK;
+}
+
+enum rcpt_set_status rcpt_set_open(const char *path, bool whole, struct rcpt_set **set_out, struct errtext *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    enum rcpt_set_status st = errno == ENOENT ? RCPT_SET_NO_FILE : RCPT_SET_E_SYSTEM;
+
+    if (fd < 0) {
+        errtext_errno(err, "%s", path);
+        return st;
+    }
+    st = rcpt_set_open_fd(fd, path, whole, set_out, err);
+    close(fd);
     return st;
 }
 

@@ -62,6 +62,8 @@ struct rcpt_set;
 enum rcpt_set_status { RCPT_SET_OK = 0, RCPT_SET_E_SYSTEM = -1, RCPT_SET_NO_FILE = -2, RCPT_SET_E_BROKEN = -3, RCPT_SET_E_VERSION = -4 };
 /* whole: reads every byte of it and compares the checksum; else only the head's is. */
 enum rcpt_set_status rcpt_set_open(const char *path, bool whole, struct rcpt_set **set_out, struct errtext *err);
+/* The same over a descriptor, which stays the caller's. */
+enum rcpt_set_status rcpt_set_open_fd(int fd, const char *name, bool whole, struct rcpt_set **set_out, struct errtext *err);
 void rcpt_set_close(struct rcpt_set **s);
 
 bool rcpt_set_find(const struct rcpt_set *s, span address, struct rcpt_set_entry *entry_out);
@@ -86,5 +88,7 @@ bool rcpt_set_added(const struct rcpt_set_writer *w, span address);
 uint64_t rcpt_set_writer_count(const struct rcpt_set_writer *w);
 /* Beside its place, synced and moved there.  0, or -1 with err and the old file as it was.  per_attr is counted here. */
 int rcpt_set_write(struct rcpt_set_writer *w, const struct rcpt_set_about *about, const char *path, struct errtext *err);
+/* Into memory: a sealed memfd, or -1 with err. */
+int rcpt_set_write_memfd(struct rcpt_set_writer *w, const struct rcpt_set_about *about, struct errtext *err);
 
 #endif

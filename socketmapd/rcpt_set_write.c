@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -247,7 +248,7 @@ static bool write_body(struct rcpt_set_writer *w, struct output *o, struct rcpt_
     h->head_crc = (uint32_t)crc32_z(crc32_z(0, NULL, 0), (const Bytef *)h, offsetof(struct rcpt_set_head, head_crc));
     if (!o->failed && pwrite(o->fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))
         o->failed = true;
-    return !o->failed && fsync(o->fd) == 0;
+    return !o->failed;
 }
 
 static void sync_folder(const char *path)
@@ -265,22 +266,28 @@ static void sync_folder(const char *path)
     free(dir);
 }
 
+static void fill_head(struct rcpt_set_writer *w, const struct rcpt_set_about *about, struct rcpt_set_head *h)
+{
+    *h = (struct rcpt_set_head){ .version = RCPT_SET_VERSION, .head_bytes = sizeof(*h), .key = w->key, .about = *about };
+    memcpy(h->magic, RCPT_SET_MAGIC, sizeof(h->magic));
+    resize(w, w->n + w->n / 4 + 8);
+    h->n = w->n;
+    h->n_missing = w->missing.len / sizeof(struct set_missing);
+    h->slots = w->n_slots;
+    h->n_objects = w->n_objects;
+    count_attrs(w, &h->about);
+}
+
 int rcpt_set_write(struct rcpt_set_writer *w, const struct rcpt_set_about *about, const char *path, struct errtext *err)
 {
-    struct rcpt_set_head h = { .version = RCPT_SET_VERSION, .head_bytes = sizeof(h), .key = w->key, .about = *about };
     char *beside = xasprintf("%s.%d", path, (int)getpid());
     struct output o = { .fd = -1 };
+    struct rcpt_set_head h;
     bool ok = false;
 
-    memcpy(h.magic, RCPT_SET_MAGIC, sizeof(h.magic));
-    resize(w, w->n + w->n / 4 + 8);
-    h.n = w->n;
-    h.n_missing = w->missing.len / sizeof(struct set_missing);
-    h.slots = w->n_slots;
-    h.n_objects = w->n_objects;
-    count_attrs(w, &h.about);
+    fill_head(w, about, &h);
     o.fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (o.fd >= 0 && write_body(w, &o, &h) && rename(beside, path) == 0) {
+    if (o.fd >= 0 && write_body(w, &o, &h) && fsync(o.fd) == 0 && rename(beside, path) == 0) {
         sync_folder(path);
         ok = true;
     } else {
@@ -291,4 +298,18 @@ int rcpt_set_write(struct rcpt_set_writer *w, const struct rcpt_set_about *about
         close(o.fd);
     free(beside);
     return ok ? 0 : -1;
+}
+
+int rcpt_set_write_memfd(struct rcpt_set_writer *w, const struct rcpt_set_about *about, struct errtext *err)
+{
+    struct output o = { .fd = memfd_create("recipients", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
+    struct rcpt_set_head h;
+
+    fill_head(w, about, &h);
+    if (o.fd >= 0 && write_body(w, &o, &h) && fcntl(o.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+        return o.fd;
+    errtext_errno(err, "a set of recipients in memory");
+    if (o.fd >= 0)
+        close(o.fd);
+    return -1;
 }

@@ -173,7 +173,7 @@ static const struct conf_key callout_rows[] = {
       .check = check_public_name },                                                                                                     \
     { "domains", CONF_DOMAINS, SRC(from, domains), 0, 0, NULL, APPLY_LIVE, "Domains that it answers for; none written: all." },         \
     { "addresses", CONF_STRINGS, SRC(from, addresses), 0, 0, NULL, APPLY_LIVE, "A list: the addresses themselves, user@domain or @domain for all of one." }, \
-    { "files", CONF_PATHS, SRC(from, files), 0, 0, NULL, APPLY_LIVE, "A list: files with one address or @domain a line, # begins a comment." }, \
+    { "files", CONF_PATHS, SRC(from, files), 0, 0, NULL, APPLY_LIVE, "A list: files with one address, @domain or /pattern/ (whole addresses, PCRE) a line, # begins a comment; exports in CSV (*.csv) and LDIF (*.ldif). Read again when they change." }, \
     { "profile", CONF_ENUM, SRC(from, profile), 0, 0, "none", APPLY_LIVE, "LDAP: which attributes hold addresses.", .words = profile_words }, \
     { "servers", CONF_STRINGS, SRC(from, servers), 0, 0, NULL, APPLY_LIVE, "LDAP: URLs, ldaps:// ldap:// or ldapi://, tried in order; ldaps+srv://corp.example finds them in DNS (_ldap._tcp; Berlin._sites.dc._msdcs.corp.example names a site).",  \
       .check = check_ldap_urls },                                                                                                       \
