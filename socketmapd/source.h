@@ -62,7 +62,7 @@ struct source {
     void *state;
 };
 
-extern const struct source_type source_static, source_sync, source_ldap, source_callout;
+extern const struct source_type source_static, source_sync, source_ldap, source_callout, source_redis;
 
 /* The sources of a configuration, in order. */
 struct sources {

@@ -7,7 +7,7 @@
 
 #include "lib/base/alloc.h"
 
-static const struct source_type *const all_types[] = { &source_static, &source_sync, &source_ldap, &source_callout, NULL };
+static const struct source_type *const all_types[] = { &source_static, &source_sync, &source_ldap, &source_callout, &source_redis, NULL };
 
 const char *rcpt_answer_name(enum rcpt_answer a)
 {
@@ -32,7 +32,7 @@ static int open_one(const struct source_env *env, const struct set_recipient_sou
         out->state = all_types[i]->open(env, set, err);
         return out->state != NULL ? 0 : -1;
     }
-    errtext_set(err, "neither addresses, files, servers nor callout are given: nothing could ever be answered");
+    errtext_set(err, "neither addresses, files, servers, callout nor redis are given: nothing could ever be answered");
     return -1;
 }
 

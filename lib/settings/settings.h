@@ -92,6 +92,15 @@ struct set_callout {                 /* SMTP to the inner server */
     int starttls;
     int64_t errors_max;
 };
+enum rcpt_redis_kind { RCPT_REDIS_SET, RCPT_REDIS_HASH };
+struct set_rcpt_redis {              /* recipients that other software keeps in Redis */
+    const char *key;                 /* "" : none */
+    int kind;
+    const char *server;              /* address */
+    const char *user, *password_file;
+    int64_t db;
+    bool tls;
+};
 struct set_recipient_source {
     const char *name;                /* in logs and `why`; default: its type */
     struct conf_strings domains;     /* after settings_load: never empty unless `domains` is; default all of `domains` */
@@ -109,6 +118,7 @@ struct set_recipient_source {
     bool authoritative;              /* a NOTFOUND here ends the walk */
     struct set_sync sync;
     struct set_callout callout;
+    struct set_rcpt_redis redis;
 };
 struct set_recipients {
     struct set_recipient_source single;   /* the short form: keys of one source written straight under recipients: */

@@ -166,10 +166,25 @@ static const struct conf_key callout_rows[] = {
     { NULL },
 };
 
+static const char *const redis_kind_words[] = { "set", "hash", NULL };
+
+#define REDIS(f) offsetof(struct set_rcpt_redis, f)
+
+static const struct conf_key rcpt_redis_rows[] = {
+    { "key", CONF_STRING, REDIS(key), 0, 0, "", APPLY_LIVE, "The key: addresses and @domain, in lower case." },
+    { "kind", CONF_ENUM, REDIS(kind), 0, 0, "set", APPLY_LIVE, "Members of a set, or fields of a hash.", .words = redis_kind_words },
+    { "server", CONF_ADDRESS, REDIS(server), 0, 0, "127.0.0.1:6379", APPLY_LIVE, "Where Redis answers." },
+    { "user", CONF_STRING, REDIS(user), 0, 0, NULL, APPLY_LIVE, "ACL user." },
+    { "password_file", CONF_SECRET_FILE, REDIS(password_file), 0, 0, NULL, APPLY_LIVE, "File with the password, or credential:NAME." },
+    { "db", CONF_INT, REDIS(db), 0, 1000, "0", APPLY_LIVE, "Number of the database." },
+    { "tls", CONF_BOOL, REDIS(tls), 0, 0, "no", APPLY_LIVE, "TLS, verified (ca_file)." },
+    { NULL },
+};
+
 #define SRC(from, f) ((from) + offsetof(struct set_recipient_source, f))
 /* The keys of one source: of the short form (from: where `single` is) and of an entry of sources (from 0). */
 #define SOURCE_ROWS(from, entry)                                                                                                              \
-    { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static, ldap or callout.",   \
+    { "name", CONF_STRING, SRC(from, name), 0, 0, NULL, APPLY_LIVE, "Name in logs; default: the kind of the source, static, ldap, callout or redis.",   \
       .check = check_public_name },                                                                                                     \
     { "domains", CONF_DOMAINS, SRC(from, domains), 0, 0, NULL, APPLY_LIVE, "Domains that it answers for; none written: all." },         \
     { "addresses", CONF_STRINGS, SRC(from, addresses), 0, 0, NULL, APPLY_LIVE, "A list: the addresses themselves, user@domain or @domain for all of one." }, \
@@ -190,7 +205,9 @@ static const struct conf_key callout_rows[] = {
     { "sync", CONF_OBJECT, SRC(from, sync), 0, 0, NULL, APPLY_LIVE,                                                                      \
       "LDAP: all of the directory's addresses are kept here, so that it can be away.", .sub = sync_rows, .brief = (entry) },                              \
     { "callout", CONF_OBJECT, SRC(from, callout), 0, 0, NULL, APPLY_LIVE,                                                                \
-      "Call-out: the inner server is asked over SMTP; what it says is remembered (positive_ttl and the others).", .sub = callout_rows, .brief = (entry) }
+      "Call-out: the inner server is asked over SMTP; what it says is remembered (positive_ttl and the others).", .sub = callout_rows, .brief = (entry) }, \
+    { "redis", CONF_OBJECT, SRC(from, redis), 0, 0, NULL, APPLY_LIVE,                                                                    \
+      "Redis: a set or hash of addresses that other software fills.", .sub = rcpt_redis_rows, .brief = (entry) }
 
 static const struct conf_key source_rows[] = { SOURCE_ROWS(0, true), { NULL } };
 
@@ -240,12 +257,12 @@ static void take_short_form(struct settings *s, struct conf_errors *errors)
 {
     static const char *const own_keys[] = { "name",     "addresses", "files",   "profile", "servers", "base",
                                             "filter",   "bind",      "tls",     "ca_file", "query_timeout",
-                                            "connections", "authoritative", "domains", "sync", "callout", NULL };
+                                            "connections", "authoritative", "domains", "sync", "callout", "redis", NULL };
     struct set_recipients *r = &s->recipients;
     char path[64];
 
     if (!settings_written(s, "recipients.sources")) {
-        if (is_list(&r->single) || r->single.servers.n > 0 || is_callout(&r->single)) {
+        if (is_list(&r->single) || r->single.servers.n > 0 || is_callout(&r->single) || r->single.redis.key[0] != '\0') {
             r->sources = (struct conf_list){ arena_dup(s->arena, &r->single, sizeof(r->single)), 1 };
             /* So that `config show` tells of it once, in the long form. */
             for (const struct conf_key *k = source_rows; k->name != NULL; k++)
@@ -272,7 +289,7 @@ static bool name_is_taken(const struct set_recipient_source *v, size_t n, const 
 
 static void name_source(struct settings *s, struct set_recipient_source *v, size_t n, size_t i)
 {
-    const char *kind = v[i].servers.n > 0 ? "ldap" : is_callout(&v[i]) ? "callout" : "static";
+    const char *kind = v[i].servers.n > 0 ? "ldap" : is_callout(&v[i]) ? "callout" : v[i].redis.key[0] != '\0' ? "redis" : "static";
     const char *name = kind;
 
     for (unsigned number = 2; name_is_taken(v, n, name, i); number++)
@@ -308,6 +325,7 @@ static void check_source_domains(struct settings *s, struct conf_errors *errors,
 static void check_source(struct settings *s, struct conf_errors *errors, struct set_recipient_source *v, size_t n, size_t i, const char *path)
 {
     struct set_recipient_source *src = &v[i];
+    int kinds = is_list(src) + (src->servers.n > 0) + is_callout(src) + (src->redis.key[0] != '\0');
     char at[128];
 
     if (src->name == NULL) {
@@ -316,11 +334,10 @@ static void check_source(struct settings *s, struct conf_errors *errors, struct 
         snprintf(at, sizeof(at), "%s.name", path);
         settings_error(s, errors, at, "\"%s\" is the name of an earlier source", src->name);
     }
-    if (is_list(src) + (src->servers.n > 0) + is_callout(src) > 1) {
-        snprintf(at, sizeof(at), "%s.%s", path, is_callout(src) ? "callout" : "servers");
-        settings_error(s, errors, at, "a source is a list (addresses, files), LDAP (servers) or a call-out: write two under sources");
-    } else if (!is_list(src) && src->servers.n == 0 && !is_callout(src)) {
-        settings_error(s, errors, path, "names nothing to ask (addresses, files, servers for LDAP, or callout)");
+    if (kinds > 1) {
+        settings_error(s, errors, path, "a source is one of: a list (addresses, files), LDAP (servers), a call-out, Redis; write several under sources");
+    } else if (kinds == 0) {
+        settings_error(s, errors, path, "names nothing to ask (addresses, files, servers for LDAP, callout, or redis)");
     }
     if (src->servers.n > 0 && src->filter[0] == '\0' && src->profile == LDAP_PROFILE_NONE) {
         snprintf(at, sizeof(at), "%s.profile", path);
