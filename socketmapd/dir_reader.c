@@ -41,6 +41,7 @@ void dir_reader_init(struct dir_reader *r, const struct sync_order *order)
     for (size_t i = 0; i < order->n_attributes; i++)
         want(r, order->attribute[i].p);
     want(r, order->active_directory ? id_ad : id_rfc4530);
+    want(r, order->login.p);
     if (order->active_directory) {
         want(r, account_control);
         want(r, type_details);
@@ -225,7 +226,7 @@ static bool is_leaver(struct dir_reader *r, LDAPMessage *message)
 
 bool dir_take(struct dir_reader *r, LDAPMessage *message)
 {
-    char *dn = ldap_get_dn(r->dir.ld, message), *description, yes[16] = "";
+    char *dn = ldap_get_dn(r->dir.ld, message), *description, yes[16] = "", login[256];
     BerElement *at = NULL;
     size_t n = 0;
     bool ok = dn != NULL, internal;
@@ -234,6 +235,10 @@ bool dir_take(struct dir_reader *r, LDAPMessage *message)
     if (!ok)
         return dir_failed(r, LDAP_DECODING_ERROR, "reading an entry");
     buf_append_str(&r->entry.dn, dn);
+    if (first_value(r, message, r->order->login.p, login, sizeof(login), &n)) {
+        buf_append_char(&r->entry.dn, '\0');      /* rcpt_set_login cuts there */
+        buf_append(&r->entry.dn, span_of(login, n));
+    }
     take_id(r, message, dn);
     first_value(r, message, auth_to_send, yes, sizeof(yes), &n);
     internal = strcasecmp(yes, "TRUE") == 0;

@@ -7,6 +7,7 @@
 
 #include "lib/proto/domain.h"
 #include "lib/proto/mailbox.h"
+#include "socketmapd/sync.h"
 
 static void ok(struct map_reply *out, const char *data)
 {
@@ -67,7 +68,7 @@ static void say_access(bool observe, const char *address, const char *id, const 
 
 bool map_asks_lookup(int kind)
 {
-    return kind == MAP_RECIPIENTS || kind == MAP_INTERNAL || kind == MAP_ACCESS;
+    return kind == MAP_RECIPIENTS || kind == MAP_INTERNAL || kind == MAP_ACCESS || kind == MAP_ALIASES;
 }
 
 void map_word_recipient(const struct set_map *map, bool observe, span key, const char *id, const struct lookup_result *r, struct map_reply *out)
@@ -87,6 +88,55 @@ void map_word_recipient(const struct set_map *map, bool observe, span key, const
     default:
         say_recipients(observe, id, r, out);
     }
+}
+
+/* ---- aliases and logins ---- */
+
+void map_word_alias(const struct address *a, const char *id, const struct lookup_result *r, struct map_reply *out)
+{
+    struct buf text;
+
+    out->word = MAP_NOTFOUND;
+    out->refuses = false;
+    if (a->alias_of == NULL || r->answer == RCPT_INVALID)
+        return;
+    if (r->answer == RCPT_TEMPFAIL) {
+        temp(out, id, r);
+        return;
+    }
+    buf_init(&text, sizeof(out->data) - 1);
+    mailbox_append_quoted(&text, span_head(a->whole, a->whole.n - a->domain.n - 1));
+    buf_append_char(&text, '@');
+    buf_append(&text, a->domain);
+    if (!text.overflow)
+        ok(out, buf_cstr(&text));
+    buf_free(&text);
+}
+
+void map_word_sender(struct lookup *k, span key, struct map_reply *out)
+{
+    const struct sources *s = lookup_sources(k);
+    struct address a;
+    struct buf login;
+
+    out->word = MAP_NOTFOUND;
+    out->refuses = false;
+    if (!lookup_resolve(k, key, &a))
+        return;
+    buf_init(&login, sizeof(out->data) - 1);
+    for (size_t i = 0; i < s->n && out->word == MAP_NOTFOUND; i++) {
+        const struct source_type *type = s->v[i].type;
+        enum sync_login found = type->sync != NULL && source_covers(&s->v[i], a.domain) ? sync_login(type->sync(s->v[i].state), a.whole, &login)
+                                                                                         : SYNC_LOGIN_NONE;
+
+        if (found == SYNC_LOGIN_FOUND)
+            ok(out, buf_cstr(&login));
+        if (found == SYNC_LOGIN_LATER) {
+            out->word = MAP_TEMP;
+            snprintf(out->data, sizeof(out->data), "%s: the directory has not been read since this address came", s->v[i].set->name);
+        }
+    }
+    buf_free(&login);
 }
 
 /* ---- maps about domains ---- */

@@ -21,6 +21,10 @@ struct map_reply {
 bool map_asks_lookup(int kind);
 /* From the lookup's answer; key as it was asked, id goes into words that are ours.  observe: nothing is refused. */
 void map_word_recipient(const struct set_map *map, bool observe, span key, const char *id, const struct lookup_result *r, struct map_reply *out);
+/* Of kind aliases: the address that the key stands for, if there is such a recipient. */
+void map_word_alias(const struct address *a, const char *id, const struct lookup_result *r, struct map_reply *out);
+/* Of kind senders. */
+void map_word_sender(struct lookup *k, span key, struct map_reply *out);
 /* For the other kinds. */
 void map_word_domain(const struct settings *set, const struct set_map *map, span key, struct map_reply *out);
 

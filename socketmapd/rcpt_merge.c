@@ -240,11 +240,11 @@ static void write_diff(const struct merge *m)
     }
     for (uint64_t cursor = 0; m->old != NULL && lines < DIFF_LINES_MAX && rcpt_set_next(m->old, &cursor, &e);) {
         if (!is_missing(&e) && !is_there(m->neu, e.address))
-            lines += fprintf(f, "- %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_object(m->old, e.object))) > 0;
+            lines += fprintf(f, "- %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_dn(m->old, e.object))) > 0;
     }
     for (uint64_t cursor = 0; lines < DIFF_LINES_MAX && rcpt_set_next(m->neu, &cursor, &e);) {
         if (!is_there(m->old, e.address))
-            lines += fprintf(f, "+ %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_object(m->neu, e.object))) > 0;
+            lines += fprintf(f, "+ %.*s (%.*s)\n", SPAN_ARG(e.address), SPAN_ARG(rcpt_set_dn(m->neu, e.object))) > 0;
     }
     if (fclose(f) != 0 || rename(beside, m->order->diff_path.p) != 0)
         unlink(beside);

@@ -237,6 +237,20 @@ span rcpt_set_object(const struct rcpt_set *s, uint32_t object)
     return span_of(s->base + s->head->names_at + at + 2, n);
 }
 
+span rcpt_set_dn(const struct rcpt_set *s, uint32_t object)
+{
+    span both = rcpt_set_object(s, object);
+
+    return span_head(both, span_find(both, '\0'));
+}
+
+span rcpt_set_login(const struct rcpt_set *s, uint32_t object)
+{
+    span both = rcpt_set_object(s, object);
+
+    return span_from(both, span_find(both, '\0') + 1);
+}
+
 const struct rcpt_set_about *rcpt_set_about(const struct rcpt_set *s)
 {
     return &s->head->about;

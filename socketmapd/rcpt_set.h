@@ -69,7 +69,9 @@ void rcpt_set_close(struct rcpt_set **s);
 bool rcpt_set_find(const struct rcpt_set *s, span address, struct rcpt_set_entry *entry_out);
 /* The next address; *cursor begins with 0. */
 bool rcpt_set_next(const struct rcpt_set *s, uint64_t *cursor, struct rcpt_set_entry *entry_out);
-span rcpt_set_object(const struct rcpt_set *s, uint32_t object);     /* its name: a DN */
+span rcpt_set_object(const struct rcpt_set *s, uint32_t object);     /* as it was added: a DN, and perhaps NUL and a login */
+span rcpt_set_dn(const struct rcpt_set *s, uint32_t object);
+span rcpt_set_login(const struct rcpt_set *s, uint32_t object);      /* empty: none */
 const struct rcpt_set_about *rcpt_set_about(const struct rcpt_set *s);
 uint64_t rcpt_set_count(const struct rcpt_set *s);                   /* missing ones too */
 uint64_t rcpt_set_missing(const struct rcpt_set *s);

@@ -137,6 +137,15 @@ static bool is_plain_yes(const struct session *s, const struct lookup_result *r)
     return r->answer == RCPT_VALID && s->kind == MAP_RECIPIENTS;
 }
 
+static void word_alias(const struct session *s, const struct lookup_result *r, const char *id, struct map_reply *said)
+{
+    struct address a;
+
+    *said = (struct map_reply){ .word = MAP_NOTFOUND };
+    if (lookup_resolve(s->owner->lookup, span_str(s->key), &a))
+        map_word_alias(&a, id, r, said);
+}
+
 /* In observe mode nothing is refused or put off; what would have been is told. */
 static void answer(struct session *s, const struct lookup_result *r)
 {
@@ -155,17 +164,23 @@ static void answer(struct session *s, const struct lookup_result *r)
     }
     keep_question(s);
     id_make(id, loop_wall_ms(s->owner->daemon->loop));
-    map_word_recipient(&map, s->mode == MODE_OBSERVE, span_str(s->key), id, r, &said);
+    if (s->kind == MAP_ALIASES)
+        word_alias(s, r, id, &said);
+    else
+        map_word_recipient(&map, s->mode == MODE_OBSERVE, span_str(s->key), id, r, &said);
     reply(s, &said);
     if (said.refuses)
         record(s, r, id, word_of(s, &said));
 }
 
-static void answer_domain(struct session *s, const struct set_map *map, span key)
+static void answer_at_once(struct session *s, const struct set_map *map, span key)
 {
     struct map_reply said;
 
-    map_word_domain(s->owner->daemon->settings, map, key, &said);
+    if (map->kind == MAP_SENDERS)
+        map_word_sender(s->owner->lookup, key, &said);
+    else
+        map_word_domain(s->owner->daemon->settings, map, key, &said);
     reply(s, &said);
 }
 
@@ -222,7 +237,7 @@ static void ask(struct session *s, span payload)
     s->mode = (int)mode_effective(set->mode, map->mode);
     s->kind = map->kind;
     if (!map_asks_lookup(map->kind)) {
-        answer_domain(s, map, q.key);
+        answer_at_once(s, map, q.key);
         return;
     }
     s->waiting = true;

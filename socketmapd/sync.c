@@ -68,6 +68,20 @@ size_t sync_count(const struct sync *s)
     return (s->in_force != NULL ? (size_t)(rcpt_set_count(s->in_force) - rcpt_set_missing(s->in_force)) : 0) + map_count(s->news);
 }
 
+enum sync_login sync_login(const struct sync *s, span address, struct buf *out)
+{
+    struct rcpt_set_entry e;
+    span login;
+
+    if (s->in_force == NULL)
+        return SYNC_LOGIN_LATER;
+    if (!rcpt_set_find(s->in_force, address, &e))
+        return map_get(s->news, address) != NULL ? SYNC_LOGIN_LATER : SYNC_LOGIN_NONE;
+    login = rcpt_set_login(s->in_force, e.object);
+    buf_append(out, login);
+    return login.n > 0 ? SYNC_LOGIN_FOUND : SYNC_LOGIN_NONE;
+}
+
 /* ---- news ---- */
 
 static void add_news(struct sync *s, span address, uint64_t serial, bool internal, const char *detail)

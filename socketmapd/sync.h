@@ -34,6 +34,9 @@ bool sync_is_current(const struct sync *s);
 int64_t sync_age_ms(const struct sync *s);          /* of the last complete reading; -1: there was none */
 size_t sync_count(const struct sync *s);
 
+/* The login that owns an address, appended; LATER: it is too new, or there is no set yet. */
+enum sync_login { SYNC_LOGIN_NONE, SYNC_LOGIN_LATER, SYNC_LOGIN_FOUND };
+enum sync_login sync_login(const struct sync *s, span address, struct buf *out);
 /* The directory has confirmed an address that is not in the set. */
 void sync_learn(struct sync *s, span address, bool internal, const char *detail);
 /* It has confirmed that an address is not there: a person does not want to wait for the grace. */

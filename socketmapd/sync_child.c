@@ -69,7 +69,7 @@ static void tell_added(struct sync_child *c, span address, bool internal)
     struct sync_note n = { .said = SYNC_SAID_ADDED, .number = internal, .serial = ++c->serial, .server = c->reader.dir.server };
 
     snprintf(n.text, sizeof(n.text), "%.*s", SPAN_ARG(address));
-    snprintf(n.more, sizeof(n.more), "%.*s", SPAN_ARG(buf_span(&c->reader.entry.dn)));
+    snprintf(n.more, sizeof(n.more), "%s", buf_cstr(&c->reader.entry.dn));        /* without what follows a NUL */
     sync_tell(c, &n);
 }
 

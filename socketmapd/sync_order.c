@@ -50,6 +50,7 @@ int sync_order_fill(const struct settings *all, const struct set_recipient_sourc
         return -1;
     o.config.skip_references = o.active_directory;
     o.filter = span_str(set->sync.filter[0] != '\0' ? set->sync.filter : sync_filter_of_profile(set->profile));
+    o.login = span_str(set->sync.login[0] != '\0' ? set->sync.login : o.active_directory ? "userPrincipalName" : "uid");
     o.n_attributes = set->sync.attributes.n;
     for (size_t i = 0; i < o.n_attributes; i++)
         o.attribute[i] = span_str(set->sync.attributes.v[i]);

@@ -35,7 +35,7 @@ void sync_describe_address(const struct sync *s, span address, struct buf *to)
     struct rcpt_set_entry e;
 
     if (about != NULL && rcpt_set_find(s->in_force, address, &e)) {
-        buf_printf(to, "%.*s, attribute %s, set %llu (%llds old)", SPAN_ARG(rcpt_set_object(s->in_force, e.object)), about->attr[e.attr],
+        buf_printf(to, "%.*s, attribute %s, set %llu (%llds old)", SPAN_ARG(rcpt_set_dn(s->in_force, e.object)), about->attr[e.attr],
                    (unsigned long long)about->generation, (long long)(sync_age_ms(s) / 1000));
         if ((e.flags & RCPT_SET_MISSING) != 0) {
             buf_printf(to, "; gone from the directory since set %llu, ", (unsigned long long)e.missed_by);

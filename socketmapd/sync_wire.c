@@ -16,6 +16,7 @@ static void put_question(const struct sync_order *o, struct buf *to)
     ldap_put_number(to, o->n_attributes);
     for (size_t i = 0; i < o->n_attributes; i++)
         ldap_put(to, o->attribute[i]);
+    ldap_put(to, o->login);
     ldap_put_number(to, o->fold_local_part);
     ldap_put_number(to, o->leavers);
 }
@@ -54,7 +55,7 @@ static bool take_question(span *rest, struct sync_order *o)
         if (!ldap_take(rest, &o->attribute[o->n_attributes]))
             return false;
     }
-    return take_bool(rest, &o->fold_local_part) && take_bool(rest, &o->leavers);
+    return ldap_take(rest, &o->login) && take_bool(rest, &o->fold_local_part) && take_bool(rest, &o->leavers);
 }
 
 bool sync_order_decode(span bytes, struct sync_order *out)

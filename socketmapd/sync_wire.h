@@ -22,6 +22,7 @@ struct sync_order {
     size_t n_attributes;
     span domains;                       /* one a line: addresses of others are left out.  Travels as a memfd beside the order */
     bool fold_local_part, leavers;
+    span login;                         /* attribute with the login */
     int64_t interval_ms, full_interval_ms;
     span proposal_path;
     span asked;                         /* digest of what is asked for */

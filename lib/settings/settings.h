@@ -83,6 +83,7 @@ struct set_sync {                    /* the whole directory, kept current; off: 
     struct conf_strings canaries;
     int64_t accept_after;            /* equal proposals in a row that free a held one; 0: a person does */
     bool leavers;                    /* disabled user mailboxes are no recipients */
+    const char *login;               /* attribute with the login, for maps of kind senders; "" : the profile's */
 };
 enum callout_tls { CALLOUT_TLS_AUTO, CALLOUT_TLS_REQUIRE, CALLOUT_TLS_OFF };
 struct set_callout {                 /* SMTP to the inner server */
@@ -134,7 +135,7 @@ struct set_recipients {
     struct conf_strings always, never;    /* addresses and @domain, before any source */
 };
 struct set_domain_alias { const char *name; const char *target; };
-enum map_kind { MAP_RECIPIENTS, MAP_INTERNAL, MAP_ACCESS, MAP_DOMAINS, MAP_TRANSPORT };
+enum map_kind { MAP_RECIPIENTS, MAP_INTERNAL, MAP_ACCESS, MAP_DOMAINS, MAP_TRANSPORT, MAP_ALIASES, MAP_SENDERS };
 struct set_route { const char *name, *to; };         /* domain -> transport:nexthop */
 struct set_map {                     /* maps: {recipients: {kind: recipients}} */
     const char *name;

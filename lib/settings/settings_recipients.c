@@ -147,6 +147,8 @@ static const struct conf_key sync_rows[] = {
       "A held reading is accepted when so many in a row, from two servers or over a day, want the same; never one that takes all addresses or a whole domain. 0: a person must." },
     { "leavers", CONF_BOOL, SYNC(leavers), 0, 0, "yes", APPLY_LIVE,
       "Active Directory: disabled user mailboxes receive. No: they do not (shared, room and equipment mailboxes, which are disabled accounts too, always do)." },
+    { "login", CONF_STRING, SYNC(login), 0, 0, "", APPLY_LIVE,
+      "Attribute that holds the login, for maps of kind senders; \"\": userPrincipalName of Active Directory, uid of others." },
     { "*", CONF_ENUM, SYNC(method), 0, 0, NULL, APPLY_LIVE, "The method.", .words = sync_words },
     { NULL },
 };

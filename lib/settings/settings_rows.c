@@ -24,7 +24,7 @@ static const struct conf_key network_entry_rows[] = {
     { NULL },
 };
 
-static const char *const map_kind_words[] = { "recipients", "internal", "access", "domains", "transport", NULL };
+static const char *const map_kind_words[] = { "recipients", "internal", "access", "domains", "transport", "aliases", "senders", NULL };
 
 static const struct conf_key route_rows[] = {
     { "name", CONF_DOMAIN, offsetof(struct set_route, name), 0, 0, "!", APPLY_LIVE, "The domain." },
@@ -38,7 +38,8 @@ const struct conf_key map_rows[] = {
     { "kind", CONF_ENUM, offsetof(struct set_map, kind), 0, 0, "recipients", APPLY_LIVE, 
       "What the map answers. Recipients: OK if the address exists (relay_recipient_maps, virtual_mailbox_maps). Internal: 550 5.7.1 for addresses that "
       "take mail from inside only (check_recipient_access behind permit_mynetworks and permit_sasl_authenticated). Access: an access(5) action for any "
-      "address. Domains: OK if the domain is ours. Transport: routes (transport_maps).",
+      "address. Domains: OK if the domain is ours. Transport: routes (transport_maps). Aliases: user@alias.example is user@example.com "
+      "(virtual_alias_maps). Senders: the login that owns an address, out of a directory that is kept whole (smtpd_sender_login_maps).",
       .words = map_kind_words },
     { "routes", CONF_NAMED, offsetof(struct set_map, routes), 0, 0, NULL, APPLY_LIVE, "Of kind transport: {example.com: \"smtp:[inner.example.com]:25\"}.",
       .sub = route_rows, .sub_size = sizeof(struct set_route) },

@@ -9,7 +9,7 @@ import subprocess
 from rig.house import TRUSTED, HouseTest
 from rig.maphost import MapHost, MapTest, bind
 from rig.place import USER
-from rig.postfix import SNIPPETS
+from rig.postfix import PEERS, SNIPPETS
 from rig.raw import Socketmap
 from rig.slapd import BASE, SYNCPROV, Slapd
 
@@ -68,6 +68,44 @@ class InternalOnly(HouseTest):
             self.slapd.start()
 
 
+class OtherMaps(HouseTest):
+    """config/postfix/maps.cf as printed, in a chrooted Postfix; and the ways to reach a map."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.options = {"main": lines_of("maps.cf"), "recipients": "{addresses: [bob@example.com], aliases: {alias.example: example.com}}"}
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        cls.tcp = cls.place.port()
+        cls.house.parts["more"] = ("maps: {recipients: {}, domains: {kind: domains}, virtual: {kind: aliases}, senders: {kind: senders}, transport: "
+                                   f"{{kind: transport, routes: {{example.com: \"relay:[127.0.0.1]:{cls.house.inner.port}\"}}}}}}")
+        text = cls.house.yaml().replace('"unix:queue/gatepost/socketmap.sock"', f'["unix:queue/gatepost/socketmap.sock", "127.0.0.1:{cls.tcp}"]')
+        cls.house.gatepost.configure(text)
+        with open(cls.place.path("postfix/main.cf"), "a", encoding="utf-8") as f:
+            f.write(f"proxy_read_maps = $local_recipient_maps, proxy:socketmap:unix:{cls.place.path('queue/gatepost/socketmap.sock')}:recipients\n")
+
+    def postmap(self, key, table):
+        env = dict(os.environ, **self.house.postfix.env)
+        p = subprocess.run([os.path.join(PEERS, "usr/sbin/postmap"), "-c", self.house.postfix.config, "-q", key, table], env=env,
+                           capture_output=True, text=True, check=False)
+        return p.stdout.strip()
+
+    def test_alias_domain_and_route(self):
+        self.assertReply(self.house.send(to="bob@alias.example"), 250)
+        self.eventually("the message", lambda: any("bob@example.com" in str(m.recipients) for m in self.house.inner.messages))
+        self.assertReply(self.house.send(to="nobody@alias.example"), 550)
+
+    def test_over_tcp_unix_and_proxymap(self):
+        unix = f"unix:{self.place.path('queue/gatepost/socketmap.sock')}"
+        for table in (f"socketmap:inet:127.0.0.1:{self.tcp}:recipients", f"socketmap:{unix}:recipients", f"proxy:socketmap:{unix}:recipients"):
+            self.assertEqual(self.postmap("bob@example.com", table), "x", table)
+            self.assertEqual(self.postmap("nobody@example.com", table), "", table)
+        self.assertEqual(self.postmap("example.com", f"socketmap:{unix}:domains"), "x")
+        self.assertEqual(self.postmap("bob@example.com", f"socketmap:{unix}:transport"), f"relay:[127.0.0.1]:{self.house.inner.port}")
+
+
 class OnDemandInternal(MapTest):
     """The same without a set of all addresses: what is remembered of an address knows it too."""
 
@@ -95,7 +133,7 @@ class Kinds(MapTest):
     def prepare(cls):
         cls.host = MapHost(cls.place, "{addresses: [bob@example.com], aliases: {alias.example: example.com}, never: [eve@example.com], "
                                       "always: [\"@always.example\"]}",
-                           more="maps: {recipients: {}, access: {kind: access}, domains: {kind: domains}, quiet: {kind: access, mode: observe}, "
+                           more="maps: {recipients: {}, access: {kind: access}, virtual: {kind: aliases}, domains: {kind: domains}, quiet: {kind: access, mode: observe}, "
                                 "transport: {kind: transport, routes: {example.com: \"smtp:[inner.example.com]:25\"}}}")
         cls.host.gatepost.configure(cls.host.yaml(domains="[example.com, always.example]"))
         cls.host.start()
@@ -107,7 +145,8 @@ class Kinds(MapTest):
                 ("domains", "example.com", "OK x"), ("domains", "EXAMPLE.com", "OK x"), ("domains", "alias.example", "OK x"),
                 ("domains", "bob@example.com", "NOTFOUND "), ("domains", "elsewhere.example", "NOTFOUND "), ("domains", "*", "NOTFOUND "),
                 ("transport", "bob@example.com", "OK smtp:[inner.example.com]:25"), ("transport", "Example.com", "OK smtp:[inner.example.com]:25"),
-                ("transport", "*", "NOTFOUND "), ("transport", "x@elsewhere.example", "NOTFOUND "), ("nosuch", "bob@example.com", "TEMP ")]
+                ("transport", "*", "NOTFOUND "), ("transport", "x@elsewhere.example", "NOTFOUND "), ("virtual", "bob@alias.example", "OK bob@example.com"), ("virtual", "nobody@alias.example", "NOTFOUND "),
+                ("virtual", "bob@example.com", "NOTFOUND "), ("virtual", "alias.example", "NOTFOUND "), ("nosuch", "bob@example.com", "TEMP ")]
         with self.host.client() as c:
             for name, key, want in rows:
                 self.assertTrue(c.ask(key, name=name).startswith(want), (name, key, c.ask(key, name=name)))
@@ -116,6 +155,24 @@ class Kinds(MapTest):
         with Socketmap(self.host.socket) as c:
             said = c.ask("b\u00f6b\n\"@example.com".encode(), name="access")
             self.assertTrue(said.startswith("OK 550 5.1.1 ") and said.isascii() and said.isprintable(), said)
+
+
+class Senders(MapTest):
+    """Who owns an address."""
+
+    @classmethod
+    def prepare(cls):
+        cls.slapd = Slapd(cls.place, more_ldif=INTERNAL, **SYNCPROV).start()
+        cls.host = MapHost(cls.place, f"{{profile: openldap, servers: [\"{cls.slapd.url}\"], base: \"{BASE}\", tls: none, "
+                                      "sync: {attributes: [mail, proxyAddresses], filter: \"(objectClass=inetOrgPerson)\"}}",
+                           more="maps: {recipients: {}, senders: {kind: senders}}").start()
+
+    def test_logins(self):
+        self.eventually("the set", lambda: "FRESH\n" in self.host.status())
+        for key, want in (("bob@example.com", "OK bob"), ("Bob.Alias@example.com", "OK bob"), ("all-staff@example.com", "NOTFOUND "),
+                          ("mallory@example.com", "NOTFOUND "), ("x@elsewhere.example", "NOTFOUND "), ("<>", "NOTFOUND ")):
+            self.assertEqual(self.host.ask(key, "senders"), want, key)
+        self.assertIn(f"uid=bob,{BASE}, attribute", self.host.ctl("why", "bob@example.com").stdout)
 
 
 class Binds(MapTest):

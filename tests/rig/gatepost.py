@@ -16,6 +16,7 @@ class Gatepost:
         self.place = place
         self.user = user
         self.wrap = []               # goes before the daemons' command lines
+        self.pass_fds = ()           # that they inherit
         for name in ("run", "state"):
             place.folder(name, 0o755, user)
         self.file = place.write("gatepost.yaml", text)
@@ -29,7 +30,8 @@ class Gatepost:
 
     def start(self, *names, wait=True):
         for name in names or DAEMONS:
-            self.processes[name] = self.place.start(name, [*self.wrap, self.binary("gatepost-" + name), "-f", "-c", self.file])
+            self.processes[name] = self.place.start(name, [*self.wrap, self.binary("gatepost-" + name), "-f", "-c", self.file],
+                                                    pass_fds=self.pass_fds)
         for name in (names or DAEMONS) if wait else ():
             p = self.processes[name]
             wait_for(f"gatepost-{name} (its log: {self.place.path(name + '.log')})",

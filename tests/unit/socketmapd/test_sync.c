@@ -23,7 +23,7 @@ static const char *const servers[] = { "ldap://127.0.0.1:1" };
 
 static struct set_recipient_source source = {
     .name = "ldap", .profile = LDAP_PROFILE_ACTIVE_DIRECTORY, .servers = { servers, 1 }, .base = "", .filter = "", .timeout_ms = 1000,
-    .sync = { .method = SYNC_AUTO, .filter = "", .interval_ms = SECONDS(30), .full_interval_ms = MINUTES(30), .grace_ms = MINUTES(15), .leavers = true },
+    .sync = { .method = SYNC_AUTO, .filter = "", .interval_ms = SECONDS(30), .full_interval_ms = MINUTES(30), .grace_ms = MINUTES(15), .leavers = true, .login = "" },
 };
 
 static struct settings settings_here(void)
