@@ -103,18 +103,41 @@ static void add_without_subaddress(struct address *a, const char *delimiters)
 }
 
 /* Most keys name a domain of ours as it stands in the settings: it needs no normalising, and (unless there are aliases) leads nowhere else. */
-static bool is_as_written(const struct settings *set, span domain, char text[DOMAIN_TEXT_MAX], span *domain_out)
+static bool is_as_written(const struct settings *set, span domain)
 {
-    if (set->recipients.aliases.n > 0 || set->domains.n > DOMAINS_TRIED || domain.n >= DOMAIN_TEXT_MAX)
+    if (domain.n == 0 || set->recipients.aliases.n > 0 || set->domains.n > DOMAINS_TRIED || domain.n >= DOMAIN_TEXT_MAX)
         return false;
     for (size_t i = 0; i < set->domains.n; i++) {
-        if (!span_eq(span_str(set->domains.v[i]), domain))
-            continue;
-        memcpy(text, domain.p, domain.n);
-        *domain_out = span_of(text, domain.n);
-        return true;
+        if (strncmp(set->domains.v[i], domain.p, domain.n) == 0 && set->domains.v[i][domain.n] == '\0')
+            return true;
     }
     return false;
+}
+
+/* What nearly every local-part is made of: it needs no unquoting, and is in lower case. */
+static bool is_plain_local(span local)
+{
+    for (size_t i = 0; i < local.n; i++) {
+        char c = local.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '+'))
+            return false;
+    }
+    return local.n > 0 && local.n <= MAILBOX_LOCAL_MAX;
+}
+
+/* A plain local-part at a domain of ours as the settings have it: the same as the long way, in one look. */
+static bool resolve_plain(const struct settings *set, span key, struct address *out)
+{
+    size_t at = span_find(key, '@');
+    span local = span_head(key, at), domain = span_from(key, at + 1);
+
+    if (at >= key.n || !is_plain_local(local) || !is_as_written(set, domain))
+        return false;
+    out->alias_of = NULL;
+    join(out, local, domain);
+    add_without_subaddress(out, set->recipients.delimiters);
+    return true;
 }
 
 enum address_status address_resolve(const struct settings *set, span key, struct address *out)
@@ -128,15 +151,12 @@ enum address_status address_resolve(const struct settings *set, span key, struct
 
     if (key.n == 0 || key.n > MAILBOX_MAX)
         return ADDRESS_NOT_A_MAILBOX;
+    if (resolve_plain(set, key, out))
+        return ADDRESS_OK;
     mailbox_split(key, &m);
     if (m.domain.p == NULL || !fold_local(m.local, set->recipients.fold_local_part, local, &local_n))
         return ADDRESS_NOT_A_MAILBOX;
     out->alias_of = NULL;
-    if (is_as_written(set, m.domain, domain_text, &domain)) {
-        join(out, span_of(local, local_n), domain);
-        add_without_subaddress(out, set->recipients.delimiters);
-        return ADDRESS_OK;
-    }
     if (domain_normalise(m.domain, domain_text, &domain) != DOMAIN_OK)
         return ADDRESS_NOT_A_MAILBOX;
     if ((st = follow_aliases(set, &domain, &followed)) != ADDRESS_OK)
