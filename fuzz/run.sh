@@ -11,9 +11,9 @@ flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no
 lib=build/fuzz/libgatepost.a
 mkdir -p build/fuzz/obj
 objects=()
-newest_header=$(find lib cfilter -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+newest_header=$(find lib cfilter socketmapd -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
 for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
-    cfilter/edit.c cfilter/deliver.c \
+    cfilter/edit.c cfilter/deliver.c socketmapd/address.c socketmapd/dir_value.c socketmapd/sync_wire.c socketmapd/callout_target.c \
     $(find cfilter/mime -name '*.c' ! -name 'gmime*'); do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")
@@ -26,7 +26,7 @@ for src in fuzz/fuzz_*.c; do
     name=${name#fuzz_}
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi
     mkdir -p build/fuzz/"$name".{found,corpus}
-    clang "${flags[@]}" -fsanitize=fuzzer -o build/fuzz/"$name" "$src" $lib $(pkg-config --libs $pkgs) -lm
+    clang "${flags[@]}" -fsanitize=fuzzer -o build/fuzz/"$name" "$src" $lib $(pkg-config --libs $pkgs) -lunistring -lm
     echo "== $name, $seconds s"
     if ! build/fuzz/"$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
         -artifact_prefix=build/fuzz/"$name".found/ build/fuzz/"$name".corpus fuzz/seeds/"$name" >build/fuzz/"$name".log 2>&1; then

@@ -1,6 +1,7 @@
 /* sync.c - the whole of a directory's recipients: the set in force, and what is known beside it.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -223,6 +224,25 @@ static int make_folder(const struct settings *all, char **path_out, struct errte
     return 0;
 }
 
+/* What a process left behind that was killed while it wrote: NAME.set.PID, NAME.proposal.PID. */
+static void sweep(const struct sync *s, const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *e;
+
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        span name = span_str(e->d_name), rest = span_from(name, strlen(s->set->name) + 1);
+        uint64_t pid;
+
+        if (!span_starts(name, span_str(s->set->name)) || (!span_starts(rest, SPAN("set.")) && !span_starts(rest, SPAN("proposal."))) ||
+            !span_to_u64(span_from(name, span_rfind(name, '.') + 1), &pid))
+            continue;
+        unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
 static void load_at_start(struct sync *s)
 {
     sync_set_in_force(s, (struct sync_upto){ 0, INT64_MIN }, true);
@@ -246,6 +266,7 @@ static void begin(void *arg)
         log_error("recipients source %s: %s; its set cannot be kept over a restart", s->set->name, err.text);
         return;
     }
+    sweep(s, folder);
     free(folder);
     sync_reader_start(s, 0);
 }

@@ -214,7 +214,7 @@ bool sync_read_now(struct sync *s)
 {
     if (sync_reader_say(s, SYNC_READ_ALL))
         return true;
-    if (s->serving)
+    if (s->serving && s->child == NULL)
         sync_reader_start(s, 0);
     return false;
 }

@@ -106,9 +106,7 @@ static bool all_rounds(struct sync_child *c, struct map *changed)
 
 static bool dirsync_mark(struct sync_child *c)
 {
-    ber_memfree(c->dirsync_cookie.bv_val);
-    c->dirsync_cookie = (struct berval){ 0, NULL };
-    if (!all_rounds(c, NULL))
+    if (!all_rounds(c, NULL))            /* the first time of the whole domain, later from the last cookie on */
         return false;
     sync_ask_for_hints(c);
     return true;

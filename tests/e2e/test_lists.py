@@ -31,7 +31,7 @@ class Lists(MapTest):
     def test_changes_are_taken_and_mistakes_are_not(self):
         self.replace("bob@example.com\nnewcomer@example.com\n/.+-bounces@example\\.com/\n")
         self.eventually("the change", lambda: self.host.ask("newcomer@example.com") == "OK x", 20)
-        self.assertLogged("the lists have changed and are in use")
+        self.assertTold("the lists have changed and are in use")
         self.replace("bob@example.com\nthis is wrong\n")
         self.eventually("the complaint", lambda: "people.txt:2: \"this is wrong\" is neither" in self.host.log(), 20)
         self.assertEqual(self.host.ask("newcomer@example.com"), "OK x")

@@ -4,12 +4,12 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import re
-import unittest
 
 from . import mails, smtp
 from .gatepost import Gatepost
 from .nexthop import NextHop
-from .place import Place, soft_limit, wait_for
+from .place import soft_limit
+from .placetest import PlaceTest
 
 ENVELOPE = ("EHLO front.example.com", "XFORWARD NAME=mx.sender.example ADDR=192.0.2.7", "MAIL FROM:<alice@sender.example>",
             "RCPT TO:<bob@example.com>", "DATA")
@@ -100,37 +100,18 @@ log: {{level: debug}}
         soft_limit(pid, name, soft)
 
 
-class AloneTest(unittest.TestCase):
+class AloneTest(PlaceTest):
     """One cfilter for all tests of a class; `options` are Alone's.  Whatever a test does, the front must live through it."""
 
+    daemons = ("cfilter",)
     options = {}
     engine = True
 
     @classmethod
-    def setUpClass(cls):
-        cls.place = Place()
-        try:
-            cls.alone = Alone(cls.place, **cls.options)
-            cls.prepare()
-            cls.alone.start(cls.engine)
-        except BaseException:
-            print(cls.place.log("cfilter")[-4000:])
-            cls.place.close()
-            raise
-
-    @classmethod
-    def prepare(cls):
-        """Before the daemon starts."""
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.place.close()
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.place.log("cfilter")[-8000:])
+    def make(cls):
+        cls.alone = Alone(cls.place, **cls.options)
+        cls.prepare()
+        cls.alone.start(cls.engine)
 
     def setUp(self):
         self.front = self.alone.pid
@@ -144,13 +125,6 @@ class AloneTest(unittest.TestCase):
     def assertReply(self, outcome, code, text=""):
         self.assertEqual(outcome.code, code, str(outcome))
         self.assertIn(text, str(outcome))
-
-    def eventually(self, what, test, seconds=10):
-        wait_for(what, test, seconds)
-
-    def assertLogged(self, daemon, text):
-        """The reply may reach the client before the line reaches the log."""
-        self.eventually(f"{text} in the log of {daemon}", lambda: text in self.place.log(daemon))
 
 
 SANITIZED = "san" in os.environ.get("GATEPOST_BUILD", "")

@@ -2,13 +2,11 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
-import unittest
-
 from . import mails, smtp
 from .dnsbl import Dnsbl
 from .gatepost import DAEMONS, Gatepost
 from .inner import Inner
-from .place import Place, wait_for
+from .placetest import PlaceTest
 from .postfix import Postfix
 
 LISTED, TRUSTED = "127.0.0.66", "127.0.0.9"
@@ -58,50 +56,24 @@ log: {{level: debug}}
         to = [to] if isinstance(to, str) else to
         return smtp.deliver(("127.0.0.1", self.postfix.port(service)), sender, to, message or mails.plain(), source, **more)
 
-    def logs(self):
-        return "\n".join(f"--- {n}\n{self.place.log(n)[-6000:]}" for n in DAEMONS) + "\n--- Postfix\n" + self.postfix.log_text()[-3000:]
 
+class HouseTest(PlaceTest):
+    """One house for all tests of a class; `options` are House's."""
 
-class HouseTest(unittest.TestCase):
-    """One house for all tests of a class; `options` are House's.  A failing test shows the logs."""
-
+    daemons = DAEMONS
     options = {}
     engine = True
 
     @classmethod
-    def setUpClass(cls):
-        cls.place = Place()
-        try:
-            cls.house = House(cls.place, **cls.options)
-            cls.prepare()
-            cls.house.start(cls.engine)
-        except BaseException:
-            for name in DAEMONS:
-                print(f"--- {name}\n{cls.place.log(name)[-4000:]}")
-            cls.place.close()
-            raise
+    def make(cls):
+        cls.house = House(cls.place, **cls.options)
+        cls.prepare()
+        cls.house.start(cls.engine)
 
     @classmethod
-    def prepare(cls):
-        """Before the daemons start."""
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.place.close()
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.house.logs())
+    def logs(cls):
+        return super().logs() + (f"\n--- Postfix\n{cls.house.postfix.log_text()[-3000:]}" if hasattr(cls, "house") else "")
 
     def assertReply(self, outcome, code, text=""):
         self.assertEqual(outcome.code, code, str(outcome))
         self.assertIn(text, f"{outcome.code} {outcome.reply.text}")
-
-    def eventually(self, what, test, seconds=10):
-        wait_for(what, test, seconds)
-
-    def assertLogged(self, daemon, text):
-        """The reply may reach the client before the line reaches the log."""
-        self.eventually(f"{text} in the log of {daemon}", lambda: text in self.place.log(daemon))

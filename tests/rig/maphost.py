@@ -4,10 +4,10 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import pwd
-import unittest
 
 from .gatepost import Gatepost
-from .place import USER, Place, wait_for
+from .place import USER
+from .placetest import PlaceTest
 from .raw import Socketmap
 from .slapd import BASE, PASSWORD
 
@@ -81,35 +81,17 @@ def bind():
     return f"bind: {{user: \"cn=admin,{BASE}\", password_file: ldap.secret}}"
 
 
-class MapTest(unittest.TestCase):
-    """A place for all tests of a class.  A failing test shows the log."""
+class MapTest(PlaceTest):
+    """prepare() makes cls.host, started."""
+
+    daemons = ("socketmapd",)
 
     @classmethod
-    def setUpClass(cls):
-        cls.place = Place()
-        try:
-            cls.prepare()
-        except BaseException:
-            print(cls.place.log("socketmapd")[-6000:])
-            cls.place.close()
-            raise
-
-    @classmethod
-    def prepare(cls):
-        """Makes cls.host, started."""
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.place.close()
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.place.log("socketmapd")[-8000:])
+    def make(cls):
+        cls.prepare()
 
     def eventually(self, what, test, seconds=15):
-        wait_for(what, test, seconds)
+        super().eventually(what, test, seconds)
 
-    def assertLogged(self, text):
-        self.eventually(f"{text} in the log", lambda: text in self.host.log())
+    def assertTold(self, text):
+        self.assertLogged("socketmapd", text)
