@@ -98,7 +98,6 @@ static bool next_page(struct reading *r, LDAPMessage *res, struct berval *cookie
 
 static bool read_page(struct reading *r, struct berval *cookie)
 {
-    struct timeval limit = { r->job->config.timeout_ms / 1000, (r->job->config.timeout_ms % 1000) * 1000 };
     char *attrs[] = { (char *)(uintptr_t)r->job->who.p, (char *)(uintptr_t)r->job->rate.p, NULL };
     LDAPControl *page = NULL, *controls[2] = { NULL, NULL };
     LDAPMessage *res = NULL;
@@ -107,7 +106,7 @@ static bool read_page(struct reading *r, struct berval *cookie)
 
     controls[0] = page;
     if (rc == LDAP_SUCCESS)
-        rc = ldap_search_ext_s(r->dir->ld, r->dir->base, LDAP_SCOPE_SUBTREE, r->job->filter.p, attrs, 0, controls, NULL, &limit, LDAP_NO_LIMIT, &res);
+        rc = directory_search(r->dir->ld, r->dir->base, LDAP_SCOPE_SUBTREE, r->job->filter.p, attrs, controls, r->job->config.timeout_ms, LDAP_NO_LIMIT, &res);
     ldap_control_free(page);
     if (rc != LDAP_SUCCESS) {
         search_failed(r, rc, "search");

@@ -133,12 +133,11 @@ static bool take_rest(struct dir_reader *r, const char *dn, const char *attribut
 {
     for (int pieces = 0; next > 0; pieces++) {
         char *wanted = xasprintf("%s;range=%llu-*", attribute, (unsigned long long)next), *attrs[] = { wanted, NULL };
-        struct timeval limit = { r->order->config.timeout_ms / 1000, (r->order->config.timeout_ms % 1000) * 1000 };
         LDAPMessage *res = NULL, *entry;
         BerElement *at = NULL;
         char *description = NULL;
         uint64_t before = next;
-        int rc = ldap_search_ext_s(r->dir.ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, &limit, 1, &res);
+        int rc = directory_search(r->dir.ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, r->order->config.timeout_ms, 1, &res);
 
         free(wanted);
         next = 0;
@@ -339,12 +338,11 @@ bool dir_search(struct dir_reader *r, const char *filter, bool ids_only, bool (*
 
 bool dir_get(struct dir_reader *r, const char *dn, const char *attr, char *out, size_t size)
 {
-    struct timeval limit = { r->order->config.timeout_ms / 1000, (r->order->config.timeout_ms % 1000) * 1000 };
     char *attrs[] = { (char *)(uintptr_t)attr, NULL };
     LDAPMessage *res = NULL, *entry;
     size_t n = 0;
     bool found;
-    int rc = ldap_search_ext_s(r->dir.ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, &limit, 1, &res);
+    int rc = directory_search(r->dir.ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, r->order->config.timeout_ms, 1, &res);
 
     entry = rc == LDAP_SUCCESS ? ldap_first_entry(r->dir.ld, res) : NULL;
     found = entry != NULL && first_value(r, entry, attr, out, size, &n);
@@ -354,10 +352,9 @@ bool dir_get(struct dir_reader *r, const char *dn, const char *attr, char *out, 
 
 bool dir_alive(struct dir_reader *r)
 {
-    struct timeval limit = { r->order->config.timeout_ms / 1000, (r->order->config.timeout_ms % 1000) * 1000 };
     char *attrs[] = { LDAP_NO_ATTRS, NULL };
     LDAPMessage *res = NULL;
-    int rc = ldap_search_ext_s(r->dir.ld, r->dir.base, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, &limit, 1, &res);
+    int rc = directory_search(r->dir.ld, r->dir.base, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, r->order->config.timeout_ms, 1, &res);
 
     ldap_msgfree(res);
     return rc == LDAP_SUCCESS || dir_failed(r, rc, "asking whether it is there");

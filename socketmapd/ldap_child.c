@@ -63,7 +63,6 @@ static void search(struct directory *d, const struct ldap_job *job, struct ldap_
 
     /* A kept connection that the server has dropped meanwhile shows only now: one fresh try. */
     for (int attempt = 0; attempt < 2; attempt++) {
-        struct timeval limit = { job->config.timeout_ms / 1000, (job->config.timeout_ms % 1000) * 1000 };
         LDAPMessage *res = NULL;
         int rc;
 
@@ -71,7 +70,7 @@ static void search(struct directory *d, const struct ldap_job *job, struct ldap_
         r->answer = RCPT_TEMPFAIL;
         if (directory_connect(d, &job->config, job->config_bytes, job->first_server, r->detail, sizeof(r->detail)) != 0)
             return;
-        rc = ldap_search_ext_s(d->ld, d->base, LDAP_SCOPE_SUBTREE, job->filter.p, attrs, 0, NULL, NULL, &limit, 2, &res);
+        rc = directory_search(d->ld, d->base, LDAP_SCOPE_SUBTREE, job->filter.p, attrs, NULL, job->config.timeout_ms, 2, &res);
         r->server = d->server;
         judge(d, &job->config, res, rc, r);
         ldap_msgfree(res);

@@ -153,14 +153,13 @@ static bool propose(struct sync_child *c)
 
 bool sync_root_has(struct sync_child *c, const char *attr, const char *value)
 {
-    struct timeval limit = { c->order.config.timeout_ms / 1000, (c->order.config.timeout_ms % 1000) * 1000 };
     char *attrs[] = { (char *)(uintptr_t)attr, NULL };
     LDAPMessage *res = NULL, *entry;
     struct berval **values = NULL;
     LDAP *ld = c->reader.dir.ld;
     bool found = false;
 
-    if (ldap_search_ext_s(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, &limit, 1, &res) == LDAP_SUCCESS &&
+    if (directory_search(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, c->order.config.timeout_ms, 1, &res) == LDAP_SUCCESS &&
         (entry = ldap_first_entry(ld, res)) != NULL)
         values = ldap_get_values_len(ld, entry, attr);
     for (size_t i = 0; values != NULL && values[i] != NULL && !found; i++)

@@ -42,6 +42,26 @@ void directory_failure(LDAP *ld, int rc, const char *step, const char *url, char
     ldap_memfree(diagnostic);
 }
 
+static bool has_result(LDAP *ld, LDAPMessage *res)
+{
+    for (LDAPMessage *m = res != NULL ? ldap_first_message(ld, res) : NULL; m != NULL; m = ldap_next_message(ld, m)) {
+        if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT)
+            return true;
+    }
+    return false;
+}
+
+int directory_search(LDAP *ld, const char *base, int scope, const char *filter, char **attrs, LDAPControl **controls, int64_t timeout_ms, int most,
+                     LDAPMessage **res_out)
+{
+    struct timeval limit = { timeout_ms / 1000, (timeout_ms % 1000) * 1000 };
+    int rc;
+
+    *res_out = NULL;
+    rc = ldap_search_ext_s(ld, base, scope, filter, attrs, 0, controls, NULL, &limit, most, res_out);
+    return rc == LDAP_SUCCESS && !has_result(ld, *res_out) ? LDAP_SERVER_DOWN : rc;
+}
+
 /* AD takes no SASL layer within TLS; and a name in DNS backwards is no proof of anything. */
 static int set_sasl_options(LDAP *ld, const struct ldap_config *c, bool tls)
 {
@@ -96,7 +116,7 @@ static int find_base(LDAP *ld, const struct ldap_config *c, char **base_out)
         *base_out = xspandup(c->base);
         return LDAP_SUCCESS;
     }
-    rc = ldap_search_ext_s(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, NULL, 1, &res);
+    rc = directory_search(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, c->timeout_ms, 1, &res);
     for (size_t i = 0; rc == LDAP_SUCCESS && *base_out == NULL && attrs[i] != NULL; i++) {
         struct berval **values = ldap_get_values_len(ld, ldap_first_entry(ld, res), attrs[i]);
 
@@ -109,11 +129,11 @@ static int find_base(LDAP *ld, const struct ldap_config *c, char **base_out)
 }
 
 /* Who may not read the base gets success with no entries for every address: that must never read as "unknown". */
-static int check_base_is_readable(LDAP *ld, const char *base)
+static int check_base_is_readable(LDAP *ld, const struct ldap_config *c, const char *base)
 {
     char *attrs[] = { LDAP_NO_ATTRS, NULL };
     LDAPMessage *res = NULL;
-    int rc = ldap_search_ext_s(ld, base, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, NULL, 1, &res);
+    int rc = directory_search(ld, base, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, NULL, c->timeout_ms, 1, &res);
 
     if (rc == LDAP_SUCCESS && ldap_count_entries(ld, res) == 0)
         rc = LDAP_INSUFFICIENT_ACCESS;
@@ -212,7 +232,7 @@ static int directory_open(struct directory *d, const struct ldap_config *c, size
         rc = find_base(d->ld, c, &d->base);
     }
     if (rc == LDAP_SUCCESS)
-        rc = check_base_is_readable(d->ld, d->base);
+        rc = check_base_is_readable(d->ld, c, d->base);
     if (rc != LDAP_SUCCESS) {
         directory_failure(d->ld, rc, step, url != NULL ? url : c->servers[server].p, detail, size);
         directory_close(d);

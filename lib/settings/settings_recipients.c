@@ -337,7 +337,8 @@ static void check_source(struct settings *s, struct conf_errors *errors, struct 
         settings_error(s, errors, at, "\"%s\" is the name of an earlier source", src->name);
     }
     if (kinds > 1) {
-        settings_error(s, errors, path, "a source is one of: a list (addresses, files), LDAP (servers), a call-out, Redis; write several under sources");
+        snprintf(at, sizeof(at), "%s.%s", path, src->redis.key[0] != '\0' ? "redis" : is_callout(src) ? "callout" : "servers");
+        settings_error(s, errors, at, "a source is one of: a list (addresses, files), LDAP (servers), a call-out, Redis; write several under sources");
     } else if (kinds == 0) {
         settings_error(s, errors, path, "names nothing to ask (addresses, files, servers for LDAP, callout, or redis)");
     }

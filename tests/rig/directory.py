@@ -59,14 +59,22 @@ class Directory:
     def __init__(self, place, entries, base="dc=example,dc=com"):
         self.entries, self.base, self.fault, self.delay = entries, base, "", 0.0
         self.asked = 0               # searches below the base
-        self.listener = socket.create_server(("127.0.0.1", place.port()), backlog=50)
-        self.port = self.listener.getsockname()[1]
+        self.port = place.port()
         self.url = f"ldap://127.0.0.1:{self.port}"
         self.connections = set()
+        self.open()
         place.closers.append(self.close)
-        threading.Thread(target=self._accept, daemon=True).start()
+
+    def open(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def close(self):
+        """Nobody can connect, and who was is cut off."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)      # wakes the thread that accepts
+        except OSError:
+            pass
         self.listener.close()
         self.cut()
 
@@ -79,10 +87,10 @@ class Directory:
             except OSError:
                 pass
 
-    def _accept(self):
+    def _accept(self, listener):
         while True:
             try:
-                c, _ = self.listener.accept()
+                c, _ = listener.accept()
             except OSError:
                 return
             self.connections.add(c)
