@@ -59,6 +59,7 @@ class InternalOnly(HouseTest):
         self.assertIn("inside only", said.stdout)
 
     def test_directory_down(self):
+        self.assertLogged("socketmapd", "is in force")
         self.slapd.stop()
         try:
             self.assertReply(self.house.send(to="all-staff@example.com"), 550, "5.7.1")
@@ -219,6 +220,7 @@ class Binds(MapTest):
         self.check(self.ldaps, "{method: external, certificate: client.crt, key: client.key}")
 
     def test_anonymous_sees_nothing_and_proves_nothing(self):
+        self.check(self.ldapi, "{method: external}")
         self.host.reload(recipients=self.recipients(self.ldaps, "{}"))
         self.eventually("the refusal", lambda: "trouble" in self.host.status())
         self.assertTrue(self.host.ask("mallory2@example.com").startswith("TEMP "))

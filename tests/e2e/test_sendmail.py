@@ -36,6 +36,7 @@ class Recipients(MapTest):
         self.assertIn("5.1.1", refused.text)
 
     def test_directory_down(self):
+        self.assertTold("is in force")
         self.slapd.stop()
         try:
             self.assertEqual(self.rcpt("bob@example.com").code, 250)

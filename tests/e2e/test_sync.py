@@ -347,6 +347,45 @@ class Faults(MapTest):
         self.eventually("it again", lambda: self.host.ask("u7@example.com") == "OK x")
 
 
+class AcceptedByItself(MapTest):
+    """sync.accept_after: two servers that want the same are believed, unless they want everybody gone."""
+
+    @classmethod
+    def prepare(cls):
+        cls.people = {f"u{i}": {"mail": [f"u{i}@example.com"], "proxyaddresses": [f"SMTP:u{i}@example.com"]} for i in range(400)}
+        cls.one, cls.two = Directory(cls.place, cls.people), Directory(cls.place, cls.people)
+        cls.host = MapHost(cls.place, f"{{profile: active-directory, servers: [\"{cls.one.url}\", \"{cls.two.url}\"], base: \"{BASE}\", tls: none, "
+                                      "query_timeout: 600ms, sync: {interval: 1s, full_interval: 1s, grace: 1s, accept_after: 3}}").start()
+
+    def show(self, people):
+        self.one.entries = self.two.entries = people
+
+    def both_are_read(self):
+        self.one.close()
+        self.host.ctl("sync", "now")
+        self.eventually("the second server", lambda: self.two.url in self.host.status(), 30)
+        self.one.open()
+
+    def test_two_servers_agree(self):
+        self.eventually("the set", lambda: "FRESH\n" in self.host.status() and self.one.url in self.host.status(), 30)
+        self.show({u: e for u, e in self.people.items() if int(u[1:]) < 300})
+        self.eventually("the hold", lambda: "HELD" in self.host.status())
+        self.eventually("several of them", lambda: self.host.log().count("HELD") == 1 and "(4 readings" in self.host.status(), 30)
+        self.assertEqual(self.host.ask("u350@example.com"), "OK x")
+        self.both_are_read()
+        self.eventually("the acceptance", lambda: "it is accepted (sync.accept_after)" in self.host.log(), 30)
+        self.eventually("the end of the grace", lambda: self.host.ask("u350@example.com") == "NOTFOUND ", 60)
+        self.show({})
+        self.eventually("the hold", lambda: "no address at all" in self.host.status(), 30)
+        accepted = self.host.log().count("it is accepted")
+        self.two.close()
+        self.host.ctl("sync", "now")
+        time.sleep(4)
+        self.two.open()
+        self.assertEqual(self.host.log().count("it is accepted"), accepted)
+        self.assertEqual(self.host.ask("u1@example.com"), "OK x")
+
+
 class SilentTls(MapTest):
     """The first server accepts and never says a word within TLS, where libldap itself cannot be bounded."""
 

@@ -19,8 +19,18 @@ class Raw:
         """address: a path, or (host, port)."""
         self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
         self.sock.settimeout(timeout)
-        self.sock.connect(address)
+        self._connect(address, time.monotonic() + timeout)
         self.buffer = b""
+
+    def _connect(self, address, until):
+        """A unix socket whose queue is full says so to who does not wait; an MTA would."""
+        while True:
+            try:
+                return self.sock.connect(address)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def __enter__(self):
         return self
