@@ -9,26 +9,12 @@
 #include "lib/app/log.h"
 #include "lib/base/alloc.h"
 #include "lib/base/map.h"
-#include "lib/base/rand.h"
+#include "socketmapd/callout_probe.h"
 #include "socketmapd/callout_session.h"
-#include "socketmapd/callout_verdict.h"
 
 enum { QUEUE_MAX = 10000, FAILURES_MAX = 5, SESSIONS_MAX = 32 };
-#define PROBE_AGAIN_MS HOURS(24)         /* of a server that refuses unknown addresses */
-#define PROBE_SOON_MS HOURS(1)           /* of one that takes everything: somebody may mend it */
-#define PROBE_RETRY_MS SECONDS(5)        /* after a reply that said neither */
 #define PAUSE_FIRST_MS SECONDS(2)
 #define PAUSE_MAX_MS MINUTES(1)
-
-enum known { KNOWN_NOTHING, KNOWN_REFUSES, KNOWN_TAKES_ALL };
-
-struct domain {
-    enum known known;
-    bool probing;
-    int64_t probed_ms;
-    char refusal[CALLOUT_WORDS_MAX];     /* words of it, where it bore no enhanced code */
-    char why_nothing[300];
-};
 
 struct callout_ask {
     struct callout_server *server;
@@ -36,7 +22,7 @@ struct callout_ask {
     struct loop_timer deadline;
     struct loop_task begin;
     int64_t within_ms;
-    struct domain *domain;
+    struct callout_domain *domain;
     source_fn *fn;                       /* NULL: a probe */
     void *arg;
     bool again;                          /* it was asked once, and the connection ended */
@@ -142,7 +128,7 @@ static void on_deadline(void *arg)
     finish(a, RCPT_TEMPFAIL, false, detail);
 }
 
-static struct callout_ask *ask_new(struct callout_server *s, span address, struct domain *domain, source_fn *fn, void *arg)
+static struct callout_ask *ask_new(struct callout_server *s, span address, struct callout_domain *domain, source_fn *fn, void *arg)
 {
     struct callout_ask *a = xcalloc(1, sizeof(*a) + address.n);
 
@@ -195,43 +181,29 @@ static void worked(struct callout_server *s)
     s->trouble[0] = '\0';
 }
 
-/* ---- what a domain's server does ---- */
+/* ---- what the server says ---- */
 
-static struct domain *domain_of(struct callout_server *s, span address)
+static struct callout_domain *domain_of(struct callout_server *s, span address)
 {
     span name = span_from(address, span_rfind(address, '@') + 1);
-    struct domain *d = map_get(s->domains, name);
+    struct callout_domain *d = map_get(s->domains, name);
 
     if (d == NULL) {
         d = xcalloc(1, sizeof(*d));
-        d->probed_ms = INT64_MIN / 2;
+        callout_domain_init(d);
         map_put(s->domains, name, d);
     }
     return d;
 }
 
-static bool probe_is_due(const struct callout_server *s, const struct domain *d)
-{
-    int64_t age = loop_now_ms(s->shared->loop) - d->probed_ms;
-
-    switch (d->known) {
-    case KNOWN_REFUSES:
-        return age >= PROBE_AGAIN_MS;
-    case KNOWN_TAKES_ALL:
-        return age >= PROBE_SOON_MS;
-    default:
-        return age >= PROBE_RETRY_MS;
-    }
-}
-
-static void probe_if_due(struct callout_server *s, struct domain *d, span address)
+static void probe_if_due(struct callout_server *s, struct callout_domain *d, span address)
 {
     char text[400];
     struct callout_ask *p;
 
-    if (d->probing || !probe_is_due(s, d))
+    if (!callout_probe_due(d, loop_now_ms(s->shared->loop)))
         return;
-    snprintf(text, sizeof(text), "gatepost-%016llx%.*s", (unsigned long long)rand_u64(), SPAN_ARG(span_from(address, span_rfind(address, '@'))));
+    callout_probe_address(address, text);
     p = ask_new(s, span_str(text), d, NULL, NULL);
     d->probing = true;
     loop_timer_start(s->shared->loop, &p->deadline, s->shared->set->timeout_ms, on_deadline, p);
@@ -240,49 +212,23 @@ static void probe_if_due(struct callout_server *s, struct domain *d, span addres
 
 static void take_probe(struct callout_server *s, const struct callout_ask *a, const struct smtp_reply *r)
 {
-    struct domain *d = a->domain;
-    enum known before = d->known;
+    enum callout_known before = a->domain->known;
 
-    d->probed_ms = loop_now_ms(s->shared->loop);
-    d->refusal[0] = '\0';
-    if (r->code < 300) {
-        d->known = KNOWN_TAKES_ALL;
-    } else if (callout_refuses_unknown(r)) {
-        d->known = KNOWN_REFUSES;
-        if (r->enhanced.n == 0)
-            callout_words(r, a->address, d->refusal);
-    } else {
-        d->known = KNOWN_NOTHING;
-        snprintf(d->why_nothing, sizeof(d->why_nothing), "a random address got %d %.*s %.*s", r->code, SPAN_ARG(r->enhanced), SPAN_ARG(span_head(r->text, 200)));
-    }
-    if (d->known == KNOWN_TAKES_ALL && before != KNOWN_TAKES_ALL)
+    callout_probe_take(a->domain, a->address, r, loop_now_ms(s->shared->loop));
+    if (a->domain->known == CALLOUT_TAKES_ALL && before != CALLOUT_TAKES_ALL)
         log_warning("recipients source %s: %s:%d takes any address (it took <%.*s>): it cannot tell who is there; see \"Call-outs\" in gatepost-socketmapd(8)",
                     s->shared->set->name, s->target.host, s->target.port, SPAN_ARG(a->address));
 }
 
 static void take_answer(struct callout_server *s, struct callout_ask *a, const struct smtp_reply *r)
 {
-    struct domain *d = a->domain;
     char detail[500];
+    bool fleeting;
+    enum rcpt_answer answer = callout_judge(a->domain, a->address, r, loop_now_ms(s->shared->loop), &fleeting);
 
-    snprintf(detail, sizeof(detail), "%.120s:%d: %d %.*s %.*s", s->target.host, s->target.port, r->code, SPAN_ARG(r->enhanced), SPAN_ARG(span_head(r->text, 200)));
-    if (d->known == KNOWN_TAKES_ALL && r->code < 300) {
-        finish(a, RCPT_VALID, true, "the server takes any address, so this proves nothing");
-        return;
-    }
-    switch (callout_verdict(r, a->address, d->refusal)) {
-    case CALLOUT_EXISTS:
-        finish(a, RCPT_VALID, false, detail);
-        break;
-    case CALLOUT_UNKNOWN:
-        if (d->known != KNOWN_REFUSES && loop_now_ms(s->shared->loop) - d->probed_ms > PROBE_RETRY_MS)
-            d->known = KNOWN_NOTHING;    /* it has changed its mind: the next question is preceded by another probe */
-        finish(a, d->known == KNOWN_REFUSES ? RCPT_INVALID : RCPT_TEMPFAIL, false, detail);
-        break;
-    case CALLOUT_NOTHING:
-        finish(a, RCPT_TEMPFAIL, false, detail);
-        break;
-    }
+    snprintf(detail, sizeof(detail), "%.120s:%d: %d %.*s %.*s%s", s->target.host, s->target.port, r->code, SPAN_ARG(r->enhanced),
+             SPAN_ARG(span_head(r->text, 200)), fleeting ? "; it takes any address, so this proves nothing" : "");
+    finish(a, answer, fleeting, detail);
 }
 
 /* ---- sessions ---- */
@@ -369,7 +315,7 @@ static void on_found(const char *address, const char *name, const char *why, voi
 static struct callout_ask *next_ask(struct callout_server *s)
 {
     for (struct callout_ask *a = s->first; a != NULL; a = a->next) {
-        if (a->fn == NULL || a->domain->known != KNOWN_NOTHING)
+        if (a->fn == NULL || a->domain->known != CALLOUT_KNOWN_NOTHING)
             return a;
     }
     return NULL;
@@ -392,7 +338,7 @@ static void fail_unprobed(struct callout_server *s)
 
     for (struct callout_ask *a = s->first; a != NULL; a = next) {
         next = a->next;
-        if (a->fn == NULL || a->domain->known != KNOWN_NOTHING || a->domain->probing)
+        if (a->fn == NULL || a->domain->known != CALLOUT_KNOWN_NOTHING || a->domain->probing)
             continue;
         snprintf(detail, sizeof(detail), "%.120s:%d does not show how it refuses unknown recipients: %.250s", s->target.host, s->target.port, a->domain->why_nothing);
         finish(a, RCPT_TEMPFAIL, false, detail);
@@ -498,18 +444,13 @@ void callout_ask_cancel(struct callout_ask **a)
 
 void callout_server_describe(const struct callout_server *s, span domain, struct buf *to)
 {
-    static const char *const words[] = { [KNOWN_NOTHING] = "not yet probed", [KNOWN_REFUSES] = "refuses unknown addresses",
-                                         [KNOWN_TAKES_ALL] = "takes any address, so it proves nothing" };
-    const struct domain *d = map_get(s->domains, domain);
+    int64_t now_ms = loop_now_ms(s->shared->loop);
 
     buf_printf(to, "server %s:%d", s->target.host, s->target.port);
     if (s->address[0] != '\0')
         buf_printf(to, " (%s)", s->address);
-    buf_printf(to, ", %s", words[d != NULL ? d->known : KNOWN_NOTHING]);
-    if (d != NULL && d->known != KNOWN_NOTHING)
-        buf_printf(to, " (probed %llds ago)", (long long)((loop_now_ms(s->shared->loop) - d->probed_ms) / 1000));
-    if (d != NULL && d->known == KNOWN_NOTHING && d->why_nothing[0] != '\0')
-        buf_printf(to, ": %s", d->why_nothing);
+    buf_append_str(to, ", ");
+    callout_domain_describe(map_get(s->domains, domain), now_ms, to);
     if (s->trouble[0] != '\0')
         buf_printf(to, "; trouble: %s", s->trouble);
 }

@@ -1,7 +1,5 @@
 /* callout_server.h - one inner server that is asked about recipients: its sessions, its queue, and what it is known to do.
  *
- * Before anybody's answer counts, the server is asked for a random address of the domain: one that takes it proves nothing by taking
- * others, and its words of refusal tell what "unknown" sounds like there.
  * Ownership: callout_server_free calls nobody back.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */

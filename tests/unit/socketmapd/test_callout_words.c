@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "socketmapd/callout_probe.h"
 #include "socketmapd/callout_target.h"
-#include "socketmapd/callout_verdict.h"
 
 static struct smtp_reply reply_of(const char *line, struct smtp_reply_parser *p)
 {
@@ -88,10 +88,57 @@ static void test_targets(void **state)
     }
 }
 
+static enum rcpt_answer answer_to(struct callout_domain *d, const char *line, int64_t now_ms, bool *fleeting)
+{
+    struct smtp_reply_parser p;
+    struct smtp_reply r = reply_of(line, &p);
+
+    return callout_judge(d, SPAN("bob@example.com"), &r, now_ms, fleeting);
+}
+
+static void probe(struct callout_domain *d, const char *line, int64_t now_ms)
+{
+    struct smtp_reply_parser p;
+    struct smtp_reply r = reply_of(line, &p);
+
+    callout_probe_take(d, SPAN("gatepost-1@example.com"), &r, now_ms);
+}
+
+/* What a random address got decides what other answers are worth, and when it is tried again. */
+static void test_probes(void **state)
+{
+    struct callout_domain d;
+    bool fleeting;
+
+    (void)state;
+    callout_domain_init(&d);
+    assert_true(callout_probe_due(&d, 0));
+    d.probing = true;
+    assert_false(callout_probe_due(&d, 0));
+    d.probing = false;
+    probe(&d, "450 4.7.1 greylisted\r\n", 1000);
+    assert_false(callout_probe_due(&d, 5999));
+    assert_true(callout_probe_due(&d, 6000));
+    probe(&d, "550 5.1.1 unknown\r\n", 6000);
+    assert_int_equal(answer_to(&d, "550 5.1.1 unknown\r\n", 7000, &fleeting), RCPT_INVALID);
+    assert_int_equal(answer_to(&d, "250 ok\r\n", 7000, &fleeting), RCPT_VALID);
+    assert_false(fleeting);
+    assert_false(callout_probe_due(&d, 5999 + HOURS(24)));
+    assert_true(callout_probe_due(&d, 6000 + HOURS(24)));
+    probe(&d, "250 ok\r\n", 0);
+    assert_int_equal(answer_to(&d, "250 ok\r\n", 1000, &fleeting), RCPT_VALID);
+    assert_true(fleeting);
+    assert_int_equal(answer_to(&d, "550 5.1.1 unknown\r\n", 1000, &fleeting), RCPT_TEMPFAIL);
+    assert_false(callout_probe_due(&d, 1000));
+    assert_true(callout_probe_due(&d, HOURS(1)));
+    assert_int_equal(answer_to(&d, "550 5.1.1 unknown\r\n", 10000, &fleeting), RCPT_TEMPFAIL);      /* it has changed its mind */
+    assert_true(callout_probe_due(&d, 10000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_verdicts), cmocka_unit_test(test_words_are_alike_for_any_address),
-                                        cmocka_unit_test(test_targets) };
+                                        cmocka_unit_test(test_targets), cmocka_unit_test(test_probes) };
 
     return cmocka_run_group_tests_name("callout_words", tests, NULL, NULL);
 }
