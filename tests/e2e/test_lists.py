@@ -14,6 +14,7 @@ class Lists(MapTest):
         cls.place.write("export.csv", "\"Name\",\"EmailAddresses\"\r\n\"Carol\",\"SMTP:carol@example.com;smtp:c@example.com;SIP:c.sip@example.com\"\r\n")
         cls.place.write("export.ldif", "dn: uid=dave\nmail: dave@example.com\nproxyAddresses: smtp:d@example.com\n\n")
         cls.host = MapHost(cls.place, "{files: [people.txt, export.csv, export.ldif], addresses: [eve@example.com]}").start()
+        cls.host.ask("eve@example.com")          # by now the files have been read: what comes later is a change
 
     def test_formats(self):
         with self.host.client() as c:
