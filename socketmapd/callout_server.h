@@ -20,7 +20,7 @@ struct callout_shared {
     const struct set_recipient_source *set;
     struct dnsc *dnsc;
     struct tls_context *tls;
-    char hostname[256];
+    const char *hostname;              /* our own */
 };
 
 struct callout_server *callout_server_new(const struct callout_shared *shared, const struct callout_target *t);

@@ -77,6 +77,11 @@ bool ldap_filter_expand(const char *templ, span address, struct buf *to)
     return !to->overflow;
 }
 
+bool ldap_profile_is_ad(int profile)
+{
+    return profile == LDAP_PROFILE_ACTIVE_DIRECTORY || profile == LDAP_PROFILE_EXCHANGE_HYBRID;
+}
+
 const char *ldap_filter_of_profile(int profile)
 {
     switch (profile) {

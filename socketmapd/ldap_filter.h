@@ -17,7 +17,8 @@ void ldap_filter_escape(span value, struct buf *to);
 bool ldap_filter_check(const char *templ, struct errtext *err);
 /* false when the result would pass the limit of `to`. */
 bool ldap_filter_expand(const char *templ, span address, struct buf *to);
-/* The template of a profile (enum ldap_profile). */
+bool ldap_profile_is_ad(int profile);       /* enum ldap_profile */
+/* The template of a profile. */
 const char *ldap_filter_of_profile(int profile);
 
 /* Around any filter: not the disabled mailboxes of people who have left (dir_value.h has the rule). */

@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/base/alloc.h"
 #include "lib/base/map.h"
@@ -62,16 +61,6 @@ static int open_tls(struct callout_source *c, struct errtext *err)
     return c->shared.tls != NULL ? 0 : -1;
 }
 
-static void own_name(const struct settings *all, char *out, size_t size)
-{
-    const char *set = all->process.hostname;
-
-    if (set != NULL && set[0] != '\0')
-        snprintf(out, size, "%s", set);
-    else if (gethostname(out, size - 1) != 0)
-        snprintf(out, size, "localhost");
-}
-
 static int check_targets(const struct callout_source *c, struct errtext *err)
 {
     const struct set_recipient_source *set = c->shared.set;
@@ -95,7 +84,7 @@ static void *callout_open(const struct source_env *env, const struct set_recipie
     c->shared.loop = env->loop;
     c->shared.set = set;
     c->servers = map_new();
-    own_name(env->all, c->shared.hostname, sizeof(c->shared.hostname));
+    c->shared.hostname = env->all->hostname;
     if (check_targets(c, err) != 0 || open_dns(c, env, err) != 0 || open_tls(c, err) != 0) {
         callout_close(c);
         return NULL;

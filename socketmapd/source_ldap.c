@@ -39,11 +39,6 @@ static bool ldap_wanted(const struct set_recipient_source *set)
     return set->servers.n > 0;
 }
 
-static bool is_active_directory(int profile)
-{
-    return profile == LDAP_PROFILE_ACTIVE_DIRECTORY || profile == LDAP_PROFILE_EXCHANGE_HYBRID;
-}
-
 static void pool_note(struct child_pool *p, const char *what, void *arg)
 {
     const struct ldap_source *s = arg;
@@ -76,7 +71,7 @@ static void *ldap_open_source(const struct source_env *env, const struct set_rec
         buf_free(&password);
         return NULL;
     }
-    c.skip_references = is_active_directory(set->profile);
+    c.skip_references = ldap_profile_is_ad(set->profile);
     s = xcalloc(1, sizeof(*s));
     s->loop = env->loop;
     s->set = set;
@@ -143,7 +138,7 @@ static bool expand(const struct ldap_source *s, span address, struct buf *to)
     struct buf plain;
     bool ok;
 
-    if (!is_active_directory(s->set->profile) || s->set->sync.leavers)
+    if (!ldap_profile_is_ad(s->set->profile) || s->set->sync.leavers)
         return ldap_filter_expand(s->filter, address, to);
     buf_init(&plain, LDAP_JOB_MAX / 4);
     ok = ldap_filter_expand(s->filter, address, &plain);

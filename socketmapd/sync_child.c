@@ -36,7 +36,7 @@ static int64_t now_ms(void)
 
 /* ---- telling ---- */
 
-void sync_tell(struct sync_child *c, const struct sync_note *n)
+static void send_note(const struct sync_note *n)
 {
     struct buf out;
 
@@ -45,7 +45,6 @@ void sync_tell(struct sync_child *c, const struct sync_note *n)
     if (child_send_blocking(CHILD_FD, buf_span(&out), NULL, 0) != 0)
         exit(0);                 /* nobody is there to read for */
     buf_free(&out);
-    (void)c;
 }
 
 static void tell(struct sync_child *c, enum sync_said said, uint64_t number, const char *text)
@@ -54,7 +53,7 @@ static void tell(struct sync_child *c, enum sync_said said, uint64_t number, con
                            .behind_ms = (uint64_t)(now_ms() - c->as_of_ms) };
 
     snprintf(n.text, sizeof(n.text), "%s", text);
-    sync_tell(c, &n);
+    send_note(&n);
 }
 
 static void on_progress(uint64_t entries, void *arg)
@@ -70,7 +69,7 @@ static void tell_added(struct sync_child *c, span address, bool internal)
 
     snprintf(n.text, sizeof(n.text), "%.*s", SPAN_ARG(address));
     snprintf(n.more, sizeof(n.more), "%s", buf_cstr(&c->reader.entry.dn));        /* without what follows a NUL */
-    sync_tell(c, &n);
+    send_note(&n);
 }
 
 /* ---- the model ---- */
@@ -104,13 +103,33 @@ static bool each_entry(struct dir_reader *r, void *arg)
     return sync_entry_is(arg);
 }
 
-bool sync_read_matching(struct sync_child *c, const char *condition)
-{
-    char *filter = condition != NULL ? xasprintf("(&%s%.*s)", condition, SPAN_ARG(c->order.filter)) : xspandup(c->order.filter);
-    bool ok = dir_search(&c->reader, filter, false, each_entry, c);
+struct unseen { struct sync_child *child; struct map *changed; };
 
-    free(filter);
-    return ok;
+static bool each_changed(struct dir_reader *r, void *arg)
+{
+    struct unseen *u = arg;
+
+    map_remove(u->changed, span_of(r->entry.id, r->entry.id_n));
+    return sync_entry_is(u->child);
+}
+
+bool sync_read_changed(struct sync_child *c, const char *filter, struct map *changed)
+{
+    struct unseen u = { c, changed };
+
+    return dir_search(&c->reader, filter, false, each_changed, &u);
+}
+
+static bool drop(span id, void *value, void *arg)
+{
+    (void)value;
+    sync_entry_gone(arg, id);
+    return true;
+}
+
+void sync_drop_unseen(struct sync_child *c, const struct map *changed)
+{
+    map_each(changed, drop, c);
 }
 
 /* ---- proposals ---- */
@@ -192,7 +211,7 @@ static bool read_all(struct sync_child *c)
     c->reader.n_read = 0;
     if (c->way->mark != NULL && !c->way->mark(c))
         return false;
-    if (c->way->read != NULL ? !c->way->read(c) : !sync_read_matching(c, NULL))
+    if (c->way->read != NULL ? !c->way->read(c) : !dir_search(&c->reader, c->order.filter.p, false, each_entry, c))
         return false;
     c->refreshed = true;
     return propose(c);

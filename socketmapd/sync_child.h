@@ -39,12 +39,12 @@ struct sync_child {
     struct berval dirsync_cookie;
 };
 
-void sync_tell(struct sync_child *c, const struct sync_note *n);
 /* r->entry is the present state of an entry: into the model; addresses that are new are told. */
 bool sync_entry_is(struct sync_child *c);
 void sync_entry_gone(struct sync_child *c, span id);
-/* Reads entries that match `filter` and the order's, into the model. */
-bool sync_read_matching(struct sync_child *c, const char *condition);
+/* Of all that has changed, by id: what still matches `filter` into the model, the rest out of it.  changed loses what was seen. */
+bool sync_read_changed(struct sync_child *c, const char *filter, struct map *changed);
+void sync_drop_unseen(struct sync_child *c, const struct map *changed);
 /* Whether rootDSE's attr has this value. */
 bool sync_root_has(struct sync_child *c, const char *attr, const char *value);
 /* Asks Active Directory to say when anything changes; c->wake is then set. Source: [MS-ADTS] 3.1.1.3.4.1.9. */

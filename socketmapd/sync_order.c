@@ -5,11 +5,6 @@
 
 #include "socketmapd/ldap_filter.h"
 
-static bool is_active_directory(int profile)
-{
-    return profile == LDAP_PROFILE_ACTIVE_DIRECTORY || profile == LDAP_PROFILE_EXCHANGE_HYBRID;
-}
-
 /* A filter that somebody wrote for one address says nothing of how to find them all. */
 bool sync_wanted(const struct set_recipient_source *set)
 {
@@ -21,17 +16,17 @@ bool sync_wanted(const struct set_recipient_source *set)
 const char *sync_filter_of_profile(int profile)
 {
     /* Any class: users, groups, contacts, public folders, dynamic groups. */
-    return is_active_directory(profile) ? "(|(proxyAddresses=*)(mail=*))" : "(|(mail=*)(mailLocalAddress=*)(mailAlternateAddress=*))";
+    return ldap_profile_is_ad(profile) ? "(|(proxyAddresses=*)(mail=*))" : "(|(mail=*)(mailLocalAddress=*)(mailAlternateAddress=*))";
 }
 
 size_t sync_attributes_of_profile(int profile, span out[SYNC_ATTRIBUTES_MAX])
 {
     size_t n = 0;
 
-    if (is_active_directory(profile))
+    if (ldap_profile_is_ad(profile))
         out[n++] = SPAN("proxyAddresses");
     out[n++] = SPAN("mail");
-    if (!is_active_directory(profile)) {
+    if (!ldap_profile_is_ad(profile)) {
         out[n++] = SPAN("mailLocalAddress");
         out[n++] = SPAN("mailAlternateAddress");
     }
@@ -42,7 +37,7 @@ int sync_order_fill(const struct settings *all, const struct set_recipient_sourc
                     struct sync_order *out, struct errtext *err)
 {
     const struct ldap_settings where = { &set->servers, set->base, &set->bind, set->tls, set->ca_file, set->timeout_ms };
-    struct sync_order o = { .method = set->sync.method, .active_directory = is_active_directory(set->profile),
+    struct sync_order o = { .method = set->sync.method, .active_directory = ldap_profile_is_ad(set->profile),
                             .fold_local_part = all->recipients.fold_local_part, .leavers = set->sync.leavers,
                             .interval_ms = set->sync.interval_ms, .full_interval_ms = set->sync.full_interval_ms };
 

@@ -47,7 +47,6 @@ struct sync {
     uint64_t entries;                 /* read so far */
     char way[32], trouble[512];
     bool reading;
-    int64_t began_ms;
     /* the judging process */
     struct child_pool *merger;
     struct child_job *merging;

@@ -172,7 +172,6 @@ static void start_now(void *arg)
     struct sync *s = arg;
     struct errtext err = { "" };
 
-    s->began_ms = loop_now_ms(s->loop);
     s->entries = 0;
     s->reading = true;
     s->child = child_start(s->loop, &spec, &handler, s, &err);

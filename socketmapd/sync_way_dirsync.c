@@ -122,14 +122,6 @@ struct again {
     bool ok;
 };
 
-static bool note_present(struct dir_reader *r, void *arg)
-{
-    struct again *a = arg;
-
-    map_remove(a->changed, span_of(r->entry.id, r->entry.id_n));
-    return sync_entry_is(a->child);
-}
-
 static bool flush(struct again *a)
 {
     struct buf whole;
@@ -141,7 +133,7 @@ static bool flush(struct again *a)
     buf_printf(&whole, "(&(|%.*s)%.*s)", SPAN_ARG(buf_span(&a->filter)), SPAN_ARG(a->child->order.filter));
     text = xspandup(buf_span(&whole));
     buf_free(&whole);
-    a->ok = a->ok && dir_search(&a->child->reader, text, false, note_present, a);
+    a->ok = a->ok && sync_read_changed(a->child, text, a->changed);
     free(text);
     buf_reset(&a->filter);
     a->in_filter = 0;
@@ -171,13 +163,6 @@ static void add_to_filter(struct again *a, span id)
         flush(a);
 }
 
-static bool drop(span id, void *value, void *arg)
-{
-    (void)value;
-    sync_entry_gone(arg, id);
-    return true;
-}
-
 static bool read_again(struct sync_child *c, struct map *changed)
 {
     struct again a = { .child = c, .changed = changed, .ok = true };
@@ -191,7 +176,7 @@ static bool read_again(struct sync_child *c, struct map *changed)
         add_to_filter(&a, span_head(span_from(rest, 1), (size_t)(unsigned char)rest.p[0]));
     flush(&a);
     if (a.ok)
-        map_each(changed, drop, c);
+        sync_drop_unseen(c, changed);
     buf_free(&a.filter);
     buf_free(&ids.bytes);
     return a.ok;

@@ -37,35 +37,17 @@ static bool note_id(struct dir_reader *r, void *arg)
     return true;
 }
 
-struct swept { struct sync_child *child; struct map *changed; };
-
-static bool note_present(struct dir_reader *r, void *arg)
-{
-    struct swept *s = arg;
-
-    map_remove(s->changed, span_of(r->entry.id, r->entry.id_n));
-    return sync_entry_is(s->child);
-}
-
-static bool drop(span id, void *value, void *arg)
-{
-    (void)value;
-    sync_entry_gone(arg, id);
-    return true;
-}
-
 /* All that has changed, by id; then those of them that still match.  What is left has left the filter. */
 static bool usn_poll(struct sync_child *c, bool *current_out)
 {
     char *changed = xasprintf("(uSNChanged>=%s)", c->usn_next), *matching = xasprintf("(&%s%.*s)", changed, SPAN_ARG(c->order.filter));
-    struct swept s = { c, map_new() };
-    bool ok = usn_mark(c) && dir_search(&c->reader, changed, true, note_id, s.changed) &&
-              dir_search(&c->reader, matching, false, note_present, &s);
+    struct map *ids = map_new();
+    bool ok = usn_mark(c) && dir_search(&c->reader, changed, true, note_id, ids) && sync_read_changed(c, matching, ids);
 
     if (ok)
-        map_each(s.changed, drop, c);
+        sync_drop_unseen(c, ids);
     *current_out = ok;
-    map_free(&s.changed, NULL);
+    map_free(&ids, NULL);
     free(changed);
     free(matching);
     return ok;
