@@ -20,12 +20,26 @@ static bool removals_are_few(const struct plausible_change *c, const struct plau
     return false;
 }
 
+static bool domain_goes(const struct plausible_domain *d)
+{
+    return d->removed == d->had && d->had >= DOMAIN_OF_NOTE;
+}
+
+bool plausible_is_drastic(const struct plausible_change *c)
+{
+    for (size_t i = 0; i < c->n_domains; i++) {
+        if (domain_goes(&c->domains[i]))
+            return true;
+    }
+    return c->has == 0;
+}
+
 static bool domains_stay(const struct plausible_change *c, const struct plausible_limits *l, struct errtext *why)
 {
     for (size_t i = 0; i < c->n_domains; i++) {
         const struct plausible_domain *d = &c->domains[i];
 
-        if (d->removed == d->had && d->had >= DOMAIN_OF_NOTE) {
+        if (domain_goes(d)) {
             errtext_set(why, "the whole domain %.*s would go (%llu addresses)", SPAN_ARG(d->name), (unsigned long long)d->had);
             return false;
         }

@@ -26,6 +26,8 @@ struct plausible_change {
     span missing_canary;                   /* p == NULL: all are there */
 };
 
+/* Whether it takes everybody, or a whole domain of note: never to be believed without a person. */
+bool plausible_is_drastic(const struct plausible_change *c);
 /* true, or false with the reason. */
 bool plausible(const struct plausible_change *c, const struct plausible_limits *limits, struct errtext *why);
 

@@ -113,6 +113,7 @@ static bool held(struct merge *m)
     map_each(m->domains, into_list, m);
     c.domains = m->list;
     c.n_domains = m->n_list;
+    m->result->drastic = plausible_is_drastic(&c);
     hold = m->order->mode == MERGE_HOLD || (m->order->mode == MERGE_JUDGE && !plausible(&c, &m->order->limits, &why));
     if (m->order->mode == MERGE_HOLD)
         errtext_set(&why, "held by gatepostctl recipient sync hold");

@@ -24,6 +24,7 @@ struct merge_order {
 
 struct merge_result {
     bool ok, held, changed;                    /* changed: another set was written */
+    bool drastic;                              /* it takes everybody, or a whole domain */
     uint64_t generation;                       /* of the set now in force */
     uint64_t had, removed, added, has;
     uint64_t removed_digest;                   /* equal for equal removals */

@@ -63,7 +63,7 @@ bool merge_order_decode(span bytes, struct merge_order *out)
 
 void merge_result_encode(const struct merge_result *r, struct buf *to)
 {
-    const uint64_t numbers[] = { r->ok, r->held, r->changed, r->generation, r->had, r->removed, r->added, r->has,
+    const uint64_t numbers[] = { r->ok, r->held, r->changed, r->drastic, r->generation, r->had, r->removed, r->added, r->has,
                                  r->removed_digest >> 32, r->removed_digest & UINT32_MAX };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -74,8 +74,8 @@ void merge_result_encode(const struct merge_result *r, struct buf *to)
 bool merge_result_decode(span bytes, struct merge_result *out)
 {
     struct merge_result r = { .ok = false };
-    uint64_t ok, held, changed, high, low;
-    uint64_t *const numbers[] = { &ok, &held, &changed, &r.generation, &r.had, &r.removed, &r.added, &r.has, &high, &low };
+    uint64_t ok, held, changed, drastic, high, low;
+    uint64_t *const numbers[] = { &ok, &held, &changed, &drastic, &r.generation, &r.had, &r.removed, &r.added, &r.has, &high, &low };
     span why;
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -87,6 +87,7 @@ bool merge_result_decode(span bytes, struct merge_result *out)
     r.ok = ok != 0;
     r.held = held != 0;
     r.changed = changed != 0;
+    r.drastic = drastic != 0;
     r.removed_digest = high << 32 | low;
     memcpy(r.why, why.p, why.n);
     *out = r;

@@ -34,7 +34,7 @@ static bool released_by_itself(struct sync *s)
 {
     int64_t n = s->set->sync.accept_after;
 
-    if (n == 0 || s->hold_all || s->last.has == 0 || strstr(s->held_why, "whole domain") != NULL || s->held_times < (uint64_t)n)
+    if (n == 0 || s->hold_all || s->last.drastic || s->held_times < (uint64_t)n)
         return false;
     return servers_in(s->held_servers) > 1 || loop_now_ms(s->loop) - s->held_since_ms >= RELEASE_MS;
 }

@@ -89,6 +89,7 @@ static struct merge_result merge_at(enum merge_mode mode, int64_t now_ms, const 
     assert_int_equal(told.removed_digest, r.removed_digest);
     assert_int_equal(told.removed, r.removed);
     assert_string_equal(told.why, r.why);
+    assert_int_equal(told.drastic, r.drastic);
     buf_free(&wire);
     return told;
 }
@@ -152,6 +153,7 @@ static void test_rows(void **state)
             fail_msg("\"%s\" does not tell of \"%s\"", r.why, rows[i].held);
         assert_int_equal(r.removed, rows[i].removed);
         assert_int_equal(r.added, rows[i].added);
+        assert_int_equal(r.drastic, rows[i].held != NULL && (strstr(r.why, "whole domain") != NULL || strstr(r.why, "at all") != NULL));
         assert_int_equal(access(diff_path, F_OK) == 0, rows[i].held != NULL);
         if (rows[i].then.asked != NULL)
             continue;
