@@ -6,6 +6,7 @@
 #define GATEPOST_STORE_REDIS_H
 
 #include "lib/store/store_backend.h"
+#include "lib/store/store_redis_ask.h"
 #include "lib/store/store_redis_lease.h"
 #include "lib/store/store_redis_memory.h"
 #include "lib/store/store_redis_nodes.h"
@@ -51,14 +52,12 @@ typedef void redis_call_fn(struct redis_call *call, const redisReply *reply, con
 struct redis_call {
     struct redis_pending pend;     /* first */
     struct redis_call *next, **link;
-    struct redisc_call *pending;
+    struct redis_ask ask;          /* ask.node set before the start: it goes there */
     redis_call_fn *done;           /* NULL: cancelled */
     enum redis_script script;
     bool sent_whole;               /* EVAL after NOSCRIPT */
-    struct redis_node *node;       /* that has the question; NULL: the one for its first key is to be found */
-    bool probe, asking;            /* asking: of ASKING, a redirection for this one question */
-    unsigned redirections;
-    int64_t until_ms;
+    bool *ended_out;               /* while it is being started */
+    char n_keys_text[24];
     size_t n_keys, n_args;         /* argument i: bytes[starts[i]] to bytes[starts[i + 1]] */
     struct buf bytes;
     size_t starts[REDIS_KEYS_MAX + REDIS_ARGS_MAX + 1];

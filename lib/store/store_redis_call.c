@@ -4,19 +4,23 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
 #include "lib/store/store_redis.h"
 
-enum { CALL_BYTES_MAX = 64 * 1024, REDIRECTIONS_MAX = 5 };
+enum { CALL_BYTES_MAX = 64 * 1024 };
 
 /* ---- a call ---- */
 
 static void call_cancel(struct redis_pending *pending)
 {
-    ((struct redis_call *)(void *)pending)->done = NULL;
+    struct redis_call *c = (struct redis_call *)(void *)pending;
+
+    c->done = NULL;
+    c->ask.unwanted = true;
 }
 
 struct redis_call *redis_call_new(struct store_redis *s, enum redis_script script, redis_call_fn *done)
@@ -29,12 +33,11 @@ struct redis_call *redis_call_new(struct store_redis *s, enum redis_script scrip
     if (c->next != NULL)
         c->next->link = &c->next;
     s->calls = c;
-    c->pending = NULL;
+    c->ask = (struct redis_ask){ .node = NULL };
     c->done = done;
     c->script = script;
-    c->node = NULL;
-    c->sent_whole = c->probe = c->asking = false;
-    c->redirections = 0;
+    c->sent_whole = false;
+    c->ended_out = NULL;
     c->n_keys = c->n_args = 0;
     buf_init(&c->bytes, CALL_BYTES_MAX);
     c->starts[0] = 0;
@@ -140,108 +143,64 @@ void redis_call_arg(struct redis_call *c, int64_t number)
     redis_call_arg_bytes(c, span_of(text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number)));
 }
 
-static bool send_script(struct redis_call *c);
+/* ---- sending it ---- */
 
-static void finish(struct redis_call *c, const redisReply *reply, const char *why)
+#define FROM_ASK(a) ((struct redis_call *)(void *)((char *)(a) - offsetof(struct redis_call, ask)))
+
+static size_t script_argv(struct redis_ask *a, span *argv)
 {
+    struct redis_call *c = FROM_ASK(a);
+    const struct redis_script_text *script = redis_script(c->script);
+    size_t argc = 0;
+
+    argv[argc++] = c->sent_whole ? SPAN("EVAL") : SPAN("EVALSHA");
+    argv[argc++] = span_str(c->sent_whole ? script->text : script->sha1);
+    argv[argc++] = span_of(c->n_keys_text, (size_t)snprintf(c->n_keys_text, sizeof(c->n_keys_text), "%zu", c->n_keys));
+    for (size_t i = 0; i < c->n_keys + c->n_args; i++)
+        argv[argc++] = span_of(buf_span(&c->bytes).p + c->starts[i], c->starts[i + 1] - c->starts[i]);
+    return argc;
+}
+
+static void script_done(struct redis_ask *a, const redisReply *reply, const char *why)
+{
+    struct redis_call *c = FROM_ASK(a);
     redis_call_fn *done = c->done;
 
     if (done != NULL)
         done(c, reply, why);
+    if (c->ended_out != NULL)
+        *c->ended_out = true;
     redis_call_free(c);
 }
 
-/* Whether the question has gone out again, or has ended in the attempt. */
-static bool sent_again(struct redis_call *c, const char *error)
+/* The server does not know the script yet: it gets the text. */
+static bool script_unknown(struct redis_ask *a, const char *error)
 {
-    struct redis_node *node;
-    bool asking;
+    struct redis_call *c = FROM_ASK(a);
 
-    if (c->done == NULL)
+    if (c->sent_whole || strncmp(error, "NOSCRIPT", 8) != 0)
         return false;
-    if (!c->sent_whole && strncmp(error, "NOSCRIPT", 8) == 0) {
-        c->sent_whole = true;
-        send_script(c);
-        return true;
-    }
-    if (c->redirections == REDIRECTIONS_MAX || redis_nodes_advice(store_of(c)->nodes, c->node, error, &node, &asking) != REDIS_AGAIN)
-        return false;
-    c->redirections++;
-    c->node = node;
-    c->asking = asking;
-    send_script(c);
+    c->sent_whole = true;
     return true;
 }
 
-static void on_reply(const redisReply *reply, const char *why, void *arg)
-{
-    struct redis_call *c = arg;
-    char text[256];
-
-    c->pending = NULL;
-    redis_node_result(c->node, c->probe, reply != NULL, why);
-    c->probe = false;
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        if (sent_again(c, reply->str))
-            return;
-        snprintf(text, sizeof(text), "Redis says: %.200s", reply->str);
-        reply = NULL;
-        why = text;
-        redis_node_complains(c->node, why);   /* it answers, and at once: no case for the breaker */
-    }
-    finish(c, reply, why);
-}
-
-static void ignore(const redisReply *reply, const char *why, void *arg)
-{
-    (void)reply;
-    (void)why;
-    (void)arg;
-}
-
-/* false: it has ended already. */
-static bool send_script(struct redis_call *c)
-{
-    const struct redis_script_text *script = redis_script(c->script);
-    span argv[3 + REDIS_KEYS_MAX + REDIS_ARGS_MAX];
-    char n_keys[24];
-    size_t argc = 0;
-    int64_t left_ms = c->until_ms - loop_now_ms(c->pend.call.store->loop);
-    struct redisc_call *pending;
-
-    if (left_ms <= 0) {
-        finish(c, NULL, "no time left to send the script");
-        return false;
-    }
-    if (c->asking)
-        redisc_command(c->node->redisc, 1, (span[]){ SPAN("ASKING") }, ignore, NULL);
-    argv[argc++] = c->sent_whole ? SPAN("EVAL") : SPAN("EVALSHA");
-    argv[argc++] = span_str(c->sent_whole ? script->text : script->sha1);
-    argv[argc++] = span_of(n_keys, (size_t)snprintf(n_keys, sizeof(n_keys), "%zu", c->n_keys));
-    for (size_t i = 0; i < c->n_keys + c->n_args; i++)
-        argv[argc++] = span_of(buf_span(&c->bytes).p + c->starts[i], c->starts[i + 1] - c->starts[i]);
-    pending = redisc_command_within(c->node->redisc, argc, argv, left_ms, on_reply, c);
-    if (pending == NULL)
-        return false;
-    c->pending = pending;
-    return true;
-}
+static const struct redis_ask_kind script_kind = {
+    .argv_max = 3 + REDIS_KEYS_MAX + REDIS_ARGS_MAX, .argv = script_argv, .done = script_done, .again = script_unknown,
+};
 
 void redis_call_start(struct redis_call *c, struct store_call **call_out)
 {
     struct store_redis *s = store_of(c);
-    struct store_call *none;
-    const char *why;
+    bool ended = false;
 
-    if (call_out == NULL)
-        call_out = &none;
-    *call_out = NULL;
+    if (call_out != NULL)
+        *call_out = NULL;
     assert(!c->bytes.overflow && c->n_keys > 0);
-    if (c->node == NULL)
-        c->node = redis_nodes_for(s->nodes, span_head(buf_span(&c->bytes), c->starts[1]), &why);
-    if (c->node == NULL || !redis_node_gate(c->node, &c->probe, &why))
-        return finish(c, NULL, why);
-    c->until_ms = loop_now_ms(s->store.loop) + s->timeout_ms;
-    if (send_script(c))
+    c->ended_out = &ended;
+    redis_ask_start(&c->ask, &script_kind, s->nodes, span_head(buf_span(&c->bytes), c->starts[1]), s->timeout_ms);
+    if (ended)
+        return;
+    c->ended_out = NULL;
+    if (call_out != NULL)
         *call_out = &c->pend.call;
 }

@@ -113,6 +113,11 @@ bool redis_nodes_clustered(const struct redis_nodes *n)
     return n->slots != NULL;
 }
 
+struct loop *redis_nodes_loop(const struct redis_nodes *n)
+{
+    return n->loop;
+}
+
 struct redis_node *redis_nodes_for(struct redis_nodes *n, span key, const char **why_out)
 {
     struct redis_node *node = n->slots != NULL ? n->slots[redis_slot(key)] : n->master;

@@ -37,6 +37,7 @@ struct redis_node {
 struct redis_nodes *redis_nodes_new(struct loop *l, const struct set_redis *set, struct errtext *err);
 void redis_nodes_free(struct redis_nodes **n);           /* no callbacks follow */
 bool redis_nodes_clustered(const struct redis_nodes *n);
+struct loop *redis_nodes_loop(const struct redis_nodes *n);
 
 /* NULL with *why_out: nobody is known to have it now. */
 struct redis_node *redis_nodes_for(struct redis_nodes *n, span key, const char **why_out);
