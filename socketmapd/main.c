@@ -11,6 +11,7 @@
 #include "socketmapd/list_child.h"
 #include "socketmapd/rcpt_merge.h"
 #include "socketmapd/session.h"
+#include "socketmapd/share_child.h"
 #include "socketmapd/sync_wire.h"
 
 struct socketmapd {
@@ -107,7 +108,7 @@ static void stop(struct daemon *d)
 static const struct child_role roles[] = {
     { "ldap", ldap_child_run },
     { "rcpt-sync", sync_child_run },
-    { "rcpt-merge", merge_child_run },
+    { "rcpt-merge", merge_child_run }, { "rcpt-share", share_child_run },
     { "rcpt-list", list_child_run },
     { "store-saver", store_saver_run },
     { NULL, NULL },

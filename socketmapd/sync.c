@@ -130,7 +130,7 @@ static bool sift_one(span address, void *value, void *arg)
     struct sync_news *n = value;
     struct rcpt_set_entry e;
     bool there = rcpt_set_find(f->sync->in_force, address, &e) && (e.flags & RCPT_SET_MISSING) == 0;
-    bool over = n->serial > 0 ? n->serial <= f->upto.serial : n->learned_ms < f->upto.asked_ms;
+    bool over = n->serial > 0 && f->upto.serial != SYNC_BY_TIME ? n->serial <= f->upto.serial : n->learned_ms < f->upto.asked_ms;
 
     if (there || over)
         free(n);
@@ -189,6 +189,14 @@ void sync_confirmed(struct sync *s, bool complete)
     s->sure_ms = loop_now_ms(s->loop);
     if (complete)
         s->complete_ms = s->sure_ms;
+}
+
+void sync_confirmed_at(struct sync *s, int64_t sure_ms, int64_t complete_ms)
+{
+    if (sure_ms > s->sure_ms)
+        s->sure_ms = sure_ms;
+    if (complete_ms > s->complete_ms)
+        s->complete_ms = complete_ms;
 }
 
 void sync_wait(struct sync *s, struct sync_waiter *w, void (*fn)(void *arg), void *arg)
@@ -268,7 +276,8 @@ static void begin(void *arg)
     }
     sweep(s, folder);
     free(folder);
-    sync_reader_start(s, 0);
+    if (s->share == NULL)
+        sync_reader_start(s, 0);
 }
 
 struct sync *sync_new(struct loop *l, const struct settings *all, const struct set_recipient_source *set, bool serving, struct errtext *err)
@@ -297,6 +306,11 @@ struct sync *sync_new(struct loop *l, const struct settings *all, const struct s
     s->order.proposal_path = span_str(s->proposal_path);
     s->hold_all = access(s->hold_path, F_OK) == 0;
     load_at_start(s);
+    s->share = share_new(s, err);
+    if (s->share == NULL && err->text[0] != '\0') {
+        sync_free(&s);
+        return NULL;
+    }
     if (serving)
         loop_timer_start(l, &s->start, 0, begin, s);
     return s;
@@ -310,6 +324,7 @@ void sync_free(struct sync **s)
         return;
     *s = NULL;
     loop_timer_stop(&gone->start);
+    share_free(&gone->share);
     sync_reader_stop(gone);
     sync_judge_stop(gone);
     while (gone->waiters != NULL)

@@ -69,7 +69,10 @@ static void settle(struct sync *s)
 
 static void propose_again(void *arg)
 {
-    sync_reader_say(arg, SYNC_PROPOSE);
+    struct sync *s = arg;
+
+    if (!share_judge_again(s->share))
+        sync_reader_say(s, SYNC_PROPOSE);
 }
 
 /* What has gone must be missed once more when its grace is over. */
@@ -90,7 +93,8 @@ static void take_over(struct sync *s, struct sync_upto upto)
         sync_set_in_force(s, upto, false);
     if (s->in_force == NULL)
         return;
-    sync_confirmed(s, !r->held);
+    if (!share_follows(s->share))         /* else it is as old as what the leader knows */
+        sync_confirmed(s, !r->held);
     if (r->added > 0 && s->on_news != NULL)
         s->on_news(span_of(NULL, 0), s->news_arg);
     if (first || r->added > 0 || (r->removed > 0 && !r->held))
@@ -123,7 +127,13 @@ static void on_merged(enum child_outcome outcome, span reply, const int *fds, si
         if (r.held && released_by_itself(s)) {
             log_warning("recipients source %s: the held reading has been the same %u times: it is accepted (sync.accept_after)", s->set->name, s->held_times);
             sync_judge(s, s->merging_upto, MERGE_ACCEPT);
+        } else if (r.held && !s->hold_all && share_accepted_there(s->share, r.removed_digest)) {
+            log_warning("recipients source %s: this very removal was accepted at the host that leads: it is accepted here too", s->set->name);
+            sync_judge(s, s->merging_upto, MERGE_ACCEPT);
         }
+        if (s->merging_mode == MERGE_ACCEPT && r.removed > 0)
+            share_accepted_here(s->share, r.removed_digest);
+        share_judged(s->share, !r.held);
     }
     if (s->proposal_waits && s->merging == NULL) {
         s->proposal_waits = false;
@@ -167,6 +177,7 @@ void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode)
                               .limits = { set->max_removed, set->max_removed_least, set->max_domain_removed } };
     merge_order_encode(&o, &msg);
     s->merging_upto = upto;
+    s->merging_mode = mode;
     s->merging = child_pool_submit(s->merger, buf_span(&msg), NULL, 0, MERGE_MS, on_merged, s);
     buf_free(&msg);
     buf_free(&canaries);

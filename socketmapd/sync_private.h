@@ -7,6 +7,7 @@
 #include "lib/base/map.h"
 #include "lib/net/child.h"
 #include "socketmapd/rcpt_merge.h"
+#include "socketmapd/share.h"
 #include "socketmapd/sync.h"
 #include "socketmapd/sync_order.h"
 
@@ -20,6 +21,7 @@ struct sync_news {
 
 /* What a proposal holds: changes up to this one, questions answered before this time (monotonic). */
 struct sync_upto { uint64_t serial; int64_t asked_ms; };
+#define SYNC_BY_TIME UINT64_MAX          /* a serial: none of ours, what was told before asked_ms is in it */
 
 struct sync {
     struct loop *loop;
@@ -62,11 +64,15 @@ struct sync {
     unsigned held_times;
     uint32_t held_servers;            /* bit set */
     size_t proposed_by;
+    enum merge_mode merging_mode;
+    struct share *share;              /* NULL: every host reads for itself */
 };
 
 /* sync.c */
 void sync_set_in_force(struct sync *s, struct sync_upto upto, bool at_start);
 void sync_confirmed(struct sync *s, bool complete);
+/* The same at some time before; complete_ms INT64_MIN: not known. */
+void sync_confirmed_at(struct sync *s, int64_t sure_ms, int64_t complete_ms);
 void sync_tell_news(struct sync *s, span address, uint64_t serial, bool internal, const char *detail);
 /* sync_reader.c */
 void sync_reader_start(struct sync *s, int64_t delay_ms);

@@ -205,7 +205,7 @@ bool sync_reader_say(struct sync *s, const char *word)
 
 void sync_nudge(struct sync *s)
 {
-    if (s->child == NULL && s->serving && loop_timer_active(&s->start) && s->start.due_ms > loop_now_ms(s->loop) + PAUSE_NUDGED_MS)
+    if (!share_follows(s->share) && s->child == NULL && s->serving && loop_timer_active(&s->start) && s->start.due_ms > loop_now_ms(s->loop) + PAUSE_NUDGED_MS)
         sync_reader_start(s, PAUSE_NUDGED_MS);
 }
 
@@ -213,7 +213,9 @@ bool sync_read_now(struct sync *s)
 {
     if (sync_reader_say(s, SYNC_READ_ALL))
         return true;
-    if (s->serving && s->child == NULL)
+    if (share_follows(s->share))
+        share_look_now(s->share);
+    else if (s->serving && s->child == NULL)
         sync_reader_start(s, 0);
     return false;
 }

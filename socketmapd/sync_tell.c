@@ -87,6 +87,7 @@ void sync_describe(const struct sync *s, struct buf *to)
     buf_printf(to, "%s: %s%s\n", s->set->name, state_name(sync_state(s)), s->held ? ", HELD" : "");
     describe_set(s, to);
     describe_reading(s, to);
+    share_describe(s->share, to);
     if (s->held)
         buf_printf(to, "  held: %s (%u readings, %llds; `recipient sync diff` shows it, `recipient sync accept` takes it)\n", s->held_why, s->held_times,
                    (long long)((loop_now_ms(s->loop) - s->held_since_ms) / 1000));

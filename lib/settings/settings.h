@@ -84,6 +84,7 @@ struct set_sync {                    /* the whole directory, kept current; off: 
     int64_t accept_after;            /* equal proposals in a row that free a held one; 0: a person does */
     bool leavers;                    /* disabled user mailboxes are no recipients */
     const char *login;               /* attribute with the login, for maps of kind senders; "" : the profile's */
+    bool share;                      /* with a store in Redis: one host reads for all */
 };
 enum callout_tls { CALLOUT_TLS_AUTO, CALLOUT_TLS_REQUIRE, CALLOUT_TLS_OFF };
 struct set_callout {                 /* SMTP to the inner server */

@@ -149,6 +149,8 @@ static const struct conf_key sync_rows[] = {
       "Active Directory: disabled user mailboxes receive. No: they do not (shared, room and equipment mailboxes, which are disabled accounts too, always do)." },
     { "login", CONF_STRING, SYNC(login), 0, 0, "", APPLY_LIVE,
       "Attribute that holds the login, for maps of kind senders; \"\": userPrincipalName of Active Directory, uid of others." },
+    { "share", CONF_BOOL, SYNC(share), 0, 0, "yes", APPLY_LIVE,
+      "With store.type redis: one host reads the directory, the others take what it read out of Redis. No: each host reads for itself." },
     { "*", CONF_ENUM, SYNC(method), 0, 0, NULL, APPLY_LIVE, "The method.", .words = sync_words },
     { NULL },
 };
