@@ -1,4 +1,4 @@
-/* cmd_pass.c - commands that one daemon answers in its own words: recipient, dnsbl, limits, greylist, filter.
+/* cmd_pass.c - commands that one daemon answers in its own words: recipient, dnsbl, limits, greylist, filter, redis.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
@@ -148,4 +148,24 @@ const struct subcommand cmd_filter = {
             "status  which generation is in use, which one is coming, and why one was not taken.\n"
             "        Exit status: 0 an engine is in use, 1 none is",
     .run = run_filter,
+};
+
+static int run_redis(struct env *env, int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    if ((strcmp(verb, "keys") == 0 && argc <= 3) || (strcmp(verb, "show") == 0 && argc == 3) || (strcmp(verb, "check") == 0 && argc == 2))
+        return pass_through(env, "socketmapd", REACH_RUNNING, (const char *const *)(uintptr_t)argv, (size_t)argc);
+    return usage_error(&cmd_redis, "keys, show or check?");
+}
+
+const struct subcommand cmd_redis = {
+    .name = "redis",
+    .args = "keys [PART]\nshow KEY\ncheck",
+    .summary = "what is kept in Redis, and whether all of it is there",
+    .help = "keys   how many keys each table has; PART: the keys that begin so, with or without the prefix\n"
+            "show   the value of one key, as gatepost-redis(7) describes it\n"
+            "check  how each server is set up, and whether every shared set is there whole.\n"
+            "       Exit status: 0 all is well, 1 not",
+    .run = run_redis,
 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const struct subcommand *const subcommands[] = {
-    &cmd_scan,   &cmd_recipient, &cmd_policy, &cmd_dnsbl, &cmd_limits, &cmd_greylist, &cmd_filter,    &cmd_explain, &cmd_events,
+    &cmd_scan,   &cmd_recipient, &cmd_policy, &cmd_dnsbl, &cmd_limits, &cmd_greylist, &cmd_filter,    &cmd_redis,   &cmd_explain, &cmd_events,
     &cmd_config, &cmd_reload,    &cmd_status, &cmd_stats, &cmd_log_level, &cmd_doctor,
 };
 

@@ -28,7 +28,7 @@ struct subcommand {
 };
 
 extern const struct subcommand cmd_scan, cmd_recipient, cmd_policy, cmd_explain, cmd_events, cmd_config, cmd_reload, cmd_status, cmd_stats,
-    cmd_log_level, cmd_dnsbl, cmd_limits, cmd_greylist, cmd_doctor, cmd_filter;
+    cmd_log_level, cmd_dnsbl, cmd_limits, cmd_greylist, cmd_doctor, cmd_filter, cmd_redis;
 
 extern const char *const daemon_names[];             /* "socketmapd", "policyd", "cfilter", NULL */
 

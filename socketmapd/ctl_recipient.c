@@ -4,6 +4,7 @@
 #include "socketmapd/ctl_recipient.h"
 
 #include "lib/app/daemon.h"
+#include "socketmapd/ctl_redis.h"
 #include "socketmapd/ctl_sync.h"
 #include "socketmapd/rcpt_override.h"
 #include "socketmapd/session.h"
@@ -174,5 +175,6 @@ static void run_recipient(struct ctl_request *q, void *arg)
 const struct ctl_command recipient_commands[] = {
     { "recipient", "why ADDRESS | list [PART] | count | flush [ADDRESS] | add|deny ADDRESS [FOR] | unset ADDRESS | sync ...",
       "why an address is known or unknown; what is known", run_recipient },
+    { "redis", "keys [PART] | show KEY | check", "what is kept in Redis, and whether all of it is there", ctl_redis },
     { NULL, NULL, NULL, NULL },
 };

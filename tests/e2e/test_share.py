@@ -3,14 +3,17 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
+import pwd
 import re
 import signal
+import subprocess
 import time
 
 from rig.maphost import MapHost, MapTest, bind
-from rig.place import Place
+from rig.place import USER, Place
 from rig.redis import Cluster, Redis, Sentinels
 from rig.slapd import BASE, SYNCPROV, Slapd
+from rig.wrongredis import WrongRedis
 
 from test_sync import Load
 
@@ -132,6 +135,27 @@ class OneRedis(Hosts):
         self.assertEqual(there, wanted)
         for i in range(4):
             self.slapd.remove(f"more{i}")
+
+    def test_gatepostctl_redis(self):
+        ctl = self.hosts[0].gatepost.ctl
+        keys = ctl("redis", "keys")
+        self.assertEqual(keys.returncode, 0, keys.stderr)
+        self.assertRegex(keys.stdout, r"\d+  gatepost:rcpt:\.\.\.")
+        listed = ctl("redis", "keys", "rcpt:").stdout.splitlines()
+        self.assertEqual(sorted(listed), sorted(self.redis.cli("--scan", "--pattern", "gatepost:rcpt:*").splitlines()))
+        self.assertRegex(ctl("redis", "show", self.key("current")).stdout, r"(?m)^generation\t[0-9a-f]{16}$")
+        piece = next(k for k in listed if ":piece:" in k)
+        self.assertIn("@example.com\t-\tproxyAddresses\tuid=", ctl("redis", "show", piece).stdout)
+        self.assertEqual(ctl("redis", "show", "gatepost:none").returncode, 1)
+        said = ctl("redis", "check")
+        self.assertEqual((said.returncode, said.stderr), (0, ""), said.stdout)
+        self.assertRegex(said.stdout, rf"(?s)server inet:127.0.0.1:{self.redis.port}: Redis 7.*addresses in \d+ pieces\nall is well\n$")
+        text = self.redis.cli("GET", piece)
+        self.redis.cli("DEL", piece)
+        said = ctl("redis", "check")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("WRONG: pieces of it are missing", said.stdout)
+        self.redis.cli("SET", piece, text + "\n")
 
     def test_the_leader_dies(self):
         leader = self.leaders()[0]
@@ -288,8 +312,94 @@ class ClusterTest(Hosts):
         holders = [n for n in self.redis.masters() if n.cli("--scan", "--pattern", "gatepost:rcpt:*") != ""]
         self.assertEqual(len(holders), 1)
         loads = self.loads()
+        said = self.hosts[0].gatepost.ctl("redis", "check")
+        self.assertEqual(said.stdout.count("server inet:"), 3)
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
         holders[0].stop()
         self.slapd.add("cluster")
         self.eventually("both know it", lambda: all("uid=cluster" in h.ctl("why", "cluster@example.com").stdout for h in self.hosts), 60)
         self.all_settled()
         self.end(loads)
+
+
+class WrongAnswers(Hosts):
+    """Between the hosts and Redis: everything a network and a server can do."""
+
+    count = 2
+
+    @classmethod
+    def servers(cls):
+        redis = Redis(cls.place).start()
+        cls.wrong = WrongRedis(cls.place, redis.port)
+        return redis
+
+    @classmethod
+    def store(cls):
+        return f'server: "inet:127.0.0.1:{cls.wrong.port}"'
+
+    def test_every_fault(self):
+        loads = self.loads()
+        for mode in ("hang", "cut", "garbage", "-LOADING Redis is loading the dataset in memory\r\n", f"-MOVED 1 127.0.0.1:{self.wrong.port}\r\n",
+                     "-NOAUTH Authentication required.\r\n", "-OOM command not allowed\r\n", "-READONLY You can't write\r\n", "$-1\r\n", "*0\r\n", ":7\r\n"):
+            with self.subTest(mode=mode):
+                self.wrong.mode = mode
+                self.eventually("it is noticed", lambda: any("sharing: " in h.status() for h in self.hosts), 30)
+                self.wrong.mode = ""
+                self.all_settled()
+        self.end(loads)
+
+    def test_slow(self):
+        self.wrong.mode = "slow"
+        self.slapd.add("slow")
+        try:
+            self.eventually("all know it", lambda: all("uid=slow" in h.ctl("why", "slow@example.com").stdout for h in self.hosts), 30)
+        finally:
+            self.wrong.mode = ""
+
+    def test_while_it_is_fetched(self):
+        """Connections are torn again and again while new generations come: a half of one is never in force."""
+        loads = self.loads()
+        for i in range(5):
+            self.slapd.add(f"torn{i}")
+            time.sleep(1.2)
+            self.wrong.drop()
+        self.all_settled()
+        for h in self.hosts:
+            for i in range(5):
+                self.assertIn(f"uid=torn{i}", h.ctl("why", f"torn{i}@example.com").stdout)
+        self.end(loads)
+
+
+class TlsAndAcl(Hosts):
+    """Redis speaks TLS, and the user may only do what gatepost-redis(7) lists."""
+
+    count = 2
+    acl = ("on >hushhush ~gatepost:* -@all +eval +evalsha +get +mget +set +del +time +scan +select +hset +hget +hmget +hgetall +hdel +exists +incr "
+           "+pexpire +unlink +type +info")
+
+    @classmethod
+    def servers(cls):
+        cls.tls_port = cls.place.port()
+        cls.key, cls.cert = cls.place.path("redis.key"), cls.place.path("redis.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", cls.key, "-out", cls.cert], check=True, capture_output=True)
+        os.chmod(cls.cert, 0o644)
+        cls.secret = cls.place.write("redis.secret", "hushhush\n", 0o640)
+        if os.geteuid() == 0:
+            os.chown(cls.secret, pwd.getpwnam(USER).pw_uid, -1)
+        redis = Redis(cls.place, "--tls-port", str(cls.tls_port), "--tls-cert-file", cls.cert, "--tls-key-file", cls.key, "--tls-auth-clients", "no")
+        with open(redis.config, "a", encoding="ascii") as f:
+            f.write(f"user gatepost {cls.acl}\n")
+        return redis.start()
+
+    @classmethod
+    def store(cls):
+        return f'server: "inet:localhost:{cls.tls_port}", tls: yes, ca_file: {cls.cert}, user: gatepost, password_file: {cls.secret}'
+
+    def test_it_works(self):
+        self.slapd.add("secure")
+        self.eventually("both know it", lambda: all("uid=secure" in h.ctl("why", "secure@example.com").stdout for h in self.hosts), 30)
+        for h in self.hosts:
+            self.assertNotIn("sharing: ", h.status())
+        said = self.hosts[0].gatepost.ctl("redis", "check")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
