@@ -21,6 +21,7 @@ static int run_recipient(struct env *env, int argc, char **argv)
 {
     static const struct { const char *verb; int least, most; } verbs[] = {
         { "flush", 2, 3 }, { "count", 2, 2 }, { "list", 2, 3 }, { "add", 3, 4 }, { "deny", 3, 4 }, { "unset", 3, 3 }, { "sync", 3, 5 },
+        { "export", 2, 2 },
     };
     const char *verb = argc > 1 ? argv[1] : "";
     const char *const *words = (const char *const *)(uintptr_t)argv;
@@ -33,13 +34,15 @@ static int run_recipient(struct env *env, int argc, char **argv)
         if (strcmp(verb, verbs[i].verb) == 0 && argc >= verbs[i].least && argc <= verbs[i].most)
             return pass_through(env, "socketmapd", REACH_RUNNING, words, (size_t)argc);
     }
+    if (strcmp(verb, "import") == 0 && argc == 3)
+        return import_recipients(env, argv[2]);
     return usage_error(&cmd_recipient, "what about which address?");
 }
 
 const struct subcommand cmd_recipient = {
     .name = "recipient",
     .args = "why ADDRESS\nlist [PART]\ncount\nflush [ADDRESS]\nadd ADDRESS [FOR]\ndeny ADDRESS [FOR]\nunset ADDRESS\n"
-            "sync now|status|diff|accept|hold [on|off] [SOURCE]",
+            "sync now|status|diff|accept|hold [on|off] [SOURCE]\nexport\nimport FILE|-",
     .summary = "why an address is taken or refused; what is known; the directory's readings",
     .help = "why    asks every source as gatepost-socketmapd would and tells what each said.\n"
             "       Exit status: 0 known, 1 unknown, 2 not to be found out.\n"
@@ -54,7 +57,10 @@ const struct subcommand cmd_recipient = {
             "       status  how old the set is, where it comes from, what is wrong. Exit status: 0 all fresh, 1 not\n"
             "       diff    what a held reading would remove and has added\n"
             "       accept  take a held reading\n"
-            "       hold    readings remove nothing until `hold off`",
+            "       hold    readings remove nothing until `hold off`\n"
+            "export the answers that are remembered: address, seconds left, answer, source, place\n"
+            "import takes such lines; a no is left out, it could be out of date.\n"
+            "       Exit status: 0 all taken, 1 some lines are wrong, 2 not all taken",
     .run = run_recipient,
 };
 

@@ -37,6 +37,8 @@ const struct settings *env_settings(struct env *env);
 void command_help(const struct subcommand *c, FILE *to);
 int usage_error(const struct subcommand *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* CTL_USAGE */
 
+int import_recipients(struct env *env, const char *path);      /* cmd_import.c; exit status */
+
 /* ---- args.c: options are taken out of argv, wherever they stand before "--" ---- */
 
 bool args_flag(int *argc, char **argv, const char *name);                         /* "--json" */

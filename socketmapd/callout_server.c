@@ -45,6 +45,8 @@ struct callout_server {
     struct callout_ask *first, **last;   /* waiting */
     size_t n_waiting;
     struct map *domains;
+    unsigned turn;                       /* which of its hosts and addresses */
+    size_t choices;
     unsigned failures, pauses;
     int64_t pause_until_ms;
     char trouble[400];
@@ -165,6 +167,9 @@ static void failed(struct callout_server *s, const char *why)
     if (log_fence_pass(&s->fence, now_ms, MINUTES(1)))
         log_error("recipients source %s: %s:%d cannot be asked: %s; known recipients stay valid, unknown ones are put off (4xx)", s->shared->set->name,
                   s->target.host, s->target.port, why);
+    s->turn++;
+    if (s->choices > 0 && s->turn % s->choices != 0)
+        return;                          /* another of its hosts is tried before anybody is told */
     if (++s->failures >= FAILURES_MAX) {
         for (unsigned i = 0; i < s->pauses && pause < PAUSE_MAX_MS; i++)
             pause *= 2;
@@ -293,17 +298,21 @@ static void open_session(struct callout_server *s, struct seat *seat)
 
     seat->server = s;
     seat->session = callout_session_open(s->shared->loop, &with, &handler, seat, &err);
-    if (seat->session == NULL)
+    if (seat->session == NULL) {
         failed(s, err.text);
+        fail_waiting(s);
+    }
 }
 
-static void on_found(const char *address, const char *name, const char *why, void *arg)
+static void on_found(const char *address, const char *name, size_t choices, const char *why, void *arg)
 {
     struct callout_server *s = arg;
 
     s->lookup = NULL;
+    s->choices = choices;
     if (address == NULL) {
         failed(s, why);
+        pump(s);
         return;
     }
     snprintf(s->address, sizeof(s->address), "%s", address);
@@ -362,7 +371,7 @@ static void pump(struct callout_server *s)
     if (next_ask(s) == NULL || opening > 0 || s->lookup != NULL)
         return;
     if (s->address[0] == '\0') {
-        callout_resolve(s->shared->dnsc, &s->target, s->shared->set->timeout_ms, on_found, s, &s->lookup);
+        callout_resolve(s->shared->dnsc, &s->target, s->turn, s->shared->set->timeout_ms, on_found, s, &s->lookup);
         return;
     }
     for (size_t i = 0; i < limit; i++) {

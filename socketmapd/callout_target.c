@@ -91,6 +91,8 @@ struct callout_lookup {
     struct dnsc *dnsc;
     struct callout_target target;
     struct dnsc_query *query;
+    unsigned turn;
+    size_t hosts, addresses;          /* between which there is a choice, as far as is known */
     bool tried_v4;
     int64_t deadline_ms;
     callout_lookup_fn *fn;
@@ -102,7 +104,7 @@ static void finish(struct callout_lookup *l, const char *address, const char *wh
     struct callout_lookup done = *l;
 
     free(l);
-    done.fn(address, done.target.host, why, done.arg);
+    done.fn(address, done.target.host, done.hosts * done.addresses, why, done.arg);
 }
 
 static bool is_numeric(const struct callout_target *t, char address[300])
@@ -122,7 +124,8 @@ static void on_address(const struct dnsc_answer *a, void *arg)
 
     l->query = NULL;
     if (a->outcome == DNSC_FOUND) {
-        ipaddr_format(&a->records[0].addr, text);
+        l->addresses = a->n;
+        ipaddr_format(&a->records[l->turn / l->hosts % a->n].addr, text);
         snprintf(address, sizeof(address), strchr(text, ':') != NULL ? "inet:[%s]:%d" : "inet:%s:%d", text, l->target.port);
         finish(l, address, NULL);
     } else if (!l->tried_v4) {
@@ -144,10 +147,24 @@ static void ask_address(struct callout_lookup *l)
         dnsc_ask(l->dnsc, span_str(l->target.host), l->tried_v4 ? DNSC_AAAA : DNSC_A, l->deadline_ms, on_address, l, &l->query);
 }
 
+/* The record that is tried as number `turn`; of equal preference in the order of the answer. */
+static size_t by_preference(const struct dnsc_answer *a, size_t turn)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        size_t before = 0;
+
+        for (size_t k = 0; k < a->n; k++)
+            before += a->records[k].priority < a->records[i].priority || (a->records[k].priority == a->records[i].priority && k < i);
+        if (before == turn)
+            return i;
+    }
+    return 0;
+}
+
 static void on_mx(const struct dnsc_answer *a, void *arg)
 {
     struct callout_lookup *l = arg;
-    size_t best = 0;
+    size_t best;
     char why[400];
 
     l->query = NULL;
@@ -156,10 +173,8 @@ static void on_mx(const struct dnsc_answer *a, void *arg)
         finish(l, NULL, why);
         return;
     }
-    for (size_t i = 1; i < a->n; i++) {
-        if (a->records[i].priority < a->records[best].priority)
-            best = i;
-    }
+    best = by_preference(a, l->turn % a->n);
+    l->hosts = a->n;
     if (a->records[best].text.n >= sizeof(l->target.host) || a->records[best].text.n == 0) {
         finish(l, NULL, "the domain has a null MX (RFC 7505)");
         return;
@@ -168,13 +183,14 @@ static void on_mx(const struct dnsc_answer *a, void *arg)
     ask_address(l);
 }
 
-void callout_resolve(struct dnsc *d, const struct callout_target *t, int64_t deadline_ms, callout_lookup_fn *fn, void *arg, struct callout_lookup **out)
+void callout_resolve(struct dnsc *d, const struct callout_target *t, unsigned turn, int64_t deadline_ms, callout_lookup_fn *fn, void *arg,
+                     struct callout_lookup **out)
 {
     struct callout_lookup *l = xcalloc(1, sizeof(*l));
     char address[300];
 
     *out = NULL;
-    *l = (struct callout_lookup){ .dnsc = d, .target = *t, .deadline_ms = deadline_ms, .fn = fn, .arg = arg };
+    *l = (struct callout_lookup){ .dnsc = d, .target = *t, .turn = turn, .hosts = 1, .addresses = 1, .deadline_ms = deadline_ms, .fn = fn, .arg = arg };
     if (!t->mx && is_numeric(t, address)) {
         finish(l, address, NULL);
         return;

@@ -21,10 +21,12 @@ bool callout_target_of(const struct settings *all, const struct set_callout *set
 bool callout_target_parse(span text, struct callout_target *out);
 
 struct callout_lookup;
-/* address: "inet:1.2.3.4:25", NULL with why when there is none; name: of the server, for its certificate.  fn runs once, perhaps before it
- * returns (then *out is NULL), unless cancelled. */
-typedef void callout_lookup_fn(const char *address, const char *name, const char *why, void *arg);
-void callout_resolve(struct dnsc *d, const struct callout_target *t, int64_t deadline_ms, callout_lookup_fn *fn, void *arg, struct callout_lookup **out);
+/* address: "inet:1.2.3.4:25", NULL with why when there is none; name: of the server, for its certificate; choices: how many there are, at least 1:
+ * turns 0 to choices - 1 go through them, in order of preference (RFC 5321 5.1).  fn runs once, perhaps before it returns (then *out is
+ * NULL), unless cancelled. */
+typedef void callout_lookup_fn(const char *address, const char *name, size_t choices, const char *why, void *arg);
+void callout_resolve(struct dnsc *d, const struct callout_target *t, unsigned turn, int64_t deadline_ms, callout_lookup_fn *fn, void *arg,
+                     struct callout_lookup **out);
 void callout_lookup_cancel(struct callout_lookup **l);
 
 #endif

@@ -4,6 +4,7 @@
 #include "socketmapd/ctl_recipient.h"
 
 #include "lib/app/daemon.h"
+#include "socketmapd/ctl_cache.h"
 #include "socketmapd/ctl_redis.h"
 #include "socketmapd/ctl_sync.h"
 #include "socketmapd/rcpt_override.h"
@@ -154,6 +155,7 @@ static const struct {
 } verbs[] = {
     { "why", 2, 2, run_why },     { "flush", 1, 2, run_flush }, { "count", 1, 1, run_count }, { "list", 1, 2, run_list },
     { "add", 2, 3, run_add },     { "deny", 2, 3, run_deny },   { "unset", 2, 2, run_unset }, { "sync", 2, 4, ctl_sync },
+    { "export", 1, 1, ctl_export }, { "import", 2, SIZE_MAX, ctl_import },
 };
 
 static void run_recipient(struct ctl_request *q, void *arg)
@@ -168,7 +170,7 @@ static void run_recipient(struct ctl_request *q, void *arg)
         }
     }
     ctl_complain(q, "usage: recipient why ADDRESS | list [PART] | count | flush [ADDRESS] | add|deny ADDRESS [FOR] | unset ADDRESS | "
-                    "sync now|status|diff|accept|hold [on|off]\n");
+                    "sync now|status|diff|accept|hold [on|off] | export | import\n");
     ctl_finish(&q, USAGE);
 }
 

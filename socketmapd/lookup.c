@@ -11,6 +11,8 @@
 #include "lib/base/map.h"
 #include "socketmapd/lookup_private.h"
 
+enum { FLUSH_BYTES_MAX = 1 << 30 };
+
 static struct source_set *source_set_open(struct loop *l, struct settings *set, bool serving, struct errtext *err)
 {
     struct source_set *ss = xcalloc(1, sizeof(*ss));
@@ -286,6 +288,37 @@ static void sources_forget(struct lookup *k, span address)
     }
 }
 
+/* What the store remembers, for all hosts that share it: its keys first, then they go. */
+struct flush { struct store *store; struct buf keys; };
+
+static void on_remembered(const struct store_scan_item *item, enum store_outcome outcome, bool done, void *arg)
+{
+    struct flush *f = arg;
+    span rest, key;
+
+    (void)outcome;
+    if (item != NULL) {
+        buf_append(&f->keys, item->key);
+        buf_append_char(&f->keys, '\0');
+    }
+    if (!done)
+        return;
+    rest = buf_span(&f->keys);
+    while (rest.n > 0 && span_next(&rest, '\0', &key))
+        store_forget(f->store, "rcpt", key, NULL, NULL);
+    buf_free(&f->keys);
+    free(f);
+}
+
+static void flush_store(struct store *store)
+{
+    struct flush *f = xcalloc(1, sizeof(*f));
+
+    f->store = store;
+    buf_init(&f->keys, FLUSH_BYTES_MAX);
+    store_scan(store, "rcpt", SPAN(""), SIZE_MAX, on_remembered, f);
+}
+
 size_t lookup_flush(struct lookup *k, span key)
 {
     struct address a;
@@ -294,6 +327,8 @@ size_t lookup_flush(struct lookup *k, span key)
     if (key.n == 0) {
         sources_forget(k, span_of(NULL, 0));
         rcpt_cache_clear(k->cache);
+        if (k->store != NULL)
+            flush_store(k->store);
         return n;
     }
     if (address_resolve(k->in_force->set, key, &a) != ADDRESS_OK)
@@ -302,4 +337,14 @@ size_t lookup_flush(struct lookup *k, span key)
     if (k->store != NULL)
         store_forget(k->store, "rcpt", a.whole, NULL, NULL);
     return rcpt_cache_forget(k->cache, a.whole) ? 1 : 0;
+}
+
+struct store *lookup_store(const struct lookup *k)
+{
+    return k->store;
+}
+
+int64_t lookup_stale_ms(const struct lookup *k)
+{
+    return k->in_force->life.stale_ms;
 }

@@ -30,6 +30,8 @@ struct lookup_stats {
     uint64_t *valid, *invalid, *tempfail, *cached, *walks, *joined, *stale;
 };
 
+enum { LOOKUP_VALUE_MAX = 639 };       /* of a remembered answer */
+
 /* store may be NULL: nothing is remembered beyond this process.  The settings are held by reference. */
 struct lookup *lookup_new(struct loop *l, struct settings *set, bool serving, struct store *store, struct stats *stats, struct errtext *err);
 void lookup_free(struct lookup **k);
@@ -50,5 +52,8 @@ size_t lookup_flush(struct lookup *k, span key);
 /* Every step for one address, asked afresh, as text for people; done(answer) ends it. */
 typedef void lookup_explain_fn(const char *line, void *arg);
 void lookup_explain(struct lookup *k, span key, lookup_explain_fn *line, lookup_fn *done, void *arg);
+
+struct store *lookup_store(const struct lookup *k);                   /* NULL: none */
+int64_t lookup_stale_ms(const struct lookup *k);                      /* the longest that a yes is kept */
 
 #endif

@@ -57,7 +57,7 @@ static void keep_answer(struct walk *w)
 {
     struct lookup *k = w->lookup;
     const struct rcpt_lifetimes *life = &w->set->life;
-    char value[640];
+    char value[LOOKUP_VALUE_MAX + 1];
     int n;
 
     if (w->answer == RCPT_TEMPFAIL || !w->worth_keeping || w->explain != NULL)

@@ -6,8 +6,10 @@ import ssl
 import subprocess
 import threading
 import time
+import unittest
 
 from rig import innersmtp
+from rig.dnsbl import Dnsbl
 from rig.innersmtp import InnerSmtp
 from rig.maphost import MapHost, MapTest
 from rig.raw import Socketmap, netstring
@@ -241,3 +243,73 @@ class Crowd(CalloutTest):
         self.assertEqual([clients[i % 50].reply() for i in range(n)], ["OK x"] * n)
         for c in clients:
             c.sock.close()
+
+
+class Export(CalloutTest):
+    def test_export_and_import(self):
+        self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+        self.assertEqual(self.host.ask("nobody@example.com"), "NOTFOUND ")
+        said = self.host.ctl("export")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        lines = dict(line.split("\t", 1) for line in said.stdout.splitlines())
+        self.assertRegex(lines["bob@example.com"], r"^\d+\tVALID \S+ ")
+        self.assertRegex(lines["nobody@example.com"], r"^\d+\tINVALID ")
+        self.host.ctl("flush")
+        self.assertEqual(self.host.ctl("export").stdout, "")
+        self.inner.stop()
+        self.addCleanup(self.inner.start)
+        path = self.place.write("answers", said.stdout + "carol@example.com\t60\tVALID callout inner server\n"
+                                "x@foreign.example\t60\tVALID src inner\nbob@example.com\tsoon\tVALID src inner\nno columns\nz@example.com\t9\tMAYBE a b\n")
+        said = self.host.ctl("import", path)
+        self.assertEqual(said.returncode, 1)
+        self.assertRegex(said.stderr, r"^line 4: it is no address of a domain of ours\nline 5: its second .*\nline 6: it has not three .*\nline 7: its third .*\n$")
+        self.host.restart()
+        self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+        self.assertEqual(self.host.ask("carol@example.com"), "OK x")
+        self.assertRegex(self.host.ask("nobody@example.com"), "^TEMP ")
+        self.assertEqual(self.host.ctl("import", self.place.path("none")).returncode, 2)
+
+    def test_many_lines(self):
+        path = self.place.write("many", "".join(f"many{i}@example.com\t600\tVALID inner place\n" for i in range(3000)))
+        said = self.host.ctl("import", path)
+        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
+        self.assertEqual(sum(line.startswith("many") for line in self.host.ctl("export").stdout.splitlines()), 3000)
+
+
+class Mx(MapTest):
+    """`callout: mx`: the servers that DNS names, in order of preference; at port 25, so of an address that nothing else uses."""
+
+    @classmethod
+    def prepare(cls):
+        cls.dns = Dnsbl(cls.place, {})
+        cls.dns.mx["example.com"] = [(20, "b.example.net"), (10, "a.example.net")]
+        cls.dns.hosts.update({"a.example.net": "127.25.25.1", "b.example.net": "127.25.25.2"})
+        try:
+            cls.first, cls.second = (InnerSmtp(cls.place, ["bob@example.com"], address=(f"127.25.25.{i}", 25)) for i in (1, 2))
+        except OSError as e:
+            raise unittest.SkipTest(f"port 25 of 127.25.25.1 and .2: {e}")
+        cls.host = MapHost(cls.place, f"{{callout: mx, {MORE}}}", f"policy: {{dns: {{servers: [\"127.0.0.1:{cls.dns.port}\"]}}}}").start()
+
+    def test_by_preference(self):
+        self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+        self.assertEqual(self.host.ask("nobody@example.com"), "NOTFOUND ")
+        self.assertEqual((self.first.sessions > 0, self.second.sessions), (True, 0))
+        self.first.stop()
+        self.host.restart()
+        self.assertEqual(self.host.ask("nobody2@example.com"), "NOTFOUND ")
+        self.assertGreater(self.second.sessions, 0)
+        self.first.start()
+
+    def test_nothing_in_dns(self):
+        mx, self.dns.mx = self.dns.mx, {}
+        self.addCleanup(setattr, self.dns, "mx", mx)
+        for fault in (None, "servfail", "refused"):
+            with self.subTest(fault=fault):
+                self.dns.fault = fault
+                self.host.restart()
+                self.assertRegex(self.host.ask("stranger@example.com"), "^TEMP ")
+        self.dns.fault = None
+        self.dns.mx = {"example.com": [(0, "")]}
+        self.host.restart()
+        self.assertRegex(self.host.ask("stranger@example.com"), "^TEMP ")
+        self.assertIn("null MX", self.host.ctl("why", "stranger@example.com").stdout)

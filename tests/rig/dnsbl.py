@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-A, TXT, SOA = 1, 16, 6
+A, TXT, SOA, MX = 1, 16, 6, 15
 
 
 def reversed_ip(ip):
@@ -27,6 +27,8 @@ class Dnsbl:
         self.faults = {}             # zone: fault
         self.slow_s = 0.3
         self.texts = {}              # TXT records of other names: {"sender.example": "v=spf1 -all"}
+        self.mx = {}                 # {"example.com": [(10, "inner.example.com")]}
+        self.hosts = {}              # addresses of other names
         self.questions = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.port = place.port()
@@ -121,6 +123,10 @@ class Dnsbl:
             text = self.texts[name].encode()
             return (self.head(ident, 0x8580, question, 1) + b"\xc0\x0c" +
                     struct.pack("!HHIHB", TXT, 1, 300, len(text) + 1, len(text)) + text)
+        if kind == MX and name in self.mx:
+            return self.head(ident, 0x8580, question, len(self.mx[name])) + b"".join(self.mx_record(*r) for r in self.mx[name])
+        if kind == A and name in self.hosts:
+            return self.listing(ident, question, self.hosts[name])
         found = self.find(name)
         zone = self.zone_of(name)
         soa = b"\xc0\x0c" + struct.pack("!HHIH", SOA, 1, 60, 22) + b"\x00\x00" + struct.pack("!IIIII", 1, 60, 60, 60, 60)
@@ -130,6 +136,11 @@ class Dnsbl:
         if kind not in (A, TXT):
             return self.head(ident, 0x8580, question, 0, 1) + soa
         return self.head(ident, 0x8580, question, 1) + b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 300, len(data)) + data
+
+    @staticmethod
+    def mx_record(preference, host):
+        data = struct.pack("!H", preference) + b"".join(bytes([len(x)]) + x.encode() for x in host.split(".") if x) + b"\0"
+        return b"\xc0\x0c" + struct.pack("!HHIH", MX, 1, 300, len(data)) + data
 
     def find(self, name):
         for zone, entries in self.zones.items():

@@ -14,19 +14,20 @@ UNKNOWN = b"550 5.1.1 <%s>: Recipient address rejected: User unknown\r\n"
 class InnerSmtp:
     """replies: {address: bytes}, for the rest `unknown` with the address in it.  at: {phase: bytes or a function of the socket}."""
 
-    def __init__(self, place, known=(), unknown=UNKNOWN, tls=None):
+    def __init__(self, place, known=(), unknown=UNKNOWN, tls=None, address=None):
         self.known, self.unknown, self.replies, self.at, self.tls = set(known), unknown, {}, {}, tls
         self.asked, self.sessions, self.senders, self.secured = [], 0, [], 0
         self.name = b"inner.example.com"
         self.offers = [b"PIPELINING", b"SMTPUTF8"] + ([b"STARTTLS"] if tls else [])
-        self.port = place.port()
+        self.address = address or ("127.0.0.1", place.port())
+        self.port = self.address[1]
         self.open = []
         self.listener = None
         self.start()
         place.closers.append(self.stop)
 
     def start(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=100)
+        self.listener = socket.create_server(self.address, backlog=100)
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def stop(self):
