@@ -7,6 +7,7 @@ import os
 from echoes import compare, yaml
 from processes import rss_mb
 import socketmapd_callout
+import socketmapd_share
 import socketmapd_sync
 from rig.gatepost import Gatepost
 from rig.place import Place
@@ -22,7 +23,7 @@ def run(place, options):
     print(f"  memory {rss_mb(pid):.0f} MB, {rss_mb(pid) * 1e6 / KEYS:.0f} bytes a recipient")
     compare(place, "socketmap", place.path("map.sock"), pid, options.seconds, KEYS)
     gatepost.stop("socketmapd")
-    for part in (socketmapd_callout, socketmapd_sync):
+    for part in (socketmapd_callout, socketmapd_share, socketmapd_sync):
         with Place() as other:
             os.chmod(other.dir, 0o777)
             part.run(other, options)
