@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+from rig.innersmtp import InnerSmtp
 from rig.maphost import MapHost, MapTest, bind
 from rig.place import USER, Place
 from rig.redis import Cluster, Redis, Sentinels
@@ -403,3 +404,30 @@ class TlsAndAcl(Hosts):
             self.assertNotIn("sharing: ", h.status())
         said = self.hosts[0].gatepost.ctl("redis", "check")
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+
+
+class Learned(MapTest):
+    """What one host has learned by asking an inner server, another one knows."""
+
+    @classmethod
+    def prepare(cls):
+        cls.redis = Redis(cls.place).start()
+        cls.inner = InnerSmtp(cls.place, ["bob@example.com"])
+        cls.hosts = []
+        for _ in range(2):
+            place = Place()
+            cls.addClassCleanup(place.close)
+            cls.hosts.append(MapHost(place, f"{{callout: \"127.0.0.1:{cls.inner.port}\", timeout: 2s, query_timeout: 1s}}",
+                                     f"store: {{type: redis, redis: {{server: \"inet:127.0.0.1:{cls.redis.port}\"}}}}").start())
+
+    def test_it_is_shared_and_forgotten_for_all(self):
+        self.assertEqual(self.hosts[0].ask("bob@example.com"), "OK x")
+        self.assertEqual(self.hosts[0].ask("nobody@example.com"), "NOTFOUND ")
+        self.inner.stop()
+        self.assertEqual(self.hosts[1].ask("bob@example.com"), "OK x")
+        self.assertEqual(self.hosts[1].ask("nobody@example.com"), "NOTFOUND ")
+        self.assertEqual(len(self.hosts[1].ctl("export").stdout.splitlines()), 2)
+        self.assertEqual(self.hosts[1].ctl("flush").returncode, 0)
+        self.eventually("the store has none", lambda: self.hosts[0].ctl("export").stdout == "")
+        self.assertRegex(self.hosts[1].ask("bob@example.com"), "^TEMP ")
+        self.inner.start()

@@ -11,7 +11,8 @@ import subprocess
 
 from rig import mails, smtp
 from rig.house import HouseTest
-from rig.postfix import mail_owner
+from rig.postfix import SNIPPETS, mail_owner
+from rig.slapd import BASE, SYNCPROV, Slapd
 
 USER, PASSWORD = "alice", "not a secret"
 
@@ -27,7 +28,9 @@ def partial():
     return mails.head("A piece", b"Content-Type: message/partial; id=\"a@b\"; number=1; total=2\r\n\r\n") + b"Subject: half\r\n\r\ntext\r\n"
 
 
-class Submission(HouseTest):
+class Login(HouseTest):
+    """Postfix with the submission service, and somebody who may log in."""
+
     options = {"services": ("mx-in.cf", "submission.cf"), "filter": ", classes: [{name: submission}]"}
 
     @classmethod
@@ -56,6 +59,8 @@ class Submission(HouseTest):
         self.assertIn("AUTH PLAIN", c.cmd("EHLO laptop.example.com").text)
         return c, c.cmd("AUTH PLAIN " + base64.b64encode(f"\0{USER}\0{password}".encode()).decode())
 
+
+class Submission(Login):
     def submit(self, message):
         c, reply = self.login()
         with c:
@@ -112,3 +117,52 @@ class Submission(HouseTest):
         self.eventually("both records", lambda: {"policyd", "cfilter"} <= set(records()))
         told = records()["cfilter"]
         self.assertEqual((told["login"], told["trusted"], told["handed_over"], told["rcpt_class"]), (USER + "@example.com", True, True, "submission"))
+
+
+class SenderLogins(Login):
+    """smtpd_sender_login_maps of config/postfix/maps.cf, as printed: each login sends as itself only."""
+
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(SNIPPETS, "maps.cf"), encoding="utf-8") as f:
+            line = next(x for x in f if x.startswith("smtpd_sender_login_maps"))
+        cls.options = dict(Login.options, main=line, more="maps: {recipients: {}, senders: {kind: senders}}")
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.slapd = Slapd(cls.place, people=["alice", "bob"], **SYNCPROV).start()
+        cls.house.parts["recipients"] = (f"{{profile: openldap, servers: [\"{cls.slapd.url}\"], base: \"{BASE}\", tls: none, "
+                                         "sync: {login: mail, attributes: [mail, proxyAddresses], filter: \"(objectClass=inetOrgPerson)\"}}")
+        cls.house.gatepost.configure(cls.house.yaml())
+        master = os.path.join(cls.house.postfix.config, "master.cf")
+        with open(master, encoding="utf-8") as f:
+            text = f.read()
+        if "{ smtpd_sender_restrictions = }" not in text:
+            raise RuntimeError("submission.cf has changed")
+        with open(master, "w", encoding="utf-8") as f:
+            f.write(text.replace("{ smtpd_sender_restrictions = }", "{ smtpd_sender_restrictions = reject_sender_login_mismatch }"))
+
+    def reply(self, sender):
+        c, reply = self.login()
+        with c:
+            self.assertEqual(reply.code, 235, str(reply))
+            c.cmd(f"MAIL FROM:<{sender}>")
+            return c.cmd("RCPT TO:<bob@example.com>")
+
+    def test_each_as_itself(self):
+        self.assertLogged("socketmapd", "is in force")
+        for sender, code in (("alice@example.com", 250), ("alice.alias@example.com", 250), ("bob@example.com", 553)):
+            said = self.reply(sender)
+            self.assertEqual(said.code, code, f"{sender}: {said}")
+        self.assertIn("not owned by user", str(self.reply("bob@example.com")))
+
+    def test_the_directory_is_down(self):
+        self.assertLogged("socketmapd", "is in force")
+        self.slapd.stop()
+        try:
+            self.assertEqual(self.reply("alice@example.com").code, 250)
+            self.assertEqual(self.reply("bob@example.com").code, 553)
+        finally:
+            self.slapd.start()
