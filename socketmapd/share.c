@@ -16,6 +16,7 @@
 #define LEASE_MS SECONDS(10)           /* LEASE_TEXT of share_redis.c */
 #define ALONE_MS SECONDS(15)           /* Redis has said nothing: each host reads by itself */
 #define REST_MS MINUTES(1)             /* after letting go of the lock */
+#define OLDER_MS SECONDS(10)           /* a leader confirms what it has published every other second */
 #define WORK_MS MINUTES(5)
 enum { FAILURES_TO_LET_GO = 2 };
 
@@ -112,12 +113,18 @@ static bool wants_to_lead(struct share *h)
 
 /* ---- a turn ---- */
 
+/* A Redis that came back with what it knew long ago: whoever leads will publish what is so now. */
+static bool is_older_than_ours(const struct share *h)
+{
+    return h->sync->sure_ms >= 0 && h->now.confirmed_age_ms >= 0 && loop_now_ms(h->loop) - h->now.confirmed_age_ms + OLDER_MS < h->sync->sure_ms;
+}
+
 static void follow_on(struct share *h)
 {
     struct sync *s = h->sync;
     int64_t now_ms = loop_now_ms(h->loop);
 
-    if (h->now.generation[0] == '\0')
+    if (h->now.generation[0] == '\0' || is_older_than_ours(h))
         return;
     if (strcmp(h->now.generation, h->proposed) != 0) {
         if (h->follow == NULL && now_ms >= h->follow_not_before_ms)
@@ -134,7 +141,7 @@ static void lead_on(struct share *h)
 
     if (h->publish != NULL || loop_now_ms(h->loop) < h->publish_not_before_ms || h->sync->in_force == NULL || h->sync->sure_ms < 0)
         return;
-    if (!mine || h->now.broken || h->publish_again)
+    if (!mine || h->publish_again || (h->now.broken && loop_now_ms(h->loop) >= h->overwrite_not_before_ms))
         share_publish_start(h);
 }
 

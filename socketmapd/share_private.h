@@ -48,7 +48,7 @@ struct share {
     struct child_job *job;
     struct share_publish *publish;
     bool publish_again;                   /* the set has changed meanwhile */
-    int64_t publish_not_before_ms;
+    int64_t publish_not_before_ms, overwrite_not_before_ms;
     char published[SHARE_NAME];           /* by this process, last */
     struct share_follow *follow;
     struct share_sweep *sweep;

@@ -8,6 +8,7 @@
 #include "socketmapd/share_private.h"
 
 #define AGAIN_MS SECONDS(5)
+#define OVERWRITE_MS MINUTES(1)        /* a follower of another version may call any generation damaged */
 enum { EXIST_MAX = 100 };
 
 struct share_publish {
@@ -217,8 +218,11 @@ void share_publish_start(struct share *h)
     }
     h->publish_again = false;
     h->publish = xcalloc(1, sizeof(*h->publish));
-    h->publish->overwrite = h->now.broken;
     h->publish->began_ms = loop_now_ms(h->loop);
+    if (h->now.broken && h->publish->began_ms >= h->overwrite_not_before_ms) {
+        h->publish->overwrite = true;
+        h->overwrite_not_before_ms = h->publish->began_ms + OVERWRITE_MS;
+    }
     share_sweep_stop(h);
     share_work(h, &(struct share_job){ .task = SHARE_SPLIT, .set_path = span_str(s->set_path), .proposal_path = SPAN(""), .asked = span_str(s->asked) },
                NULL, 0, on_split, h);

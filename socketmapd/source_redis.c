@@ -8,29 +8,35 @@
 
 #include "lib/app/log.h"
 #include "lib/base/alloc.h"
-#include "lib/net/redisc.h"
+#include "lib/store/store_redis_ask.h"
 #include "socketmapd/source.h"
 
 struct redis_source {
     struct loop *loop;
     const struct set_recipient_source *set;
-    struct redisc *redis;
-    struct tls_context *tls;
-    struct buf password;
+    struct set_redis where;
+    struct redis_nodes *nodes;
     struct log_fence fence;
 };
 
-enum { QUESTIONS = 3 };              /* the address, its domain, the key itself */
+enum question_kind { OF_ADDRESS, OF_DOMAIN, OF_KEY, QUESTIONS };     /* the address, its domain, the key itself */
+
+struct question {
+    struct redis_ask ask;            /* first */
+    struct source_ask *owner;
+};
 
 struct source_ask {
     struct redis_source *source;
-    struct redisc_call *calls[QUESTIONS];
+    struct question questions[QUESTIONS];
     int waiting;
     bool found, there, failed;
     char why[300];
     struct loop_task told;
     source_fn *fn;
     void *arg;
+    span address;                    /* in the bytes behind */
+    char bytes[];
 };
 
 static bool redis_wanted(const struct set_recipient_source *set)
@@ -42,11 +48,7 @@ static void redis_close(void *state)
 {
     struct redis_source *s = state;
 
-    redisc_free(&s->redis);
-    tls_context_free(&s->tls);
-    if (s->password.base != NULL)
-        explicit_bzero(s->password.base, s->password.cap);
-    buf_free(&s->password);
+    redis_nodes_free(&s->nodes);
     free(s);
 }
 
@@ -54,22 +56,17 @@ static void *redis_open(const struct source_env *env, const struct set_recipient
 {
     const struct set_rcpt_redis *r = &set->redis;
     struct redis_source *s = xcalloc(1, sizeof(*s));
-    bool ok = true;
 
     s->loop = env->loop;
     s->set = set;
-    buf_init(&s->password, 1024);
-    if (r->password_file != NULL && r->password_file[0] != '\0')
-        ok = settings_secret_read(r->password_file, &s->password, err) == 0;
-    if (ok && r->tls)
-        ok = (s->tls = tls_client_new(&(struct tls_client_settings){ .ca_file = set->ca_file }, err)) != NULL;
-    if (!ok) {
+    s->where = (struct set_redis){ .server = r->server, .sentinels = r->sentinels, .cluster = r->cluster, .master = r->master, .user = r->user,
+                                   .password_file = r->password_file, .sentinel_password_file = r->sentinel_password_file, .db = r->db, .tls = r->tls,
+                                   .ca_file = set->ca_file, .timeout_ms = set->timeout_ms };
+    s->nodes = redis_nodes_new(env->loop, &s->where, err);
+    if (s->nodes == NULL) {
         redis_close(s);
         return NULL;
     }
-    s->redis = redisc_new(env->loop, &(struct redisc_settings){ .address = r->server, .user = r->user,
-                                                               .password = s->password.len > 0 ? buf_cstr(&s->password) : NULL, .db = (int)r->db,
-                                                               .tls = s->tls, .timeout_ms = set->timeout_ms });
     return s;
 }
 
@@ -77,10 +74,8 @@ static void *redis_open(const struct source_env *env, const struct set_recipient
 
 static void forget_calls(struct source_ask *a)
 {
-    for (int i = 0; i < QUESTIONS; i++) {
-        if (a->calls[i] != NULL)
-            redisc_cancel(&a->calls[i]);
-    }
+    for (int i = 0; i < QUESTIONS; i++)
+        redis_ask_stop(&a->questions[i].ask);
 }
 
 static void tell(void *arg)
@@ -97,8 +92,8 @@ static void tell(void *arg)
     else if (!a->there)
         r = (struct source_result){ .answer = RCPT_TEMPFAIL, .detail = "the key is not there: its data is lost, or it has another name" };
     if (r.answer == RCPT_TEMPFAIL && log_fence_pass(&s->fence, loop_now_ms(s->loop), MINUTES(1)))
-        log_error("recipients source %s: Redis at %s, key %s: %s; known recipients stay valid, unknown ones are put off (4xx)", s->set->name,
-                  s->set->redis.server, s->set->redis.key, r.detail);
+        log_error("recipients source %s: Redis, key %s: %s; known recipients stay valid, unknown ones are put off (4xx)", s->set->name,
+                  s->set->redis.key, r.detail);
     a->fn(&r, a->arg);
     free(a);
 }
@@ -110,57 +105,55 @@ static void one_less(struct source_ask *a)
         loop_defer(a->source->loop, &a->told, tell, a);
 }
 
-static bool take_number(struct source_ask *a, const redisReply *reply, const char *why)
+static size_t question_argv(struct redis_ask *ask, span *argv)
 {
-    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)
-        return reply->integer > 0;
-    a->failed = true;
-    snprintf(a->why, sizeof(a->why), "%s", reply == NULL ? why : reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of a strange kind");
-    return false;
+    const struct question *q = (const struct question *)(const void *)ask;
+    const struct source_ask *a = q->owner;
+    enum question_kind kind = (enum question_kind)(q - a->questions);
+
+    argv[0] = kind == OF_KEY ? SPAN("EXISTS") : a->source->set->redis.kind == RCPT_REDIS_HASH ? SPAN("HEXISTS") : SPAN("SISMEMBER");
+    argv[1] = span_str(a->source->set->redis.key);
+    argv[2] = kind == OF_DOMAIN ? span_from(a->address, span_rfind(a->address, '@')) : a->address;
+    return kind == OF_KEY ? 2 : 3;
 }
 
-static void on_address(const redisReply *reply, const char *why, void *arg)
+static void question_done(struct redis_ask *ask, const redisReply *reply, const char *why)
 {
-    struct source_ask *a = arg;
+    const struct question *q = (const struct question *)(const void *)ask;
+    struct source_ask *a = q->owner;
+    bool yes = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0;
 
-    a->calls[0] = NULL;
-    a->found = take_number(a, reply, why) || a->found;
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        a->failed = true;
+        snprintf(a->why, sizeof(a->why), "%s", reply == NULL ? why : "an answer of a strange kind");
+    }
+    if (q - a->questions == OF_KEY)
+        a->there = yes;
+    else
+        a->found = a->found || yes;
     one_less(a);
 }
 
-static void on_domain(const redisReply *reply, const char *why, void *arg)
-{
-    struct source_ask *a = arg;
+static const struct redis_ask_kind question_kind = { .argv_max = 3, .argv = question_argv, .done = question_done };
 
-    a->calls[1] = NULL;
-    a->found = take_number(a, reply, why) || a->found;
-    one_less(a);
-}
-
-static void on_key(const redisReply *reply, const char *why, void *arg)
-{
-    struct source_ask *a = arg;
-
-    a->calls[2] = NULL;
-    a->there = take_number(a, reply, why);
-    one_less(a);
-}
-
-static void redis_ask(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out)
+static void redis_question(void *state, span address, int64_t deadline_ms, source_fn *fn, void *arg, struct source_ask **ask_out)
 {
     struct redis_source *s = state;
-    span look = s->set->redis.kind == RCPT_REDIS_HASH ? SPAN("HEXISTS") : SPAN("SISMEMBER"), key = span_str(s->set->redis.key);
-    const span by_address[] = { look, key, address }, by_domain[] = { look, key, span_from(address, span_rfind(address, '@')) },
-               exists[] = { SPAN("EXISTS"), key };
-    struct source_ask *a = xcalloc(1, sizeof(*a));
+    struct source_ask *a = xcalloc(1, sizeof(*a) + address.n);
 
     *ask_out = a;
-    *a = (struct source_ask){ .source = s, .fn = fn, .arg = arg, .waiting = QUESTIONS + 1 };
+    a->source = s;
+    a->fn = fn;
+    a->arg = arg;
+    a->waiting = QUESTIONS + 1;
+    memcpy(a->bytes, address.p, address.n);
+    a->address = span_of(a->bytes, address.n);
     if (deadline_ms > s->set->timeout_ms)
         deadline_ms = s->set->timeout_ms;
-    a->calls[0] = redisc_command_within(s->redis, 3, by_address, deadline_ms, on_address, a);
-    a->calls[1] = redisc_command_within(s->redis, 3, by_domain, deadline_ms, on_domain, a);
-    a->calls[2] = redisc_command_within(s->redis, 2, exists, deadline_ms, on_key, a);
+    for (int i = 0; i < QUESTIONS; i++) {
+        a->questions[i].owner = a;
+        redis_ask_start(&a->questions[i].ask, &question_kind, s->nodes, span_str(s->set->redis.key), deadline_ms);
+    }
     one_less(a);
 }
 
@@ -175,5 +168,5 @@ static void redis_cancel(struct source_ask **ask)
 }
 
 const struct source_type source_redis = {
-    .name = "redis", .wanted = redis_wanted, .open = redis_open, .close = redis_close, .ask = redis_ask, .cancel = redis_cancel, .remembers = true,
+    .name = "redis", .wanted = redis_wanted, .open = redis_open, .close = redis_close, .ask = redis_question, .cancel = redis_cancel, .remembers = true,
 };

@@ -99,6 +99,8 @@ struct set_rcpt_redis {              /* recipients that other software keeps in 
     const char *key;                 /* "" : none */
     int kind;
     const char *server;              /* address */
+    struct conf_strings sentinels, cluster;      /* in its place, as in set_redis */
+    const char *master, *sentinel_password_file;
     const char *user, *password_file;
     int64_t db;
     bool tls;

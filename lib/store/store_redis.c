@@ -214,6 +214,7 @@ struct store *store_redis_open(struct loop *l, const struct set_redis *set, stru
         s->leases = redis_leases_new(set->lease_percent);
         return &s->store;
     }
+    errtext_prefix(err, "store.redis");
     free(s->prefix);
     free(s);
     return NULL;

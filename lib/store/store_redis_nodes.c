@@ -237,8 +237,6 @@ static bool make_tls(struct redis_nodes *n, struct errtext *err)
     if (!n->set->tls)
         return true;
     n->tls = tls_client_new(&tls, err);
-    if (n->tls == NULL)
-        errtext_prefix(err, "store.redis");
     return n->tls != NULL;
 }
 
@@ -251,7 +249,7 @@ static bool make_nodes(struct redis_nodes *n, struct errtext *err)
     } else if (given(n->set->server) != NULL) {
         n->master = node_new(n, n->set->server);
     } else {
-        errtext_set(err, "store.redis.server is not given");
+        errtext_set(err, "no server is given");
         return false;
     }
     return true;

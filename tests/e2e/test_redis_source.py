@@ -9,7 +9,7 @@ import time
 
 from rig.maphost import MapHost, MapTest
 from rig.place import USER
-from rig.redis import Redis
+from rig.redis import Cluster, Redis, Sentinels
 from rig.wrongredis import WrongRedis
 
 
@@ -84,3 +84,70 @@ class RedisSource(MapTest):
             self.assertTrue(self.host.ask("unheard.of@example.com").startswith("TEMP "))
         finally:
             self.redis.signal(signal.SIGCONT)
+
+
+class Behind(MapTest):
+    """The servers that hold the key are several."""
+
+    @classmethod
+    def prepare(cls):
+        cls.redis = cls.servers()
+        cls.fill("SADD", "mail:people", "bob@example.com")
+        cls.host = MapHost(cls.place, f"{{redis: {{key: \"mail:people\", {cls.where()}}}, query_timeout: 500ms, positive_ttl: 1s, negative_ttl: 1s, "
+                                      "timeout: 1s}").start()
+
+    def fails_over(self, stop):
+        self.eventually("a no", lambda: self.host.ask(f"x{time.time_ns()}@example.com") == "NOTFOUND ")
+        self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+        stop()
+        answers = set()
+
+        def back():
+            self.assertEqual(self.host.ask("bob@example.com"), "OK x")
+            answers.add(self.host.ask(f"x{time.time_ns()}@example.com").split()[0])
+            return "NOTFOUND" in answers and "TEMP" in answers
+
+        self.eventually("another server answers", back, 30)
+        self.fill("SADD", "mail:people", "later@example.com")
+        self.eventually("what is new there", lambda: self.host.ask("later@example.com") == "OK x")
+
+
+class BehindSentinels(Behind):
+    @classmethod
+    def servers(cls):
+        return Sentinels(cls.place)
+
+    @classmethod
+    def where(cls):
+        return "sentinels: [" + ", ".join(f'"127.0.0.1:{s.port}"' for s in cls.redis.sentinels) + "]"
+
+    @classmethod
+    def fill(cls, *words):
+        cls.redis.now().cli(*words)
+        cls.redis.now().cli("WAIT", 1, 2000)
+
+    def test_fail_over(self):
+        self.fails_over(self.redis.now().stop)
+
+
+class BehindCluster(Behind):
+    @classmethod
+    def servers(cls):
+        return Cluster(cls.place)
+
+    @classmethod
+    def where(cls):
+        return "cluster: [" + ", ".join(f'"127.0.0.1:{n.port}"' for n in cls.redis.nodes[:3]) + "]"
+
+    @classmethod
+    def holder(cls):
+        return next(n for n in cls.redis.masters() if "MOVED" not in n.cli("EXISTS", "mail:people"))
+
+    @classmethod
+    def fill(cls, *words):
+        holder = cls.holder()
+        holder.cli(*words)
+        holder.cli("WAIT", 1, 2000)
+
+    def test_a_node_dies(self):
+        self.fails_over(self.holder().stop)

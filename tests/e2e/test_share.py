@@ -198,6 +198,23 @@ class OneRedis(Hosts):
         self.all_settled()
         self.end(loads)
 
+    def test_redis_comes_back_with_what_it_knew_long_ago(self):
+        old = self.redis.cli("HGET", self.key("current"), "generation")
+        self.slapd.add("newer")
+        self.eventually("all know it", lambda: all("uid=newer" in h.ctl("why", "newer@example.com").stdout for h in self.hosts))
+        self.all_settled()
+        followers = self.followers()
+        came = [h.log().count("has come") for h in followers]
+        self.redis.cli("SET", self.key("leader"), "stranger", "PX", 8000)
+        self.redis.cli("HSET", self.key("current"), "generation", old, "confirmed_ms", int(time.time() * 1000) - 86_400_000)
+        self.eventually("nobody leads", lambda: self.leaders() == [], 10)
+        self.eventually("they have heard of it", lambda: all(old in h.status() for h in followers), 6)
+        self.assertEqual([h.log().count("has come") for h in followers], came)
+        self.all_settled()
+        for h in self.hosts:
+            self.assertNotIn("gone from the directory", h.ctl("why", "newer@example.com").stdout)
+        self.slapd.remove("newer")
+
     def test_a_piece_is_lost_or_damaged(self):
         pieces = self.redis.cli("--scan", "--pattern", "gatepost:rcpt:*:piece:*").splitlines()
         self.assertGreater(len(pieces), 1)
