@@ -18,7 +18,7 @@ struct share_follow {
     char generation[SHARE_NAME];
     struct rcpt_index index;
     int index_fd, fetched_fd;
-    uint32_t *numbers;
+    struct wanted { struct share_follow *follow; uint32_t number; } *wanted;      /* pieces that are fetched */
     size_t n, next, waiting;
     int64_t began_ms;
 };
@@ -38,7 +38,7 @@ void share_follow_stop(struct share *h)
     if (f->fetched_fd >= 0)
         close(f->fetched_fd);
     rcpt_index_free(&f->index);
-    free(f->numbers);
+    free(f->wanted);
     free(f);
 }
 
@@ -104,7 +104,6 @@ static void build(struct share *h)
 
 static void fetch_more(struct share *h);
 
-/* Replies of one connection come in order, and so they are written. */
 static bool keep_piece(struct share_follow *f, uint32_t number, span text)
 {
     struct share_fetched head = { number, (uint32_t)text.n };
@@ -115,8 +114,8 @@ static bool keep_piece(struct share_follow *f, uint32_t number, span text)
 
 static void on_piece(struct share *h, const redisReply *reply, const char *why, void *arg)
 {
-    struct share_follow *f = arg;
-    uint32_t number = f->numbers[f->next - f->waiting];
+    struct share_follow *f = ((struct wanted *)arg)->follow;
+    uint32_t number = ((struct wanted *)arg)->number;
 
     if (reply == NULL) {
         fail(h, false, why);
@@ -136,10 +135,10 @@ static void fetch_more(struct share *h)
     char key[SHARE_KEY];
 
     while (f->next < f->n && f->waiting < SHARE_WINDOW) {
-        const struct rcpt_piece *p = &f->index.pieces[f->numbers[f->next++]];
+        struct wanted *w = &f->wanted[f->next++];
 
         f->waiting++;
-        share_command(h, 2, (const span[]){ SPAN("GET"), share_key(h, key, "piece", p->digest) }, on_piece, f);
+        share_command_of(h, f, 2, (const span[]){ SPAN("GET"), share_key(h, key, "piece", f->index.pieces[w->number].digest) }, on_piece, w);
         if (h->follow != f)
             return;                    /* it has failed at once */
     }
@@ -155,11 +154,12 @@ static bool take_plan(struct share_follow *f, const int *fds, size_t nfds, struc
     if (!ok)
         return false;
     f->n = numbers.n / sizeof(uint32_t);
-    f->numbers = xcalloc(f->n + 1, sizeof(*f->numbers));
-    if (f->n > 0)
-        memcpy(f->numbers, numbers.p, f->n * sizeof(*f->numbers));
-    for (size_t i = 0; i < f->n; i++)
-        ok = ok && f->numbers[i] < f->index.n;
+    f->wanted = xcalloc(f->n + 1, sizeof(*f->wanted));
+    for (size_t i = 0; i < f->n; i++) {
+        f->wanted[i].follow = f;
+        memcpy(&f->wanted[i].number, numbers.p + i * sizeof(uint32_t), sizeof(uint32_t));
+        ok = ok && f->wanted[i].number < f->index.n;
+    }
     share_unmap(&numbers);
     f->fetched_fd = memfd_create("fetched", MFD_CLOEXEC);
     return ok && f->fetched_fd >= 0;

@@ -62,9 +62,11 @@ struct share {
 /* ---- share_redis.c ---- */
 
 typedef void share_reply_fn(struct share *h, const redisReply *reply, const char *why, void *arg);
-/* One command about keys of this source; reply NULL: why.  fn runs exactly once, unless share_commands_stop came first. */
+/* One command about keys of this source; reply NULL: why.  fn runs exactly once, unless share_commands_stop came first.  Replies may come in
+ * another order than the commands: a Cluster redirects. */
 void share_command(struct share *h, size_t argc, const span *argv, share_reply_fn *fn, void *arg);
-void share_commands_stop(struct share *h, void *arg);      /* those of arg; NULL: all */
+void share_command_of(struct share *h, void *owner, size_t argc, const span *argv, share_reply_fn *fn, void *arg);
+void share_commands_stop(struct share *h, void *owner);    /* those of owner (without one: arg); NULL: all */
 span share_key(const struct share *h, char room[SHARE_KEY], const char *kind, const char *name);   /* name NULL: none */
 /* Renews or takes the lock (want), or lets go of it; tells how old the leader's knowledge is.  false: the reply is none of the script. */
 void share_turn(struct share *h, bool want, share_reply_fn *fn);

@@ -74,7 +74,7 @@ struct share_command {
     struct share *share;
     struct share_command *next, **link;
     share_reply_fn *fn;
-    void *arg;
+    void *owner, *arg;
     size_t argc;
     size_t starts[ARGV_MAX + 1];
     struct buf bytes;
@@ -111,12 +111,13 @@ static void command_done(struct redis_ask *a, const redisReply *reply, const cha
 
 static const struct redis_ask_kind command_kind = { .argv_max = ARGV_MAX, .argv = command_argv, .done = command_done };
 
-void share_command(struct share *h, size_t argc, const span *argv, share_reply_fn *fn, void *arg)
+void share_command_of(struct share *h, void *owner, size_t argc, const span *argv, share_reply_fn *fn, void *arg)
 {
     struct share_command *c = xcalloc(1, sizeof(*c));
 
     c->share = h;
     c->fn = fn;
+    c->owner = owner;
     c->arg = arg;
     c->argc = argc;
     c->next = h->commands;
@@ -132,13 +133,18 @@ void share_command(struct share *h, size_t argc, const span *argv, share_reply_f
     redis_ask_start(&c->ask, &command_kind, h->nodes, span_str(h->base), h->sync->all->store.redis.timeout_ms * 2);
 }
 
-void share_commands_stop(struct share *h, void *arg)
+void share_command(struct share *h, size_t argc, const span *argv, share_reply_fn *fn, void *arg)
+{
+    share_command_of(h, arg, argc, argv, fn, arg);
+}
+
+void share_commands_stop(struct share *h, void *owner)
 {
     struct share_command *c = h->commands, *next;
 
     for (; c != NULL; c = next) {
         next = c->next;
-        if (arg == NULL || c->arg == arg) {
+        if (owner == NULL || c->owner == owner) {
             redis_ask_stop(&c->ask);
             command_free(c);
         }
@@ -175,10 +181,27 @@ static int64_t confirmed_age_ms(const struct share *h)
     return h->sync->in_force != NULL && h->sync->sure_ms >= 0 ? loop_now_ms(h->loop) - h->sync->sure_ms : -1;
 }
 
+static bool is_told(span address, void *value, void *arg)
+{
+    (void)address;
+    *(bool *)arg = ((const struct sync_news *)value)->serial > 0;
+    return !*(bool *)arg;
+}
+
+/* What the directory has told since the set was read is not in the generation, which then is not the directory as it is. */
+static bool told_since(const struct share *h)
+{
+    bool told = false;
+
+    map_each(h->sync->news, is_told, &told);
+    return told;
+}
+
 void share_turn(struct share *h, bool want, share_reply_fn *fn)
 {
     char keys[3][SHARE_KEY], ages[2][24];
-    bool whole = h->publish == NULL && !h->publish_again && h->published[0] != '\0' && strcmp(h->published, h->now.generation) == 0;
+    bool whole = h->publish == NULL && !h->publish_again && !told_since(h) &&
+                 h->published[0] != '\0' && strcmp(h->published, h->now.generation) == 0;
     const span argv[] = { SPAN("EVAL"), span_str(turn_script), SPAN("3"), share_key(h, keys[0], "leader", NULL), share_key(h, keys[1], "token", NULL),
                           share_key(h, keys[2], "current", NULL), span_str(h->me), SPAN(LEASE_TEXT), want ? SPAN("1") : SPAN("0"),
                           number(ages[0], whole ? confirmed_age_ms(h) : -1), number(ages[1], sync_age_ms(h->sync)) };

@@ -12,10 +12,15 @@
 
 enum { UNLINK_MAX = 100, GENERATIONS_MAX = 64 };
 
+struct generation {
+    struct share_sweep *sweep;
+    char name[SHARE_NAME];
+    bool keep;
+    struct rcpt_index index;           /* pieces NULL: it is not there */
+};
+
 struct share_sweep {
-    char names[GENERATIONS_MAX][SHARE_NAME];
-    bool keep[GENERATIONS_MAX];
-    struct rcpt_index indexes[GENERATIONS_MAX];
+    struct generation all[GENERATIONS_MAX];
     size_t n, waiting;
     struct map *kept;                  /* digests of pieces that stay */
     size_t at, piece;                  /* where removing stands */
@@ -30,7 +35,7 @@ void share_sweep_stop(struct share *h)
     h->sweep = NULL;
     share_commands_stop(h, w);
     for (size_t i = 0; i < w->n; i++)
-        rcpt_index_free(&w->indexes[i]);
+        rcpt_index_free(&w->all[i].index);
     map_free(&w->kept, NULL);
     free(w);
 }
@@ -72,27 +77,27 @@ static void remove_more(struct share *h)
     char key[SHARE_KEY];
     size_t n = 0;
 
-    while (w->at < w->n && w->keep[w->at])
+    while (w->at < w->n && w->all[w->at].keep)
         w->at++;
     if (w->at == w->n) {
         share_sweep_stop(h);
         return;
     }
-    for (const struct rcpt_index *x = &w->indexes[w->at]; n < UNLINK_MAX && x->pieces != NULL && w->piece < x->n; w->piece++) {
+    for (const struct rcpt_index *x = &w->all[w->at].index; n < UNLINK_MAX && x->pieces != NULL && w->piece < x->n; w->piece++) {
         if (map_get(w->kept, span_str(x->pieces[w->piece].digest)) == NULL) {
             argv[n] = share_key(h, keys[n], "piece", x->pieces[w->piece].digest);
             n++;
         }
     }
-    if (n == 0 && w->indexes[w->at].pieces != NULL) {
-        argv[n] = share_key(h, keys[n], "index", w->names[w->at]);
+    if (n == 0 && w->all[w->at].index.pieces != NULL) {
+        argv[n] = share_key(h, keys[n], "index", w->all[w->at].name);
         n++;
-        rcpt_index_free(&w->indexes[w->at]);
+        rcpt_index_free(&w->all[w->at].index);
     }
     if (n > 0)
         share_send_unlink(h, n, argv, on_removed, w);
     else
-        share_command(h, 3, (const span[]){ SPAN("HDEL"), share_key(h, key, "generations", NULL), span_str(w->names[w->at]) }, on_forgotten, w);
+        share_command(h, 3, (const span[]){ SPAN("HDEL"), share_key(h, key, "generations", NULL), span_str(w->all[w->at].name) }, on_forgotten, w);
 }
 
 /* ---- what there is ---- */
@@ -102,16 +107,16 @@ static void all_known(struct share *h)
     struct share_sweep *w = h->sweep;
 
     for (size_t i = 0; i < w->n; i++) {
-        for (size_t k = 0; w->keep[i] && w->indexes[i].pieces != NULL && k < w->indexes[i].n; k++)
-            map_put(w->kept, span_str(w->indexes[i].pieces[k].digest), w);
+        for (size_t k = 0; w->all[i].keep && k < w->all[i].index.n; k++)
+            map_put(w->kept, span_str(w->all[i].index.pieces[k].digest), w);
     }
     remove_more(h);
 }
 
 static void on_index(struct share *h, const redisReply *reply, const char *why, void *arg)
 {
-    struct share_sweep *w = arg;
-    size_t i = w->n - w->waiting;
+    struct generation *g = arg;
+    struct share_sweep *w = g->sweep;
     struct errtext err = { "" };
 
     (void)why;
@@ -120,8 +125,8 @@ static void on_index(struct share *h, const redisReply *reply, const char *why, 
         return;
     }
     if (reply->type == REDIS_REPLY_STRING)
-        rcpt_index_decode(span_of(reply->str, reply->len), &w->indexes[i], &err);
-    if (w->keep[i] && w->indexes[i].pieces == NULL) {         /* what it needs is not known: nothing is removed */
+        rcpt_index_decode(span_of(reply->str, reply->len), &g->index, &err);
+    if (g->keep && g->index.pieces == NULL) {         /* what it needs is not known: nothing is removed */
         share_sweep_stop(h);
         return;
     }
@@ -136,7 +141,7 @@ static void ask_indexes(struct share *h)
 
     w->waiting = w->n;
     for (size_t i = 0; i < w->n && h->sweep == w; i++)
-        share_command(h, 2, (const span[]){ SPAN("GET"), share_key(h, key, "index", w->names[i]) }, on_index, w);
+        share_command_of(h, w, 2, (const span[]){ SPAN("GET"), share_key(h, key, "index", w->all[i].name) }, on_index, &w->all[i]);
 }
 
 static void on_generations(struct share *h, const redisReply *reply, const char *why, void *arg)
@@ -156,7 +161,8 @@ static void on_generations(struct share *h, const redisReply *reply, const char 
         if (name->type != REDIS_REPLY_STRING || name->len != SHARE_NAME - 1 || when->type != REDIS_REPLY_STRING ||
             !span_to_u64(span_of(when->str, when->len), &at))
             continue;
-        memcpy(w->names[w->n], name->str, SHARE_NAME);
+        w->all[w->n].sweep = w;
+        memcpy(w->all[w->n].name, name->str, SHARE_NAME);
         if (strcmp(name->str, h->published) != 0 && at > best) {
             best = at;
             snprintf(before, sizeof(before), "%s", name->str);
@@ -164,7 +170,7 @@ static void on_generations(struct share *h, const redisReply *reply, const char 
         w->n++;
     }
     for (size_t i = 0; i < w->n; i++)
-        w->keep[i] = strcmp(w->names[i], h->published) == 0 || strcmp(w->names[i], before) == 0;
+        w->all[i].keep = strcmp(w->all[i].name, h->published) == 0 || strcmp(w->all[i].name, before) == 0;
     if (w->n > 0)
         ask_indexes(h);
     else

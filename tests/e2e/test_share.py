@@ -86,6 +86,9 @@ class Hosts(MapTest):
     def all_settled(self, hosts=None):
         self.eventually("one leads, the others have its generation", lambda: self.settled(hosts or self.hosts), 40)
 
+    def all_know(self, people):
+        return all(f"uid={p}" in h.ctl("why", f"{p}@example.com").stdout for h in self.hosts for p in people)
+
     def loads(self):
         loads = [Load(h.socket, [f"user{i}@example.com" for i in range(50)]) for h in self.hosts]
         for load in loads:
@@ -326,12 +329,30 @@ class ClusterTest(Hosts):
     def node_with_the_keys(self):
         return next(n for n in self.redis.masters() if "gatepost:rcpt:" in n.cli("--scan", "--pattern", "gatepost:rcpt:*:current"))
 
+    def test_a_the_keys_move_to_another_node(self):
+        holder = self.node_with_the_keys()
+        other = next(n for n in self.redis.masters() if n is not holder)
+        loads = self.loads()
+        move = subprocess.Popen(["redis-cli", "--cluster", "reshard", f"127.0.0.1:{holder.port}", "--cluster-from", holder.cli("CLUSTER", "MYID"),
+                                 "--cluster-to", other.cli("CLUSTER", "MYID"), "--cluster-slots", "16384", "--cluster-yes"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        n = 0
+        while move.poll() is None and n < 60:
+            self.slapd.add(f"moving{n}")
+            n += 1
+            time.sleep(1)
+        self.assertEqual(move.wait(60), 0)
+        self.assertIs(self.node_with_the_keys(), other)
+        self.eventually("all know all", lambda: self.all_know([f"moving{i}" for i in range(n)]), 30)
+        self.all_settled()
+        self.end(loads)
+
     def test_all_keys_are_on_one_node_and_it_dies(self):
         holders = [n for n in self.redis.masters() if n.cli("--scan", "--pattern", "gatepost:rcpt:*") != ""]
         self.assertEqual(len(holders), 1)
         loads = self.loads()
         said = self.hosts[0].gatepost.ctl("redis", "check")
-        self.assertEqual(said.stdout.count("server inet:"), 3)
+        self.assertGreaterEqual(said.stdout.count("server inet:"), 2)      # of those that have slots
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
         holders[0].stop()
         self.slapd.add("cluster")
@@ -381,10 +402,8 @@ class WrongAnswers(Hosts):
             self.slapd.add(f"torn{i}")
             time.sleep(1.2)
             self.wrong.drop()
+        self.eventually("all know all", lambda: self.all_know([f"torn{i}" for i in range(5)]), 30)
         self.all_settled()
-        for h in self.hosts:
-            for i in range(5):
-                self.assertIn(f"uid=torn{i}", h.ctl("why", f"torn{i}@example.com").stdout)
         self.end(loads)
 
 
