@@ -249,7 +249,7 @@ static bool make_nodes(struct redis_nodes *n, struct errtext *err)
     } else if (given(n->set->server) != NULL) {
         n->master = node_new(n, n->set->server);
     } else {
-        errtext_set(err, "no server is given");
+        errtext_set(err, "server is not given");
         return false;
     }
     return true;

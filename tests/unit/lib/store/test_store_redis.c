@@ -570,7 +570,8 @@ static void test_bad_settings(void **state)
     r->set.store.redis.password_file = NULL;
     r->set.store.redis.server = NULL;
     assert_null(store_open(r->loop, "test", &r->set, &err));
-    assert_non_null(strstr(err.text, "store.redis.server"));
+    assert_non_null(strstr(err.text, "store.redis"));
+    assert_non_null(strstr(err.text, "server is not given"));
 }
 
 static void test_login(void **state)
