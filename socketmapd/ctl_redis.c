@@ -16,9 +16,7 @@ enum { USAGE = 64, SHOWN_MAX = 1000, BYTES_MAX = 1 << 20 };
 
 const char *look_prefix(const struct redis_look *k)
 {
-    const char *prefix = k->set->store.redis.prefix;
-
-    return prefix != NULL && prefix[0] != '\0' ? prefix : "gatepost";
+    return redis_prefix(&k->set->store.redis);
 }
 
 void look_stand_at(struct redis_look *k, struct redis_node *node)

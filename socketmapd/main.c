@@ -108,7 +108,8 @@ static void stop(struct daemon *d)
 static const struct child_role roles[] = {
     { "ldap", ldap_child_run },
     { "rcpt-sync", sync_child_run },
-    { "rcpt-merge", merge_child_run }, { "rcpt-share", share_child_run },
+    { "rcpt-merge", merge_child_run },
+    { "rcpt-share", share_child_run },
     { "rcpt-list", list_child_run },
     { "store-saver", store_saver_run },
     { NULL, NULL },

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/app/log.h"
 #include "lib/base/alloc.h"
@@ -13,7 +12,6 @@
 #include "socketmapd/share_private.h"
 
 #define TURN_MS SECONDS(2)
-#define LEASE_MS SECONDS(10)           /* LEASE_TEXT of share_redis.c */
 #define ALONE_MS SECONDS(15)           /* Redis has said nothing: each host reads by itself */
 #define REST_MS MINUTES(1)             /* after letting go of the lock */
 #define OLDER_MS SECONDS(10)           /* a leader confirms what it has published every other second */
@@ -161,7 +159,7 @@ static void on_turn(struct share *h, const redisReply *reply, const char *why, v
     h->asking = false;
     if (reply == NULL || !share_turn_read(reply, &h->now)) {
         share_trouble(h, "asking who leads", reply == NULL ? why : "an answer that the script cannot give");
-        if (now_ms - h->heard_ms >= ALONE_MS || (h->role == SHARE_LEADS && now_ms - h->heard_ms >= LEASE_MS))
+        if (now_ms - h->heard_ms >= ALONE_MS || (h->role == SHARE_LEADS && now_ms - h->heard_ms >= SHARE_LEASE_MS))
             become(h, SHARE_ALONE);
         return;
     }
@@ -285,8 +283,7 @@ struct share *share_new(struct sync *s, struct errtext *err)
     h->sync = s;
     h->loop = s->loop;
     name_of_host(s->all, h->me, sizeof(h->me));
-    snprintf(h->base, sizeof(h->base), "%s:rcpt:{%.200s@%.8s}", store->redis.prefix != NULL && store->redis.prefix[0] != '\0' ? store->redis.prefix : "gatepost",
-             s->set->name, s->asked);
+    snprintf(h->base, sizeof(h->base), "%s:rcpt:{%.200s@%.8s}", redis_prefix(&store->redis), s->set->name, s->asked);
     h->heard_ms = loop_now_ms(s->loop);
     h->now.confirmed_age_ms = h->now.complete_age_ms = -1;
     if ((h->nodes = redis_nodes_new(s->loop, &store->redis, err)) == NULL) {

@@ -43,7 +43,7 @@ bool share_job_decode(span bytes, struct share_job *out)
 
 bool share_answer_decode(span reply, uint64_t *number_out, struct errtext *why)
 {
-    span word;
+    span word = SPAN("an answer that cannot be read");
 
     if (ldap_take(&reply, &word) && span_eq(word, SPAN("ok")) && ldap_take_number(&reply, NUMBER_MAX, number_out))
         return true;

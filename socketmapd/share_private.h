@@ -11,6 +11,8 @@
 #include "socketmapd/share_child.h"
 #include "socketmapd/sync_private.h"
 
+#define SHARE_LEASE_MS SECONDS(10)      /* of the lock; five turns */
+
 enum share_role { SHARE_STARTING, SHARE_LEADS, SHARE_FOLLOWS, SHARE_WAITS, SHARE_ALONE };
 enum { SHARE_WINDOW = 16,           /* commands under way at once: each may carry a piece */
        SHARE_KEY = 600, SHARE_NAME = 17 };

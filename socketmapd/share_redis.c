@@ -9,7 +9,6 @@
 #include "lib/base/alloc.h"
 #include "socketmapd/share_private.h"
 
-#define LEASE_TEXT "10000"             /* ms; five turns */
 enum { ARGV_MAX = 128, PIECE_KEY_DIGITS = 32 };
 
 /* KEYS: leader, token, current.  ARGV: me, lease, want, age of what the leader knows (-1: nothing), age of its last whole reading. */
@@ -199,12 +198,12 @@ static bool told_since(const struct share *h)
 
 void share_turn(struct share *h, bool want, share_reply_fn *fn)
 {
-    char keys[3][SHARE_KEY], ages[2][24];
+    char keys[3][SHARE_KEY], numbers[3][24];
     bool whole = h->publish == NULL && !h->publish_again && !told_since(h) &&
                  h->published[0] != '\0' && strcmp(h->published, h->now.generation) == 0;
     const span argv[] = { SPAN("EVAL"), span_str(turn_script), SPAN("3"), share_key(h, keys[0], "leader", NULL), share_key(h, keys[1], "token", NULL),
-                          share_key(h, keys[2], "current", NULL), span_str(h->me), SPAN(LEASE_TEXT), want ? SPAN("1") : SPAN("0"),
-                          number(ages[0], whole ? confirmed_age_ms(h) : -1), number(ages[1], sync_age_ms(h->sync)) };
+                          share_key(h, keys[2], "current", NULL), span_str(h->me), number(numbers[2], SHARE_LEASE_MS), want ? SPAN("1") : SPAN("0"),
+                          number(numbers[0], whole ? confirmed_age_ms(h) : -1), number(numbers[1], sync_age_ms(h->sync)) };
 
     share_command(h, sizeof(argv) / sizeof(argv[0]), argv, fn, NULL);
 }

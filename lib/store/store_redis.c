@@ -207,7 +207,7 @@ struct store *store_redis_open(struct loop *l, const struct set_redis *set, stru
     struct store_redis *s = xcalloc(1, sizeof(*s));
 
     s->store = (struct store){ &redis_backend, l };
-    s->prefix = xstrdup(set->prefix != NULL && set->prefix[0] != '\0' ? set->prefix : "gatepost");
+    s->prefix = xstrdup(redis_prefix(set));
     s->timeout_ms = set->timeout_ms > 0 ? set->timeout_ms : 500;
     if ((s->nodes = redis_nodes_new(l, set, err)) != NULL) {
         s->memory = redis_memory_new();

@@ -20,6 +20,12 @@
 
 struct redis_nodes;
 
+/* Of every key. */
+static inline const char *redis_prefix(const struct set_redis *set)
+{
+    return set->prefix != NULL && set->prefix[0] != '\0' ? set->prefix : "gatepost";
+}
+
 struct redis_node {
     struct redis_node *next;
     struct redis_nodes *nodes;
