@@ -193,8 +193,11 @@ void sync_confirmed(struct sync *s, bool complete)
 
 void sync_confirmed_at(struct sync *s, int64_t sure_ms, int64_t complete_ms)
 {
-    if (sure_ms > s->sure_ms)
+    if (sure_ms > s->sure_ms) {
         s->sure_ms = sure_ms;
+        if (s->in_force != NULL && map_count(s->news) > 0)
+            sift_news(s, (struct sync_upto){ SYNC_BY_TIME, sure_ms });     /* learned before then, and not in it: gone again */
+    }
     if (complete_ms > s->complete_ms)
         s->complete_ms = complete_ms;
 }
