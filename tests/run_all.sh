@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# run_all.sh - every test, plain and under sanitizers; one sum in the last line.
+# run_all.sh - every test, plain and under sanitizers; at the end what failed in which part, and one sum in the last line.
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0
+failures=$(mktemp)
+trap 'rm -f "$failures"' EXIT
 
 # run NAME COMMAND...: runs it, shows what it says, adds up its "N passed, N failed".
 run() {
@@ -13,9 +15,10 @@ run() {
     "$@" 2>&1 | tee "$out"
     status=${PIPESTATUS[0]}
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$out" | tail -n 1)
+    sed -n "s/^==== what failed/&: $name/; /^==== what failed/,\$ { /^[0-9]* passed, /d; p }" "$out" >>"$failures"
     rm -f "$out"
     if [ -z "$line" ]; then
-        echo "$name: ended with status $status and without a result"
+        echo "$name: ended with status $status and without a result" | tee -a "$failures"
         failed=$((failed + 1))
         return
     fi
@@ -32,5 +35,6 @@ run "end to end" "${as_root[@]}" env GATEPOST_BUILD=build python3 tests/run_e2e.
 run "end to end, under ASan+UBSan" "${as_root[@]}" env GATEPOST_BUILD=build/san \
     ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run_e2e.py
 
+cat "$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

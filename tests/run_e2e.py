@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs tests/e2e/test_*.py, several files at a time; the last line is "N passed, N failed".
+"""Runs tests/e2e/test_*.py, several files at a time; what failed is told once more at the end, the last line is "N passed, N failed".
 
 Most of a test's time is waiting for real servers, so three files share two cores well.  A file that measures time or fills the machine
 says ALONE = True and runs when no other does.  GATEPOST_BUILD chooses the build (build, build/san), E2E_JOBS how many at a time.
@@ -21,6 +21,8 @@ sys.path.insert(0, os.path.join(HERE, "e2e"))
 
 JOBS = int(os.environ.get("E2E_JOBS", "3"))
 FILE_SECONDS = 600
+LAST_LINES = 60
+FAILURES = re.compile(r"^={70}\n(?:FAIL|ERROR|UNEXPECTED SUCCESS): .*?(?=^-{70}\nRan \d)", re.M | re.S)
 SUM = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 
 
@@ -66,19 +68,30 @@ def run_file(path):
     return said, passed, failed + (1 if status != 0 and failed == 0 else 0), skipped
 
 
+def what_failed(said):
+    """The part of a failed file's words that tells which of its tests failed and why; its last ones where it got no result."""
+    found = FAILURES.search(said)
+    return said.split("\n", 1)[0] + "\n" + (found.group() if found else "\n".join(said.splitlines()[-LAST_LINES:]))
+
+
 def run_files(paths, jobs, total):
+    failures = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for said, *counts in pool.map(run_file, paths):
             print(said, end="", flush=True)
             total[:] = [a + b for a, b in zip(total, counts)]
+            if counts[1]:
+                failures.append(what_failed(said))
+    return failures
 
 
 def run_all():
     paths = sorted(glob.glob(os.path.join(HERE, "e2e", "test_*.py")))
     alone = [p for p in paths if wants_to_be_alone(p)]
     total = [0, 0, 0]
-    run_files([p for p in paths if p not in alone], JOBS, total)
-    run_files(alone, 1, total)
+    failures = run_files([p for p in paths if p not in alone], JOBS, total) + run_files(alone, 1, total)
+    if failures:
+        print("==== what failed", *failures, sep="\n")
     print(told(*total))
     return 1 if total[1] or not total[0] else 0
 

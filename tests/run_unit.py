@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """run_unit.py BUILD...: runs every unit test and every fuzz target's seeds of these build folders, one more at a time than there are cores: some wait for children and timers.
 
-Shows what the failing ones say, and with -v how long the slowest took; the last line is "N passed, N failed".
+Shows at the end what the failing ones said, and with -v how long the slowest took; the last line is "N passed, N failed".
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import concurrent.futures
@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 
 PROGRAM_SECONDS = 180
@@ -18,7 +17,6 @@ PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
 FAILED = re.compile(r"^\[  FAILED  \] [^0-9\n]*(\d+) test\(s\)", re.M)
 SEEDS = re.compile(r"seeds passed$", re.M)
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-showing = threading.Lock()
 
 
 def programs(build):
@@ -50,10 +48,8 @@ def run(program):
         status, said = f"no end within {PROGRAM_SECONDS} s", late.stdout or b""
     said = said.decode("utf-8", "replace")
     passed, failed = judge(status, said)
-    if failed:
-        with showing:
-            print(f"---- {program} ended with {status}", *said.splitlines()[-SAID_LINES:], sep="\n", flush=True)
-    return passed, failed, time.monotonic() - begun, program
+    what = [f"---- {program} ended with {status}", *said.splitlines()[-SAID_LINES:]] if failed else []
+    return passed, failed, time.monotonic() - begun, program, what
 
 
 def main():
@@ -65,6 +61,9 @@ def main():
     if "-v" in sys.argv:
         for _, _, seconds, program in sorted(results, key=lambda r: -r[2])[:20]:
             print(f"{seconds:6.2f} s  {program}")
+    failures = [line for r in results for line in r[4]]
+    if failures:
+        print("==== what failed", *failures, sep="\n")
     passed, failed = sum(r[0] for r in results), sum(r[1] for r in results)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
