@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -127,6 +128,28 @@ static void test_contains(void **state)
     }
 }
 
+static void test_every_octet(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 256; i++) {
+        struct ipaddr a = { .family = 4, .b = { (uint8_t)i, 0, (uint8_t)(255 - i), (uint8_t)i } };
+        char text[IPADDR_TEXT_MAX], want[IPADDR_TEXT_MAX];
+
+        snprintf(want, sizeof(want), "%u.0.%u.%u", i, 255 - i, i);
+        ipaddr_format(&a, text);
+        assert_string_equal(text, want);
+    }
+    for (unsigned prefix = 0; prefix <= 128; prefix++) {
+        struct ipaddr any = { .family = 6 };
+        struct ipnet net = ipnet_of(&any, prefix);
+        char text[IPADDR_TEXT_MAX + 4], want[IPADDR_TEXT_MAX + 4];
+
+        snprintf(want, sizeof(want), "::/%u", prefix);
+        ipnet_format(&net, text);
+        assert_string_equal(text, want);
+    }
+}
+
 static void test_of(void **state)
 {
     static const struct { span addr; unsigned prefix; const char *text; } rows[] = {
@@ -154,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_contains),
         cmocka_unit_test(test_of),
+        cmocka_unit_test(test_every_octet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
