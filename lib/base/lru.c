@@ -103,6 +103,25 @@ static void remove_at(struct lru *c, struct entry **at)
     free(e);
 }
 
+/* A full cache throws one out with every new one, and nobody has touched either for long: the next one to go is fetched meanwhile. */
+static void evict(struct lru *c)
+{
+    remove_at(c, find(c, key_of(c, c->oldest), c->oldest->hash));
+    if (c->oldest != NULL) {
+        __builtin_prefetch(c->oldest);
+        __builtin_prefetch(c->oldest->value);
+    }
+}
+
+/* Not calloc, which passes glibc's cache of small pieces by: there the one that was just thrown out lies, of the same size mostly. */
+static struct entry *entry_new(const struct lru *c, size_t key_len)
+{
+    struct entry *e = xmalloc(sizeof(*e) + c->value_size + key_len);
+
+    memset(e, 0, sizeof(*e) + c->value_size);
+    return e;
+}
+
 static void grow(struct lru *c)
 {
     size_t size = c->size * 2;
@@ -142,11 +161,11 @@ void *lru_put(struct lru *c, span key, int64_t expires_ms)
         return e->value;
     }
     if (c->count >= c->max)
-        remove_at(c, find(c, key_of(c, c->oldest), c->oldest->hash));
+        evict(c);
     if (c->count >= c->size)
         grow(c);
     assert(key.n <= SIZE_MAX / 4 && c->value_size <= SIZE_MAX / 4);
-    e = xcalloc(1, sizeof(*e) + c->value_size + key.n);
+    e = entry_new(c, key.n);
     e->expires_ms = expires_ms;
     e->hash = hash;
     e->key_len = key.n;
