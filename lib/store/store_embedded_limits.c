@@ -59,6 +59,8 @@ static bool limits_look(struct embedded *e, const struct store_limits_request *q
         steps[i].hash = embedded_hash(e, q->limits[i].key);
         table_prefetch(&e->tables[TABLE_LIMITS], steps[i].hash);
     }
+    for (size_t i = 0; i < q->n; i++)
+        table_prefetch_slot(&e->tables[TABLE_LIMITS], steps[i].hash);
     for (size_t i = 0; i < q->n; i++) {
         struct limit_step *st = &steps[i];
 
@@ -120,8 +122,12 @@ void embedded_limits(struct store *store, const struct store_limits_request *q, 
     struct limit_step steps[STORE_LIMITS_MAX];
     struct store_limits_result r;
     uint64_t once_hash = q->once.n > 0 ? embedded_hash(e, q->once) : 0;
-    bool fits = limits_look(e, q, steps, now_ms, r.each);
-    bool again = q->once.n > 0 && embedded_find(e, TABLE_ONCE, once_hash, q->once, now_ms) != NULL;
+    bool fits, again;
+
+    if (q->once.n > 0)
+        table_prefetch(&e->tables[TABLE_ONCE], once_hash);
+    fits = limits_look(e, q, steps, now_ms, r.each);
+    again = q->once.n > 0 && embedded_find(e, TABLE_ONCE, once_hash, q->once, now_ms) != NULL;
 
     if ((fits || q->force) && !again) {
         limits_charge(e, q, steps, now_ms, r.each);

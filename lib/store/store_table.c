@@ -15,6 +15,7 @@
 enum {
     REF_SLOT_BITS = 29,
     INDEX_FIRST = 1024,
+    CACHE_LINE = 64,
     EVICT_SAMPLE = 8,          /* entries looked at for the most idle one */
     EVICT_SEARCH = 512,        /* places searched for one of a wanted class */
     BACK_BYTES = 256 * 1024,   /* file memory is asked for in such pieces */
@@ -110,6 +111,21 @@ static size_t index_find_ref(const struct table *t, uint32_t tag, uint32_t ref)
 void table_prefetch(const struct table *t, uint64_t hash)
 {
     __builtin_prefetch(&t->index[place_of(t, (uint32_t)hash)]);
+}
+
+void table_prefetch_slot(const struct table *t, uint64_t hash)
+{
+    uint32_t tag = (uint32_t)hash;
+    size_t at = place_of(t, tag);
+
+    while (t->index[at].ref != 0 && t->index[at].tag != tag)
+        at = (at + 1) & (t->index_size - 1);
+    if (t->index[at].ref != 0) {
+        const char *slot = (const char *)ref_slot(t, t->index[at].ref);
+
+        __builtin_prefetch(slot);
+        __builtin_prefetch(slot + CACHE_LINE);
+    }
 }
 
 static uint32_t find_ref(const struct table *t, uint64_t hash, span key)

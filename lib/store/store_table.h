@@ -38,7 +38,9 @@ struct table {
 size_t table_open(struct table *t, enum store_table_id id, const struct store_map *map, size_t max_entries, int64_t now_ms);
 void table_close(struct table *t);
 
+/* What a table_find will need is fetched from memory meanwhile: its place in the index, then (once that has come) its slot. */
 void table_prefetch(const struct table *t, uint64_t hash);
+void table_prefetch_slot(const struct table *t, uint64_t hash);
 /* NULL: not there.  Whether it has expired is the caller's question. */
 struct slot *table_find(const struct table *t, uint64_t hash, span key);
 /* A slot for a key that is not there, with room for data_bytes; inside table_write_begin, expires_ms and the data to be filled in.
