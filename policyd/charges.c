@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
-#include "lib/base/lru.h"
+#include "policyd/handover.h"
 #include "policyd/limit_commit.h"
 
 enum { CHARGES_BYTES_MAX = 64 * 1024 * 1024 };    /* of all messages */
@@ -25,44 +25,17 @@ struct charge {
     struct charge_part parts[];          /* and the keys behind them */
 };
 
-struct charged {
-    struct charges *all;
-    struct charge *first;
-};
+static size_t kept_bytes;
 
-struct charges {
-    struct lru *messages;                /* id -> struct charged */
-    size_t bytes;
-};
-
-static void forget(void *value)
+void charges_forget(struct message *msg)
 {
-    struct charged *m = value;
+    while (msg->charges != NULL) {
+        struct charge *gone = msg->charges;
 
-    while (m->first != NULL) {
-        struct charge *gone = m->first;
-
-        m->first = gone->next;
-        m->all->bytes -= gone->bytes;
+        msg->charges = gone->next;
+        kept_bytes -= gone->bytes;
         free(gone);
     }
-}
-
-struct charges *charges_new(size_t max_messages)
-{
-    struct charges *c = xcalloc(1, sizeof(*c));
-
-    c->messages = lru_new(max_messages, sizeof(struct charged), forget);
-    return c;
-}
-
-void charges_free(struct charges **c)
-{
-    if (*c == NULL)
-        return;
-    lru_free(&(*c)->messages);
-    free(*c);
-    *c = NULL;
 }
 
 static struct charge *charge_new(const struct store_limits_request *q, const struct limit_rule *const *rules)
@@ -89,30 +62,30 @@ static struct charge *charge_new(const struct store_limits_request *q, const str
     return c;
 }
 
-static bool noted(const struct charged *m, span once)
+static bool noted(const struct message *msg, span once)
 {
-    for (const struct charge *c = m->first; c != NULL; c = c->next) {
+    for (const struct charge *c = msg->charges; c != NULL; c = c->next) {
         if (span_eq(c->once, once))
             return true;
     }
     return false;
 }
 
-void charges_note(struct charges *c, const char *id, const struct store_limits_request *q, const struct limit_rule *const *rules, int64_t now_ms)
+void charges_note(struct message *msg, const struct store_limits_request *q, const struct limit_rule *const *rules, int64_t now_ms)
 {
-    struct charged *m;
     struct charge *new;
 
     if (q->once.n == 0)                  /* nothing that could be told from another charge later */
         return;
-    m = lru_put(c->messages, span_str(id), now_ms + CHARGE_ONCE_MS);
-    m->all = c;
-    if (c->bytes > CHARGES_BYTES_MAX || noted(m, q->once))
+    if (msg->charged_until_ms <= now_ms)
+        charges_forget(msg);
+    msg->charged_until_ms = now_ms + CHARGE_ONCE_MS;
+    if (kept_bytes > CHARGES_BYTES_MAX || noted(msg, q->once))
         return;
     new = charge_new(q, rules);
-    new->next = m->first;
-    m->first = new;
-    c->bytes += new->bytes;
+    new->next = msg->charges;
+    msg->charges = new;
+    kept_bytes += new->bytes;
 }
 
 /* ---- what cfilter did ---- */
@@ -147,15 +120,15 @@ static void charge_more(struct services *s, const struct charge *c)
 
 bool charges_settle(struct services *s, span id, bool refused)
 {
-    int64_t expires_ms;
-    struct charged *m = lru_get(s->charges->messages, id, &expires_ms);
-    bool known = m != NULL && expires_ms > loop_now_ms(s->loop);
+    struct message *msg = handover_by_id(s->messages, id);
+    bool charged = msg != NULL && msg->charges != NULL && msg->charged_until_ms > loop_now_ms(s->loop);
 
-    for (const struct charge *c = known ? m->first : NULL; c != NULL; c = c->next) {
+    for (const struct charge *c = charged ? msg->charges : NULL; c != NULL; c = c->next) {
         give_back(s, c);
         if (refused)
             charge_more(s, c);
     }
-    lru_remove(s->charges->messages, id);
-    return known;
+    if (msg != NULL)
+        charges_forget(msg);
+    return charged;
 }

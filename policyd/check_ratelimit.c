@@ -150,7 +150,7 @@ static void unknown(struct group *g, const char *why)
 static void note_charge(const struct check_run *run, const struct store_limits_request *ask, const struct limit_rule *const *rules)
 {
     if (run->rules->hand_over && run->message != NULL && !run->dry)
-        charges_note(run->services->charges, run->message->id, ask, rules, loop_now_ms(run->services->loop));
+        charges_note(run->message, ask, rules, loop_now_ms(run->services->loop));
 }
 
 /* ---- without the store ---- */

@@ -9,6 +9,7 @@
 
 #include "lib/base/alloc.h"
 #include "lib/base/lru.h"
+#include "policyd/charges.h"
 
 /* Postfix gives up on a silent client after 300 s a command (smtpd_timeout); a message of many recipients may take longer. */
 #define MESSAGE_KEEP_MS HOURS(1)
@@ -18,11 +19,25 @@ static size_t kept_bytes;
 
 struct handover_memory {
     struct lru *messages;      /* instance NUL client -> struct message * */
+    struct message **by_id;    /* chains */
+    size_t ids;                /* of them: a power of two */
 };
+
+static struct message **id_chain(const struct handover_memory *m, uint32_t tail)
+{
+    return &m->by_id[tail & (m->ids - 1)];
+}
 
 static void forget(void *value)
 {
-    message_unref(value);
+    struct message **slot = value, *msg = *slot;
+    struct message **at = id_chain(msg->memory, id_tail(span_str(msg->id)));
+
+    while (*at != msg)
+        at = &(*at)->next_by_id;
+    *at = msg->next_by_id;
+    msg->memory = NULL;
+    message_unref(slot);
 }
 
 struct handover_memory *handover_memory_new(size_t max_messages)
@@ -30,6 +45,9 @@ struct handover_memory *handover_memory_new(size_t max_messages)
     struct handover_memory *m = xcalloc(1, sizeof(*m));
 
     m->messages = lru_new(max_messages, sizeof(struct message *), forget);
+    for (m->ids = 1; m->ids < max_messages;)
+        m->ids *= 2;
+    m->by_id = xcalloc(m->ids, sizeof(struct message *));
     return m;
 }
 
@@ -38,6 +56,7 @@ void handover_memory_free(struct handover_memory **m)
     if (*m == NULL)
         return;
     lru_free(&(*m)->messages);
+    free((*m)->by_id);
     free(*m);
     *m = NULL;
 }
@@ -62,6 +81,7 @@ void message_unref(struct message **msg)
         return;
     free(gone->hits);
     message_ended(gone);
+    charges_forget(gone);
     free(gone->spf_why);
     for (size_t i = 0; i < gone->n_prepends; i++)
         free(gone->prepends[i]);
@@ -83,26 +103,45 @@ static size_t message_key(const struct request *r, char *key, size_t size)
     return instance.n + 1 + client.n;
 }
 
+/* The memory's. */
+static struct message *message_new(struct handover_memory *m, int64_t now_ms, int64_t wall_ms)
+{
+    struct message *msg = xmalloc(sizeof(*msg)), **chain;
+
+    memset(msg, 0, sizeof(*msg));        /* not calloc: entry_new of lru.c says why */
+    msg->refs = 1;
+    msg->memory = m;
+    msg->too_old_ms = now_ms + MESSAGE_KEEP_MS;
+    buf_init(&msg->let_in, MESSAGE_RECIPIENTS_BYTES);
+    chain = id_chain(m, id_make(msg->id, wall_ms));
+    msg->next_by_id = *chain;
+    *chain = msg;
+    return msg;
+}
+
 struct message *handover_message(struct handover_memory *m, const struct request *r, int64_t now_ms, int64_t wall_ms)
 {
     char key[256];
     size_t n = message_key(r, key, sizeof(key));
-    int64_t expires_ms;
-    struct message **slot, *msg;
+    struct message **slot;
 
     if (n == 0)
         return NULL;
-    slot = lru_get(m->messages, span_of(key, n), &expires_ms);
-    if (slot != NULL && expires_ms > now_ms)
-        return message_ref(*slot);
-    if (slot != NULL)
-        lru_remove(m->messages, span_of(key, n));
-    msg = xcalloc(1, sizeof(*msg));
-    msg->refs = 2;                       /* the memory's and the caller's */
-    id_make(msg->id, wall_ms);
-    buf_init(&msg->let_in, MESSAGE_RECIPIENTS_BYTES);
     slot = lru_put(m->messages, span_of(key, n), now_ms + MESSAGE_KEEP_MS);
-    *slot = msg;
+    if (*slot != NULL && (*slot)->too_old_ms > now_ms)
+        return message_ref(*slot);
+    if (*slot != NULL)
+        forget(slot);
+    *slot = message_new(m, now_ms, wall_ms);
+    return message_ref(*slot);
+}
+
+struct message *handover_by_id(const struct handover_memory *m, span id)
+{
+    struct message *msg = *id_chain(m, id_tail(id));
+
+    while (msg != NULL && !span_eq(span_str(msg->id), id))
+        msg = msg->next_by_id;
     return msg;
 }
 

@@ -14,6 +14,9 @@
 #include "policyd/check.h"
 #include "policyd/request.h"
 
+struct charge;
+struct handover_memory;
+
 enum { HANDOVER_HITS_MAX = 500, MESSAGE_PREPENDS_MAX = 8, MESSAGE_RECIPIENTS_BYTES = 64 * 1024, ALL_RECIPIENTS_BYTES = 64 * 1024 * 1024 };
 
 struct message {
@@ -30,9 +33,13 @@ struct message {
     bool handed_over;
     char *prepends[MESSAGE_PREPENDS_MAX];   /* header fields its checks ask for, each once; those before n_prepended are written */
     size_t n_prepends, n_prepended;
-};
+    struct charge *charges;    /* charges.h's own */
+    int64_t charged_until_ms;
 
-struct handover_memory;
+    struct handover_memory *memory;         /* the memory's own; NULL: it has forgotten the message */
+    struct message *next_by_id;
+    int64_t too_old_ms;
+};
 
 struct handover_memory *handover_memory_new(size_t max_messages);
 void handover_memory_free(struct handover_memory **m);
@@ -40,6 +47,8 @@ size_t handover_memory_count(const struct handover_memory *m);
 
 /* The message of a request, made if it is new; a reference for the caller.  NULL for a request without an instance. */
 struct message *handover_message(struct handover_memory *m, const struct request *r, int64_t now_ms, int64_t wall_ms);
+/* The message of an id that this process gave; NULL: it is not remembered.  The memory's: take a reference to keep it. */
+struct message *handover_by_id(const struct handover_memory *m, span id);
 struct message *message_ref(struct message *msg);
 void message_unref(struct message **msg);
 

@@ -5,7 +5,6 @@
 #include "policyd/services.h"
 
 #include "lib/base/lru.h"
-#include "policyd/charges.h"
 #include "policyd/eval.h"
 #include "policyd/grey_told.h"
 #include "policyd/hook.h"
@@ -84,7 +83,6 @@ void services_open(struct services *s, struct loop *l, struct stats *stats)
     *s = (struct services){ .loop = l };
     counters_init(&s->count, stats);
     s->local = limit_local_new(LOCAL_KEYS);
-    s->charges = charges_new(MESSAGES_KEPT);
     s->grey_told = grey_told_new();
     s->messages = handover_memory_new(MESSAGES_KEPT);
     buf_init(&s->answer, ANSWER_MAX);
@@ -97,7 +95,6 @@ void services_close(struct services *s)
     hook_free(&s->hook);
     marks_free(&s->marks);
     limit_commits_stop(s);
-    charges_free(&s->charges);
     lru_free(&s->grey_told);
     limit_local_free(&s->local);
     handover_memory_free(&s->messages);

@@ -13,7 +13,6 @@
 
 struct limit_local;
 struct limit_commit;
-struct charges;
 struct hook;
 struct recorded;
 struct marks;
@@ -38,7 +37,6 @@ struct services {
     struct limit_local *local;        /* counts while the store is down */
     struct limit_commit *commits;     /* charges that nobody waits for */
     struct loop_timer owed_again;     /* more is owed to the store */
-    struct charges *charges;          /* what cfilter may still give back */
     struct hook *hook;                /* tells of limits that were exceeded; NULL: nobody is told */
     const struct recorded *recorded;  /* replay: what was seen then, in place of DNS; else NULL */
     struct lru *grey_told;            /* who was told to come again */

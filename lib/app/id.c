@@ -32,7 +32,7 @@ static int digit_of(char c)
     return at != NULL ? (int)(at - digits) : -1;
 }
 
-void id_make(char out[ID_TEXT], int64_t wall_ms)
+uint32_t id_make(char out[ID_TEXT], int64_t wall_ms)
 {
     static uint32_t counter;
     static bool drawn;
@@ -47,6 +47,7 @@ void id_make(char out[ID_TEXT], int64_t wall_ms)
     put(out, TIME_DIGITS, t >> 1);
     put(out + TIME_DIGITS, ID_LEN - TIME_DIGITS, (t & 1) << COUNTER_BITS | counter);
     out[ID_LEN] = '\0';
+    return counter;
 }
 
 bool id_valid(span s)
@@ -71,4 +72,13 @@ bool id_time(span s, int64_t *wall_ms_out)
     t = t << 1 | (uint64_t)digit_of(s.p[TIME_DIGITS]) >> 4;
     *wall_ms_out = (int64_t)t + epoch_ms;
     return true;
+}
+
+uint32_t id_tail(span s)
+{
+    uint32_t n = 0;
+
+    for (size_t i = TIME_DIGITS; i < ID_LEN && id_valid(s); i++)
+        n = n << 5 | (uint32_t)digit_of(s.p[i]);
+    return n & ((1U << COUNTER_BITS) - 1);
 }

@@ -10,8 +10,11 @@
 
 enum { ID_LEN = 13, ID_TEXT = ID_LEN + 1 };
 
-void id_make(char out[ID_TEXT], int64_t wall_ms);
+/* Returns id_tail's number. */
+uint32_t id_make(char out[ID_TEXT], int64_t wall_ms);
 bool id_valid(span s);                                     /* form only; letters in either case */
 bool id_time(span s, int64_t *wall_ms_out);
+/* The counter in it: where an id belongs in a table of those made in this process.  0 for what is no id. */
+uint32_t id_tail(span s);
 
 #endif

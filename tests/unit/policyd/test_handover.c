@@ -185,12 +185,15 @@ static void test_memory_is_bounded(void **state)
     }
     assert_int_equal(handover_memory_count(m), 3);
     held->score = 4;                                     /* still ours, though the memory has forgotten it */
+    assert_null(handover_by_id(m, span_str(held->id)));
     r.attrs.v[POLICY_INSTANCE] = SPAN("first");
     again = handover_message(m, &r, 1000, 1000);
     assert_ptr_not_equal(again, held);
+    assert_ptr_equal(handover_by_id(m, span_str(again->id)), again);
     message_unref(&again);
     again = handover_message(m, &r, 1000 + HOURS(2), 1000);   /* too old to be the same transaction */
     assert_true(again->score < 1);
+    assert_ptr_equal(handover_by_id(m, span_str(again->id)), again);
     message_unref(&again);
     message_unref(&held);
     handover_memory_free(&m);

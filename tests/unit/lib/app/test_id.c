@@ -28,6 +28,23 @@ static void test_form_and_time(void **state)
     }
 }
 
+static void test_tail(void **state)
+{
+    char id[ID_TEXT];
+    uint32_t before = id_make(id, 0);
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        uint32_t tail = id_make(id, INT64_C(1764000000000) + i % 2);
+
+        assert_int_equal(tail, (before + 1) & 0xffffff);
+        assert_int_equal(id_tail(span_str(id)), tail);
+        before = tail;
+    }
+    assert_int_equal(id_tail(SPAN("0123456789ABI")), 0);
+    assert_int_equal(id_tail(SPAN("")), 0);
+}
+
 static void test_sorted_and_unique(void **state)
 {
     char last[ID_TEXT] = "", id[ID_TEXT];
@@ -68,7 +85,7 @@ static void test_valid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_form_and_time),
+        cmocka_unit_test(test_form_and_time), cmocka_unit_test(test_tail),
         cmocka_unit_test(test_sorted_and_unique),
         cmocka_unit_test(test_valid),
     };
