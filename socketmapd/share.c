@@ -202,18 +202,15 @@ void share_judged(struct share *h, bool taken)
         share_publish_start(h);
 }
 
-void share_accepted_here(struct share *h, uint64_t removed_digest)
+void share_removed(struct share *h, uint64_t removed_digest, bool accepted)
 {
     if (h != NULL)
-        h->accepted = removed_digest;
+        accepted_add(&h->accepted, removed_digest, accepted);
 }
 
 bool share_accepted_there(const struct share *h, uint64_t removed_digest)
 {
-    char text[SHARE_NAME];
-
-    snprintf(text, sizeof(text), "%016" PRIx64, removed_digest);
-    return h != NULL && h->role == SHARE_FOLLOWS && removed_digest != 0 && strcmp(text, h->now.accepts) == 0;
+    return h != NULL && h->role == SHARE_FOLLOWS && removed_digest != 0 && accepted_has(h->now.accepts, removed_digest);
 }
 
 bool share_judge_again(struct share *h)

@@ -6,6 +6,7 @@
 
 #include "lib/net/child.h"
 #include "lib/store/store_redis_ask.h"
+#include "socketmapd/accepted.h"
 #include "socketmapd/rcpt_piece.h"
 #include "socketmapd/share.h"
 #include "socketmapd/share_child.h"
@@ -24,7 +25,7 @@ struct share_now {
     char generation[SHARE_NAME];          /* "" : none */
     char by[300];
     int64_t confirmed_age_ms, complete_age_ms;      /* -1: not known */
-    char accepts[SHARE_NAME];
+    char accepts[ACCEPTED_TEXT];
     bool broken;
 };
 
@@ -57,7 +58,7 @@ struct share {
     int64_t follow_not_before_ms;
     char proposed[SHARE_NAME];            /* the generation that the proposal file holds */
     char taken[SHARE_NAME];               /* the one that is in force here, whole */
-    uint64_t accepted;                    /* digest of the removal that was accepted here last; 0: none */
+    struct accepted accepted;
     char trouble[300];
 };
 

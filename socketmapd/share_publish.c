@@ -197,12 +197,15 @@ static void on_split(enum child_outcome outcome, span reply, const int *fds, siz
     struct share *h = arg;
     struct share_publish *p = h->publish;
     struct errtext err = { "the process that splits the set failed" };
+    char accepts[ACCEPTED_TEXT];
     uint64_t n;
 
     h->job = NULL;
+    accepted_write(&h->accepted, accepts);
     if (outcome != CHILD_ANSWERED || !share_answer_decode(reply, &n, &err) || !take_split(p, fds, nfds, &err))
         fail(h, err.text);
-    else if (!p->overwrite && strcmp(p->generation, h->published) == 0 && strcmp(p->generation, h->now.generation) == 0 && h->accepted == 0)
+    else if (!p->overwrite && strcmp(p->generation, h->published) == 0 && strcmp(p->generation, h->now.generation) == 0 &&
+             strcmp(accepts, h->now.accepts) == 0)
         end(h);                        /* only times have changed */
     else
         register_generation(h);

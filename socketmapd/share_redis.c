@@ -247,11 +247,10 @@ bool share_turn_read(const redisReply *reply, struct share_now *out)
 
 void share_send_pointer(struct share *h, const char *generation, uint64_t addresses, share_reply_fn *fn, void *arg)
 {
-    char keys[5][SHARE_KEY], numbers[4][24], accepts[SHARE_NAME] = "";
+    char keys[5][SHARE_KEY], numbers[4][24], accepts[ACCEPTED_TEXT];
     int64_t confirmed = confirmed_age_ms(h);
 
-    if (h->accepted != 0)
-        snprintf(accepts, sizeof(accepts), "%016" PRIx64, h->accepted);
+    accepted_write(&h->accepted, accepts);
     const span argv[] = { SPAN("EVAL"), span_str(pointer_script), SPAN("5"), share_key(h, keys[0], "leader", NULL), share_key(h, keys[1], "token", NULL),
                           share_key(h, keys[2], "current", NULL), share_key(h, keys[3], "generations", NULL), share_key(h, keys[4], "index", generation),
                           span_str(h->me), number(numbers[0], (int64_t)h->now.token), span_str(generation), number(numbers[1], (int64_t)addresses),

@@ -131,8 +131,8 @@ static void on_merged(enum child_outcome outcome, span reply, const int *fds, si
             log_warning("recipients source %s: this very removal was accepted at the host that leads: it is accepted here too", s->set->name);
             sync_judge(s, s->merging_upto, MERGE_ACCEPT);
         }
-        if (s->merging_mode == MERGE_ACCEPT && r.removed > 0)
-            share_accepted_here(s->share, r.removed_digest);
+        if (!r.held && r.removed > 0)
+            share_removed(s->share, r.removed_digest, s->merging_mode == MERGE_ACCEPT);
         share_judged(s->share, !r.held);
     }
     if (s->proposal_waits && s->merging == NULL) {
