@@ -33,6 +33,7 @@ struct check {
     enum check_stage stage;
     unsigned states;             /* CHECK_AT(POLICY_STATE_RCPT) | ... */
     bool harvest_too;            /* also at a hook of policy.harvest_contexts, where no other check runs */
+    bool (*in_use)(const struct rules *rules);   /* asked once, of new rules; NULL: always.  What is not in use never starts, and finds nothing */
     void (*start)(struct check_run *run);
     /* May be NULL for a check that is never pending.  The decision no longer waits: stop what is under way.  When run->overdue is set
      * the time was up: what is known, or decided without the missing answer, may still be reported. */
@@ -112,5 +113,7 @@ void check_skip(struct check_run *run, const char *name, enum mode mode, const c
 
 extern const struct check *const all_checks[];   /* ended by NULL */
 enum { CHECKS_MAX = 24 };
+/* Bits of all_checks that are in use. */
+unsigned checks_in_use(const struct rules *rules);
 
 #endif

@@ -110,4 +110,9 @@ static void access_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_access = { .name = "access", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = access_start };
+static bool access_in_use(const struct rules *rules)
+{
+    return rules->allow.any || rules->deny.any;
+}
+
+const struct check check_access = { .name = "access", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = access_in_use, .start = access_start };

@@ -18,8 +18,6 @@ static void client_name_start(struct check_run *run)
     span reverse = request_attr(r, POLICY_REVERSE_CLIENT_NAME);
     struct finding f = { .name = "client_name", .kind = FINDING_CLEAR, .mode = run->rules->client_name_mode, .saw = "confirmed" };
 
-    if (run->rules->client_name_mode == MODE_OFF)
-        return check_done(run);
     if (r->exempt || !r->client_plain || reverse.n == 0) {
         check_skip(run, "client_name", run->rules->client_name_mode,
                    r->exempt ? request_exempt_why(r) : !r->client_plain ? "no client address" : "Postfix does not tell");
@@ -41,4 +39,9 @@ static void client_name_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_client_name = { .name = "client_name", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = client_name_start };
+static bool client_name_in_use(const struct rules *rules)
+{
+    return rules->client_name_mode != MODE_OFF;
+}
+
+const struct check check_client_name = { .name = "client_name", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = client_name_in_use, .start = client_name_start };

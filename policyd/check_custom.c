@@ -207,7 +207,14 @@ static void custom_after_start(struct check_run *run)
     judge(run, true);
 }
 
+static bool custom_in_use(const struct rules *rules)
+{
+    return rules->n_custom > 0;
+}
+
 #define ALL_STATES (CHECK_AT(POLICY_STATE_RCPT) | CHECK_AT(POLICY_STATE_DATA) | CHECK_AT(POLICY_STATE_END_OF_MESSAGE))
 
-const struct check check_custom = { .name = "custom", .stage = CHECK_FACTS, .states = ALL_STATES, .start = custom_start };
-const struct check check_custom_after = { .name = "custom", .stage = CHECK_AFTER, .states = ALL_STATES, .start = custom_after_start };
+const struct check check_custom = { .name = "custom", .stage = CHECK_FACTS, .states = ALL_STATES, .in_use = custom_in_use, .start = custom_start };
+const struct check check_custom_after = {
+    .name = "custom", .stage = CHECK_AFTER, .states = ALL_STATES, .in_use = custom_in_use, .start = custom_after_start,
+};

@@ -379,8 +379,6 @@ static void dnsbl_start(struct check_run *run)
     const struct rules *rules = run->rules;
     struct dnsbl_run *st;
 
-    if (rules->n_dnsbl == 0)
-        return check_done(run);
     if (run->req->exempt) {
         check_skip(run, "dnsbl", MODE_ENFORCE, request_exempt_why(run->req));
         return check_done(run);
@@ -427,4 +425,9 @@ static void dnsbl_cancel(struct check_run *run)
     }
 }
 
-const struct check check_dnsbl = { .name = "dnsbl", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = dnsbl_start, .cancel = dnsbl_cancel };
+static bool dnsbl_in_use(const struct rules *rules)
+{
+    return rules->n_dnsbl > 0;
+}
+
+const struct check check_dnsbl = { .name = "dnsbl", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = dnsbl_in_use, .start = dnsbl_start, .cancel = dnsbl_cancel };

@@ -174,8 +174,6 @@ static void greylist_start(struct check_run *run)
     struct greylist_run *g;
     const char *skip;
 
-    if (rule->mode == MODE_OFF)
-        return check_done(run);
     if (run->req->exempt)
         learn(run);
     if ((skip = why_not(run)) != NULL) {
@@ -215,6 +213,11 @@ static void greylist_cancel(struct check_run *run)
     }
 }
 
+static bool greylist_in_use(const struct rules *rules)
+{
+    return rules->greylist.mode != MODE_OFF;
+}
+
 const struct check check_greylist = {
-    .name = "greylist", .stage = CHECK_CHARGE, .states = CHECK_AT(POLICY_STATE_RCPT), .start = greylist_start, .cancel = greylist_cancel,
+    .name = "greylist", .stage = CHECK_CHARGE, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = greylist_in_use, .start = greylist_start, .cancel = greylist_cancel,
 };

@@ -75,7 +75,7 @@ static void harvest_start(struct check_run *run)
 {
     struct harvest_run *h;
 
-    if (!run->rules->counts_refused || run->dry)
+    if (run->dry)
         return check_done(run);
     h = run->state = arena_alloc(run->arena, sizeof(*h));
     h->run = run;
@@ -106,7 +106,12 @@ static void harvest_cancel(struct check_run *run)
     store_cancel(&h->call);
 }
 
+static bool harvest_in_use(const struct rules *rules)
+{
+    return rules->counts_refused;
+}
+
 const struct check check_harvest = {
     .name = "harvest", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .harvest_too = true,
-    .start = harvest_start, .cancel = harvest_cancel,
+    .in_use = harvest_in_use, .start = harvest_start, .cancel = harvest_cancel,
 };

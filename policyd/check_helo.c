@@ -117,8 +117,6 @@ static void helo_start(struct check_run *run)
     const char *fault;
     double points = 0;
 
-    if (run->rules->helo_mode == MODE_OFF)
-        return check_done(run);
     if (run->req->exempt || !run->req->client_plain || run->req->helo.n == 0) {
         check_skip(run, "helo", run->rules->helo_mode,
                    run->req->exempt ? request_exempt_why(run->req) : run->req->helo.n == 0 ? "no HELO" : "no client address");
@@ -131,4 +129,9 @@ static void helo_start(struct check_run *run)
     check_done(run);
 }
 
-const struct check check_helo = { .name = "helo", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = helo_start, .cancel = helo_cancel };
+static bool helo_in_use(const struct rules *rules)
+{
+    return rules->helo_mode != MODE_OFF;
+}
+
+const struct check check_helo = { .name = "helo", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = helo_in_use, .start = helo_start, .cancel = helo_cancel };

@@ -246,7 +246,7 @@ static void lua_start(struct check_run *run)
     struct lua_run *l;
     struct buf job;
 
-    if (lua->mode == MODE_OFF || (lua->states & CHECK_AT(run->req->state)) == 0)
+    if ((lua->states & CHECK_AT(run->req->state)) == 0)
         return check_done(run);
     if (run->services->recorded != NULL) {
         check_report(run, &(struct finding){ .name = "lua", .kind = FINDING_UNKNOWN, .mode = lua->mode, .saw = NOT_RECORDED });
@@ -279,8 +279,13 @@ static void lua_cancel(struct check_run *run)
         fail(run, "no answer of the script in time");
 }
 
+static bool lua_in_use(const struct rules *rules)
+{
+    return rules->lua.mode != MODE_OFF;
+}
+
 const struct check check_lua = {
     .name = "lua", .stage = CHECK_AFTER,
     .states = CHECK_AT(POLICY_STATE_RCPT) | CHECK_AT(POLICY_STATE_DATA) | CHECK_AT(POLICY_STATE_END_OF_MESSAGE),
-    .start = lua_start, .cancel = lua_cancel,
+    .in_use = lua_in_use, .start = lua_start, .cancel = lua_cancel,
 };

@@ -421,8 +421,6 @@ static void ratelimit_start(struct check_run *run)
     const struct wiring_context *wiring;
     struct ratelimit_run *st;
 
-    if (rules->n_limits == 0)
-        return check_done(run);
     st = run->state = arena_alloc(run->arena, sizeof(*st));
     st->enforced.run = st->observed.run = run;
     wiring = wiring_of(&run->services->wiring, run->req);
@@ -453,8 +451,13 @@ static void ratelimit_cancel(struct check_run *run)
     }
 }
 
+static bool ratelimit_in_use(const struct rules *rules)
+{
+    return rules->n_limits > 0;
+}
+
 const struct check check_ratelimit = {
     .name = "ratelimit", .stage = CHECK_CHARGE,
     .states = CHECK_AT(POLICY_STATE_RCPT) | CHECK_AT(POLICY_STATE_DATA) | CHECK_AT(POLICY_STATE_END_OF_MESSAGE),
-    .start = ratelimit_start, .cancel = ratelimit_cancel,
+    .in_use = ratelimit_in_use, .start = ratelimit_start, .cancel = ratelimit_cancel,
 };

@@ -36,8 +36,6 @@ static void recipients_start(struct check_run *run)
     const struct set_rules *set = &run->rules->set->policy.rules;
     int64_t n, max = run->req->exempt ? set->recipients.max_login : set->recipients.max;
 
-    if (run->rules->recipients_mode == MODE_OFF && run->rules->null_sender_mode == MODE_OFF)
-        return check_done(run);
     n = recipients_with_this(run);
     if (run->rules->recipients_mode != MODE_OFF && max > 0)
         report(run, "recipients", run->rules->recipients_mode, n > max, WISH_DEFER, "452 4.5.3 Too many recipients of one message");
@@ -47,6 +45,11 @@ static void recipients_start(struct check_run *run)
     check_done(run);
 }
 
+static bool recipients_in_use(const struct rules *rules)
+{
+    return rules->recipients_mode != MODE_OFF || rules->null_sender_mode != MODE_OFF;
+}
+
 const struct check check_recipients = {
-    .name = "recipients", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = recipients_start,
+    .name = "recipients", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = recipients_in_use, .start = recipients_start,
 };

@@ -225,7 +225,7 @@ static void spf_start(struct check_run *run)
     const struct request *r = run->req;
     struct spf_run *s;
 
-    if ((run->rules->spf_mode == MODE_OFF && !spoof) || run->rules->resolver == NULL)
+    if (run->rules->spf_mode == MODE_OFF && !spoof)
         return check_done(run);
     if (r->exempt || !r->client_plain) {
         if (run->rules->spf_mode != MODE_OFF)
@@ -256,6 +256,11 @@ static void spf_cancel(struct check_run *run)
         report_failure(run, "no DNS answer in time");
 }
 
+static bool spf_in_use(const struct rules *rules)
+{
+    return (rules->spf_mode != MODE_OFF || rules->spoof.mode != MODE_OFF) && rules->resolver != NULL;
+}
+
 const struct check check_spf = {
-    .name = "spf", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .start = spf_start, .cancel = spf_cancel,
+    .name = "spf", .stage = CHECK_FACTS, .states = CHECK_AT(POLICY_STATE_RCPT), .in_use = spf_in_use, .start = spf_start, .cancel = spf_cancel,
 };

@@ -11,3 +11,16 @@ const struct check *const all_checks[] = {
     &check_access, &check_blocked, &check_custom, &check_custom_after, &check_harvest, &check_helo, &check_client_name, &check_recipients, &check_spf,
     &check_spoof, &check_lua, &check_dnsbl, &check_greylist, &check_ratelimit, NULL,
 };
+
+_Static_assert(sizeof(all_checks) / sizeof(all_checks[0]) <= CHECKS_MAX + 1, "a decision has room for all checks");
+
+unsigned checks_in_use(const struct rules *rules)
+{
+    unsigned bits = 0;
+
+    for (unsigned i = 0; all_checks[i] != NULL; i++) {
+        if (all_checks[i]->in_use == NULL || all_checks[i]->in_use(rules))
+            bits |= 1U << i;
+    }
+    return bits;
+}

@@ -96,8 +96,8 @@ static void start_stage(struct eval *e, enum check_stage stage)
     size_t first = e->n_runs;
 
     e->starting = true;
-    for (size_t i = 0; all_checks[i] != NULL && e->n_runs < CHECKS_MAX; i++) {
-        if (all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0 ||
+    for (size_t i = 0; all_checks[i] != NULL; i++) {
+        if ((e->rules->checks >> i & 1) == 0 || all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0 ||
             (e->req.harvest && !all_checks[i]->harvest_too))
             continue;
         e->runs[e->n_runs++] = (struct check_run){

@@ -31,7 +31,7 @@ static struct message **id_chain(const struct handover_memory *m, uint32_t tail)
 static void forget(void *value)
 {
     struct message **slot = value, *msg = *slot;
-    struct message **at = id_chain(msg->memory, id_tail(span_str(msg->id)));
+    struct message **at = id_chain(msg->memory, msg->tail);
 
     while (*at != msg)
         at = &(*at)->next_by_id;
@@ -113,7 +113,8 @@ static struct message *message_new(struct handover_memory *m, int64_t now_ms, in
     msg->memory = m;
     msg->too_old_ms = now_ms + MESSAGE_KEEP_MS;
     buf_init(&msg->let_in, MESSAGE_RECIPIENTS_BYTES);
-    chain = id_chain(m, id_make(msg->id, wall_ms));
+    msg->tail = id_make(msg->id, wall_ms);
+    chain = id_chain(m, msg->tail);
     msg->next_by_id = *chain;
     *chain = msg;
     return msg;

@@ -38,6 +38,7 @@ struct message {
 
     struct handover_memory *memory;         /* the memory's own; NULL: it has forgotten the message */
     struct message *next_by_id;
+    uint32_t tail;             /* of its id */
     int64_t too_old_ms;
 };
 

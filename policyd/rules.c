@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "policyd/check.h"
 #include "policyd/dnsbl_health.h"
 
 static const struct set_dnsbl *dnsbl_at(const struct settings *set, size_t i)
@@ -298,6 +299,8 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     make_modes(r);
     if (!limits || !make_countries(r, err) || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
+    else
+        r->checks = checks_in_use(r);
     return r;
 }
 

@@ -114,6 +114,7 @@ struct rules {
     struct settings *set;                /* a reference */
     struct arena *arena;
     enum mode mode;                      /* of policyd as a whole */
+    unsigned checks;                     /* checks_in_use */
     struct access_rule allow, deny;
     struct spoof_rule spoof;
     struct lua_rule lua;
