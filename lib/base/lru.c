@@ -103,13 +103,17 @@ static void remove_at(struct lru *c, struct entry **at)
     free(e);
 }
 
-/* A full cache throws one out with every new one, and nobody has touched either for long: the next one to go is fetched meanwhile. */
+/* A full cache throws one out with every new one, and nobody has touched those for long: of the next two to go, what will be read then is
+ * fetched meanwhile, of the first its bucket, of the second the entry. */
 static void evict(struct lru *c)
 {
     remove_at(c, find(c, key_of(c, c->oldest), c->oldest->hash));
-    if (c->oldest != NULL) {
-        __builtin_prefetch(c->oldest);
-        __builtin_prefetch(c->oldest->value);
+    if (c->oldest == NULL)
+        return;
+    __builtin_prefetch(&c->buckets[c->oldest->hash & (c->size - 1)]);
+    if (c->oldest->newer != NULL) {
+        __builtin_prefetch(c->oldest->newer);
+        __builtin_prefetch(c->oldest->newer->value);
     }
 }
 
@@ -162,7 +166,7 @@ void *lru_put(struct lru *c, span key, int64_t expires_ms)
     }
     if (c->count >= c->max)
         evict(c);
-    if (c->count >= c->size)
+    if (c->count >= c->size / 2)         /* most buckets are empty: a look for what is not there reads no entry */
         grow(c);
     assert(key.n <= SIZE_MAX / 4 && c->value_size <= SIZE_MAX / 4);
     e = entry_new(c, key.n);
