@@ -135,7 +135,7 @@ static void follow_on(struct share *h)
 /* What was published is not there any more, or some of it: another Redis, lost data, a damaged piece. */
 static void lead_on(struct share *h)
 {
-    bool mine = h->published[0] != '\0' && strcmp(h->now.generation, h->published) == 0;
+    bool mine = h->published[0] != '\0' && strcmp(h->now.generation, h->published) == 0 && h->published_token == h->now.token;
 
     if (h->publish != NULL || loop_now_ms(h->loop) < h->publish_not_before_ms || h->sync->in_force == NULL || h->sync->sure_ms < 0)
         return;
@@ -147,7 +147,7 @@ static void lead_on(struct share *h)
 static bool settled(const struct share *h)
 {
     if (h->role == SHARE_LEADS)
-        return h->publish == NULL && !h->publish_again && strcmp(h->published, h->now.generation) == 0;
+        return h->publish == NULL && !h->publish_again && strcmp(h->published, h->now.generation) == 0 && h->published_token == h->now.token;
     return h->role != SHARE_FOLLOWS || strcmp(h->proposed, h->now.generation) == 0;
 }
 

@@ -53,6 +53,7 @@ struct share {
     bool publish_again;                   /* the set has changed meanwhile */
     int64_t publish_not_before_ms, overwrite_not_before_ms;
     char published[SHARE_NAME];           /* by this process, last */
+    uint64_t published_token;             /* with this one: the pointer is confirmed by nobody else's holder */
     struct share_follow *follow;
     struct share_sweep *sweep;
     int64_t follow_not_before_ms;

@@ -18,6 +18,7 @@ struct share_publish {
     bool *there;                       /* Redis has the piece already */
     char generation[SHARE_NAME];
     bool overwrite;                    /* what is there is not to be believed */
+    uint64_t token;                    /* that the pointer is sent with */
     size_t next, waiting, sent;
     int64_t began_ms;
 };
@@ -74,6 +75,7 @@ static void on_pointer(struct share *h, const redisReply *reply, const char *why
         log_info("recipients source %s: generation %s is published: %llu addresses, %zu of %zu pieces were new, %lld ms", h->sync->set->name, p->generation,
                  (unsigned long long)p->index.addresses, p->sent, p->index.n, (long long)(loop_now_ms(h->loop) - p->began_ms));
     snprintf(h->published, sizeof(h->published), "%s", p->generation);
+    h->published_token = p->token;
     snprintf(h->now.generation, sizeof(h->now.generation), "%s", p->generation);
     snprintf(h->now.by, sizeof(h->now.by), "%s", h->me);
     h->now.broken = false;
@@ -115,6 +117,7 @@ static void send_pieces(struct share *h)
     }
     if (p->next == p->index.n && p->waiting == 0) {
         p->waiting++;
+        p->token = h->now.token;
         share_send_pointer(h, p->generation, p->index.addresses, on_pointer, p);
     }
 }
@@ -204,7 +207,7 @@ static void on_split(enum child_outcome outcome, span reply, const int *fds, siz
     accepted_write(&h->accepted, accepts);
     if (outcome != CHILD_ANSWERED || !share_answer_decode(reply, &n, &err) || !take_split(p, fds, nfds, &err))
         fail(h, err.text);
-    else if (!p->overwrite && strcmp(p->generation, h->published) == 0 && strcmp(p->generation, h->now.generation) == 0 &&
+    else if (!p->overwrite && h->published_token == h->now.token && strcmp(p->generation, h->published) == 0 && strcmp(p->generation, h->now.generation) == 0 &&
              strcmp(accepts, h->now.accepts) == 0)
         end(h);                        /* only times have changed */
     else

@@ -59,7 +59,7 @@ class Hosts(MapTest):
         super().run(result)
         if len(result.failures) + len(result.errors) > before:
             for i, h in enumerate(self.hosts):
-                print(f"---- host {i}", *[line for line in h.log().splitlines() if "recipients source" in line][-40:], sep="\n")
+                print(f"---- host {i}", h.status(), *[line for line in h.log().splitlines() if "recipients source" in line][-40:], sep="\n")
 
     def setUp(self):
         self.all_settled()
@@ -81,6 +81,8 @@ class Hosts(MapTest):
         if len(leaders) != 1 or self.generation(leaders[0])[0] is None:
             return False
         now = self.generation(leaders[0])[0]
+        if any("sharing: " in h.status() for h in hosts):
+            return False
         return all(h is leaders[0] or self.generation(h) == (now, True) for h in hosts)
 
     def all_settled(self, hosts=None):
@@ -235,16 +237,33 @@ class OneRedis(Hosts):
             self.assertEqual(follower.ask(f"user{i}@example.com"), "OK x")
 
     def test_faults_of_redis(self):
+        def full():                      # what is there is renewed, what is new has no room
+            self.redis.cli("CONFIG", "SET", "maxmemory", "1")
+            self.slapd.add("no-room")
+
+        def locked():                    # who is connected stays so
+            self.redis.cli("CONFIG", "SET", "requirepass", "x")
+            self.redis.cli("-a", "x", "CLIENT", "KILL", "TYPE", "normal")
         loads = self.loads()
         for begin, end in ((lambda: self.redis.signal(signal.SIGSTOP), lambda: self.redis.signal(signal.SIGCONT)),
                            (lambda: self.redis.cli("REPLICAOF", "127.0.0.1", "1"), lambda: self.redis.cli("REPLICAOF", "NO", "ONE")),
-                           (lambda: self.redis.cli("CONFIG", "SET", "maxmemory", "1"), lambda: self.redis.cli("CONFIG", "SET", "maxmemory", "0")),
-                           (lambda: self.redis.cli("CONFIG", "SET", "requirepass", "x"), lambda: self.redis.cli("-a", "x", "CONFIG", "SET", "requirepass", ""))):
+                           (full, lambda: self.redis.cli("CONFIG", "SET", "maxmemory", "0")),
+                           (locked, lambda: self.redis.cli("-a", "x", "CONFIG", "SET", "requirepass", ""))):
             begin()
-            self.eventually("somebody says so", lambda: any("sharing: " in h.status() for h in self.hosts), 30)
-            end()
+            try:
+                self.eventually("somebody says so", lambda: any("sharing: " in h.status() for h in self.hosts), 30)
+            finally:
+                end()
             self.all_settled()
         self.end(loads)
+        self.slapd.remove("no-room")
+
+    def test_the_token_rises(self):
+        """The leader is the same, Redis gives it another token: what it confirms is what it has published under that one."""
+        self.redis.cli("INCR", self.key("token"))
+        self.eventually("it is published under the new one",
+                        lambda: self.redis.cli("HGET", self.key("current"), "token") == self.redis.cli("GET", self.key("token")), 20)
+        self.all_settled()
 
     def test_a_follower_judges_for_itself(self):
         """The leader lets half of them go; a host with other limits holds it, and accepts what a person accepted at the leader."""
