@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import fcntl
 import os
 import pwd
 import random
@@ -16,6 +17,35 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, os.environ.get("GATEPOST_BUILD", "build"))
 USER = "nobody"
 PORTS = (12000, 32000)
+PORTS_TAKEN = os.path.join(tempfile.gettempdir(), "gatepost-test-ports")
+
+
+class Ports:
+    """Ports that this process has given out, told to other tests by a lock on that byte of a file: a server that is stopped for a while, or
+    never started, keeps its port."""
+
+    taken, file = set(), None
+
+    @classmethod
+    def take(cls, port):
+        if cls.file is None:
+            old = os.umask(0)
+            cls.file = os.open(PORTS_TAKEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)      # never closed: that would end the locks
+            os.umask(old)
+        if port in cls.taken:
+            return False
+        try:
+            fcntl.lockf(cls.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        cls.taken.add(port)
+        return True
+
+    @classmethod
+    def give_back(cls, ports):
+        for port in ports:
+            fcntl.lockf(cls.file, fcntl.LOCK_UN, 1, port)
+            cls.taken.discard(port)
 
 
 def wait_for(what, test, seconds=20.0):
@@ -72,6 +102,8 @@ class Place:
         for name, p in reversed(self.processes):
             self.stop(p)
         self.processes = []
+        Ports.give_back(self._ports)
+        self._ports.clear()
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -96,10 +128,13 @@ class Place:
         return path
 
     def port(self):
-        """A TCP and UDP port of 127.0.0.1 that nobody has now, and that this place gives out once.  Not one of those that the kernel
+        """A TCP and UDP port of 127.0.0.1 that nobody has now, and that no other place gives out.  Not one of those that the kernel
         gives to outgoing connections: it could be taken again before a server binds it."""
         while True:
             port = random.randrange(*PORTS)
+            if not Ports.take(port):
+                continue
+            self._ports.add(port)
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
                 try:
@@ -107,9 +142,7 @@ class Place:
                     u.bind(("127.0.0.1", port))
                 except OSError:
                     continue
-            if port not in self._ports:
-                self._ports.add(port)
-                return port
+            return port
 
     def start(self, name, argv, env=None, **more):
         log = open(self.path(name + ".log"), "ab")
