@@ -20,12 +20,11 @@ size_t key_text(span s, char a, char b, char *to, size_t room)
 
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        char coded[3] = { '%', hex[c >> 4], hex[c & 15] };
 
         if (c > 0x20 && c < 0x7f && c != '%' && s.p[i] != a && s.p[i] != b)
             continue;
         n += put(span_of(s.p + plain, i - plain), to + n, room - n);
-        n += put(span_of(coded, 3), to + n, room - n);
+        n += put(span_of((const char[]){ '%', hex[c >> 4], hex[c & 15] }, 3), to + n, room - n);
         plain = i + 1;
     }
     return n + put(span_from(s, plain), to + n, room - n);

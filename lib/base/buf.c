@@ -152,9 +152,12 @@ void buf_shrink(struct buf *b)
 {
     if (b->len > 0)
         return;
+    b->head = 0;
+    if (b->cap <= BUF_FIRST)
+        return;
     free(b->base);
     b->base = NULL;
-    b->head = b->cap = 0;
+    b->cap = 0;
 }
 
 const char *buf_cstr(struct buf *b)

@@ -42,7 +42,7 @@ char *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n);          /* drops n bytes from the front; n <= len */
 void buf_truncate(struct buf *b, size_t len);       /* drops from the end */
-void buf_shrink(struct buf *b);                     /* gives the memory back if empty: idle peers cost nothing */
+void buf_shrink(struct buf *b);                     /* if empty, gives back what is more than 256 bytes: idle peers cost next to nothing */
 const char *buf_cstr(struct buf *b);                /* NUL-terminated view, NUL not counted; "" if empty */
 
 #endif
