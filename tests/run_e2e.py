@@ -2,7 +2,7 @@
 """Runs tests/e2e/test_*.py, several files at a time; what failed is told once more at the end, the last line is "N passed, N failed".
 
 Most of a test's time is waiting for real servers, so three files share two cores well.  A file that measures time or fills the machine
-says ALONE = True and runs when no other does.  GATEPOST_BUILD chooses the build (build, build/san), E2E_JOBS how many at a time.
+says ALONE = True and runs when no other does; one that takes minutes says LONG = True and begins first.  GATEPOST_BUILD chooses the build (build, build/san), E2E_JOBS how many at a time.
 Arguments: file or test names to run alone, in this process.
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
@@ -45,9 +45,9 @@ def run_here(names):
     return 1 if failed or not passed + len(result.skipped) else 0
 
 
-def wants_to_be_alone(path):
+def says(path, word):
     with open(path, encoding="utf-8") as f:
-        return re.search(r"^ALONE = True$", f.read(), re.M) is not None
+        return re.search(rf"^{word} = True$", f.read(), re.M) is not None
 
 
 def run_file(path):
@@ -87,7 +87,8 @@ def run_files(paths, jobs, total):
 
 def run_all():
     paths = sorted(glob.glob(os.path.join(HERE, "e2e", "test_*.py")))
-    alone = [p for p in paths if wants_to_be_alone(p)]
+    paths.sort(key=lambda p: not says(p, "LONG"))
+    alone = [p for p in paths if says(p, "ALONE")]
     total = [0, 0, 0]
     failures = run_files([p for p in paths if p not in alone], JOBS, total) + run_files(alone, 1, total)
     if failures:

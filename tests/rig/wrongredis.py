@@ -26,8 +26,8 @@ def commands(buffer):
 
 
 class WrongRedis:
-    """mode: "" passes on; "hang", "slow" (0.2 s a reply), "cut" (half of a reply, then a reset), "garbage"; or a line that answers everything,
-    "-LOADING ...".  closed: nobody can connect."""
+    """mode: "" passes on; "hang", "slow" (0.2 s a reply), "cut" (half of a reply, then a reset), "garbage"; or a reply to everything,
+    "-LOADING ...\r\n", "$-1\r\n".  closed: nobody can connect."""
 
     def __init__(self, place, port):
         self.to, self.port, self.mode = port, place.port(), ""
@@ -76,7 +76,7 @@ class WrongRedis:
         buffer = b""
         try:
             while got := client.recv(65536):
-                if not self.mode.startswith("-"):
+                if self.mode[:1] not in tuple("-+:$*"):
                     server.sendall(got)
                     continue
                 n, buffer = commands(buffer + got)
