@@ -407,8 +407,13 @@ static int open_channel(struct dnsc *d, const struct dnsc_settings *set, struct 
 /* "TYPE NAME"; false when it cannot be a name.  Letters, digits, '-', '_', and what RFC 2317 delegations need ('/'). */
 static bool make_key(span name, enum dnsc_type type, char key[KEY_MAX + 1], size_t *name_at)
 {
-    size_t n = (size_t)snprintf(key, KEY_MAX + 1, "%u ", (unsigned)type), label = 0;
+    size_t n = 0, label = 0;
 
+    for (unsigned scale = 10000; scale > 0; scale /= 10) {     /* printf costs more than all the rest */
+        if ((unsigned)type >= scale)
+            key[n++] = (char)('0' + (unsigned)type / scale % 10);
+    }
+    key[n++] = ' ';
     if (name.n > 0 && name.p[name.n - 1] == '.')
         name.n--;
     if (name.n == 0 || name.n > NAME_MAX_TEXT)

@@ -4,8 +4,6 @@
  */
 #include "lib/proto/dnsbl.h"
 
-#include <stdio.h>
-
 #include "lib/proto/domain.h"
 
 static bool join(span head, span zone, char out[DNSBL_NAME_MAX], span *out_span)
@@ -29,7 +27,8 @@ bool dnsbl_query_address(const struct ipaddr *a, span zone, char out[DNSBL_NAME_
     size_t n = 0;
 
     if (a->family == 4) {
-        n = (size_t)snprintf(head, sizeof(head), "%u.%u.%u.%u", a->b[3], a->b[2], a->b[1], a->b[0]);
+        ipaddr_format(&(struct ipaddr){ .family = 4, .b = { a->b[3], a->b[2], a->b[1], a->b[0] } }, head);
+        n = strlen(head);
     } else if (a->family == 6) {
         for (size_t i = 16; i-- > 0;) {   /* 32 nibbles and 31 dots: 63 bytes */
             head[n++] = hex[a->b[i] & 15];
