@@ -128,8 +128,8 @@ class SubPlace:
     def folder(self, name, mode=0o755, user=None):
         return self.place.folder(os.path.join(self.prefix, name), mode, user)
 
-    def start(self, name, argv, env=None):
-        return self.place.start(os.path.join(self.prefix, name), argv, env)
+    def start(self, name, argv, env=None, **more):
+        return self.place.start(os.path.join(self.prefix, name), argv, env, **more)
 
     def stop(self, p, *args):
         return self.place.stop(p, *args)
