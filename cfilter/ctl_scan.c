@@ -283,6 +283,7 @@ static void scan_one(struct scan_request *q)
     enum spool_status st;
     int fd = -1;
 
+    limits.blocks = NULL;                 /* they are for mail on its way */
     q->spool = spool_new(&limits);
     st = fill(q->spool, q->fds[q->at], &err);
     if (st == SPOOL_OK && (fd = spool_fd(q->spool, &err)) < 0)

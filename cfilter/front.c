@@ -17,7 +17,7 @@ struct spool_limits front_spool_limits(const struct front *f, const struct setti
         snprintf(path, FRONT_PATH_MAX, "%s/spool", set->process.state_directory);
     /* Who only looks (--ctl-fd) may be anybody, and have no right to that folder. */
     return (struct spool_limits){ (uint64_t)(f->daemon->serving ? s->spool_memory_bytes : s->max_message_bytes),
-                                  (uint64_t)s->max_message_bytes, path };
+                                  (uint64_t)s->max_message_bytes, path, f->blocks };
 }
 
 int front_make_spool(const struct front *f, const struct settings *set, struct errtext *err)

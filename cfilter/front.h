@@ -25,6 +25,7 @@ struct front {                        /* the daemon's state */
     struct handover_key key;
     bool have_key;
     struct split_memory *split;       /* split.h */
+    struct spool_blocks *blocks;      /* of all large messages */
     struct session *sessions;
     size_t n_sessions, busy;
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;

@@ -80,6 +80,7 @@ static int start(struct daemon *d, struct errtext *err)
     d->state = f;
     f->daemon = d;
     f->split = split_memory_new();
+    f->blocks = spool_blocks_new((uint64_t)d->settings->filter.spool_memory_shared_bytes);
     make_counters(f, d->stats);
     load_key(f, d->settings, d->serving);
     if (front_make_spool(f, d->settings, err) != 0)
@@ -101,6 +102,7 @@ static int reload(struct daemon *d, struct settings *neu, struct errtext *err)
 
     if (front_make_spool(f, neu, err) != 0 || scan_reconfigure(f->scan, neu, err) != 0)
         return -1;
+    spool_blocks_limit(f->blocks, (uint64_t)neu->filter.spool_memory_shared_bytes);
     load_key(f, neu, d->serving);
     return 0;
 }
@@ -144,6 +146,7 @@ static void stop(struct daemon *d)
     store_watch_close(&f->watch);
     poison_free(&f->poison);
     split_memory_free(&f->split);
+    spool_blocks_free(&f->blocks);
     explicit_bzero(&f->key, sizeof(f->key));
     free(f);
     d->state = NULL;

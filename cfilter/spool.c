@@ -20,6 +20,7 @@ struct spool {
     struct spool_limits limits;
     char *directory;
     struct buf bytes;       /* the message; with a file: what is not yet written to it */
+    char *block;            /* the memory of `bytes`, when it is one; NULL: its own */
     int fd;                 /* the file opened for writing; -1: in memory */
     int read_fd;            /* the file opened for reading, or the memfd that was asked for */
     uint64_t size;
@@ -28,6 +29,11 @@ struct spool {
     void *map;              /* of the file */
 };
 
+static size_t own_limit(const struct spool *sp)
+{
+    return (sp->limits.memory_bytes < sp->limits.max_bytes ? sp->limits.memory_bytes : sp->limits.max_bytes) + SPOOL_PIECE;
+}
+
 struct spool *spool_new(const struct spool_limits *limits)
 {
     struct spool *sp = xcalloc(1, sizeof(*sp));
@@ -35,8 +41,18 @@ struct spool *spool_new(const struct spool_limits *limits)
     sp->limits = *limits;
     sp->directory = xstrdup(limits->directory != NULL ? limits->directory : "");
     sp->fd = sp->read_fd = -1;
-    buf_init(&sp->bytes, (limits->memory_bytes < limits->max_bytes ? limits->memory_bytes : limits->max_bytes) + SPOOL_PIECE);
+    buf_init(&sp->bytes, own_limit(sp));
     return sp;
+}
+
+static void drop_bytes(struct spool *sp)
+{
+    if (sp->block != NULL)
+        spool_block_give(sp->limits.blocks, sp->block);
+    else
+        buf_free(&sp->bytes);
+    sp->block = NULL;
+    buf_init(&sp->bytes, own_limit(sp));
 }
 
 void spool_free(struct spool **sp)
@@ -51,7 +67,7 @@ void spool_free(struct spool **sp)
         close(s->fd);
     if (s->read_fd >= 0)
         close(s->read_fd);
-    buf_free(&s->bytes);
+    drop_bytes(s);
     free(s->directory);
     free(s);
     *sp = NULL;
@@ -117,8 +133,35 @@ static enum spool_status write_out(struct spool *sp, struct errtext *err)
     }
     buf_reset(&sp->bytes);
     if (sp->bytes.cap > 4 * SPOOL_PIECE)
-        buf_free(&sp->bytes);
+        drop_bytes(sp);
     return SPOOL_OK;
+}
+
+/* Another piece may follow, and what the decoder holds back. */
+static bool fits_block(const struct spool *sp)
+{
+    return sp->size + 2 * SPOOL_PIECE <= SPOOL_BLOCK_BYTES;
+}
+
+static bool move_to_block(struct spool *sp)
+{
+    span own = buf_span(&sp->bytes);
+    char *block = sp->limits.blocks != NULL && fits_block(sp) ? spool_block_take(sp->limits.blocks) : NULL;
+
+    if (block == NULL)
+        return false;
+    memcpy(block, own.p, own.n);
+    buf_free(&sp->bytes);
+    sp->block = block;
+    sp->bytes = (struct buf){ .base = block, .len = own.n, .cap = SPOOL_BLOCK_BYTES, .limit = SPOOL_BLOCK_BYTES };
+    return true;
+}
+
+static bool outgrows_memory(struct spool *sp)
+{
+    if (sp->block != NULL)
+        return !fits_block(sp);
+    return sp->size > sp->limits.memory_bytes && !move_to_block(sp);
 }
 
 struct buf *spool_room(struct spool *sp)
@@ -135,14 +178,14 @@ enum spool_status spool_take(struct spool *sp, struct errtext *err)
         errtext_set(err, "larger than %llu bytes", (unsigned long long)sp->limits.max_bytes);
         sp->state = SPOOL_TOO_BIG;
     }
-    if (sp->state == SPOOL_OK && !sp->in_file && sp->size > sp->limits.memory_bytes)
+    if (sp->state == SPOOL_OK && !sp->in_file && outgrows_memory(sp))
         sp->state = move_to_file(sp, err);
     if (sp->state == SPOOL_OK && sp->in_file)
         sp->state = write_out(sp, err);
     if (sp->state == SPOOL_OK)
         return SPOOL_OK;
     /* What is there already is of no use any more: give it back while the peer goes on sending. */
-    buf_free(&sp->bytes);
+    drop_bytes(sp);
     if (sp->fd >= 0 && ftruncate(sp->fd, 0) != 0)
         return sp->state;          /* then it goes with the descriptor */
     return sp->state;

@@ -1,4 +1,4 @@
-/* spool.h - one message on its way through: in memory while small, in an unlinked file when large.
+/* spool.h - one message on its way through: in memory while small or while there is room for large ones, else in an unlinked file.
  *
  * Written once, then closed for ever.  Whoever is given the descriptor can read and nothing else: a file is reopened read-only before its name
  * goes; for a message in memory a sealed memfd (F_SEAL_WRITE and the rest) is made when the first asks for one, so that a message that nobody
@@ -11,6 +11,7 @@
 #ifndef GATEPOST_CFILTER_SPOOL_H
 #define GATEPOST_CFILTER_SPOOL_H
 
+#include "cfilter/spool_block.h"
 #include "lib/base/buf.h"
 #include "lib/base/errtext.h"
 #include "lib/base/span.h"
@@ -18,9 +19,10 @@
 struct spool;
 
 struct spool_limits {
-    uint64_t memory_bytes;     /* more moves to a file */
+    uint64_t memory_bytes;     /* more moves to a block, or to a file */
     uint64_t max_bytes;        /* more is SPOOL_TOO_BIG */
     const char *directory;     /* of the file */
+    struct spool_blocks *blocks;   /* NULL: none */
 };
 
 enum spool_status {

@@ -336,7 +336,8 @@ struct set_filter {
     int mode;
     const char *reinject;            /* address; must be given for cfilter */
     int64_t max_message_bytes;       /* 50 MB; larger: 552 5.3.4 */
-    int64_t spool_memory_bytes;      /* above: an unlinked file; 1 MB */
+    int64_t spool_memory_bytes;      /* above: a block of those, or an unlinked file; 1 MB */
+    int64_t spool_memory_shared_bytes;
     const char *spool_directory;     /* "" : state_directory/spool */
     int64_t scan_timeout_ms;         /* 45 s */
     int64_t reinject_timeout_ms;     /* of one reply: 60 s */

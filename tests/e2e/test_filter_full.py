@@ -24,7 +24,7 @@ def body(size, subject):
 class FullSpool(AloneTest):
     """The spool's file system has two megabytes; messages over 64 kB go there."""
 
-    options = {"filter": ", spool_directory: spool, spool_memory: 64k, max_message: 20M"}
+    options = {"filter": ", spool_directory: spool, spool_memory: 64k, spool_memory_shared: 0, max_message: 20M"}
 
     @classmethod
     def prepare(cls):

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import random
+import threading
 
 from rig import mails
 from rig.alone import AloneTest
@@ -18,7 +19,7 @@ def message(size, subject):
 
 
 class Sizes(AloneTest):
-    options = {"filter": ", max_message: 1M, spool_memory: 64k"}
+    options = {"filter": ", max_message: 1M, spool_memory: 64k, spool_memory_shared: 0"}
 
     def got(self, marker):
         return [m.data for m in self.alone.hop.messages if marker in m.data]
@@ -83,3 +84,30 @@ class Sizes(AloneTest):
                     at += step
                 self.assertReply(c.read(), 250)
             self.assertEqual(self.got(marker.encode()), [whole.replace(b"\r\n.", b"\r\n..")])
+
+
+class Large(AloneTest):
+    """Some in the blocks that large messages share, the others in files, all at once and more than once: none gets a byte of another."""
+
+    options = {"filter": ", max_message: 20M, spool_memory: 64k, spool_memory_shared: 16M"}
+    sizes = (100_000, 3_000_000, 8 * LIMIT - 131073, 8 * LIMIT - 131071, 8 * LIMIT, 9_000_000, 1_000_000, 2_000_000)
+
+    def send_one(self, n, size, outcomes):
+        line = f"{n:03d}".encode() * 25 + b"\r\n"
+        head = mails.plain(f"large {n}.", b"")
+        outcomes[n] = (head + line * ((size - len(head)) // len(line)), None)
+        outcomes[n] = (outcomes[n][0], self.alone.send(outcomes[n][0]))
+
+    def test_at_once(self):
+        outcomes = {}
+        for rounds in range(3):
+            threads = [threading.Thread(target=self.send_one, args=(rounds * 10 + i, size, outcomes)) for i, size in enumerate(self.sizes)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+        came = {m.data for m in self.alone.hop.messages}
+        for n, (whole, outcome) in outcomes.items():
+            self.assertReply(outcome, 250)
+            self.assertIn(whole, came, n)
+        self.assertEqual(len(came), len(outcomes))

@@ -74,7 +74,7 @@ static void sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct spool_limits lim = { 10000, 50000, dir };
+        struct spool_limits lim = { 10000, 50000, dir, NULL };
         struct spool *sp = spool_new(&lim);
 
         print_message("  %s\n", rows[i].name);
@@ -88,9 +88,71 @@ static void sizes(void **state)
     }
 }
 
+/* A large message has a block while there is one; beyond its size, or without one, a file. */
+static void blocks(void **state)
+{
+    enum { BIG = 3 * 1024 * 1024, STEP = 4096 };
+    struct spool_blocks *b = spool_blocks_new(SPOOL_BLOCK_BYTES + 1);
+    struct spool_limits lim = { 10000, 20 * 1024 * 1024, dir, b };
+    struct spool *first = spool_new(&lim), *second = spool_new(&lim);
+    char *block;
+
+    (void)state;
+    fill(first, BIG, STEP);
+    fill(second, BIG, STEP);
+    assert_false(spool_in_file(first));
+    assert_true(spool_in_file(second));
+    assert_null(spool_block_take(b));
+    assert_int_equal(spool_finish(first, NULL), SPOOL_OK);
+    assert_int_equal(spool_finish(second, NULL), SPOOL_OK);
+    check_content(first, BIG);
+    check_content(second, BIG);
+    spool_free(&first);
+    spool_free(&second);
+    assert_non_null(block = spool_block_take(b));
+    spool_block_give(b, block);
+    for (int over = 0; over <= 1; over++) {      /* the last size that has room, and one more */
+        size_t n = SPOOL_BLOCK_BYTES - 2 * SPOOL_PIECE + (size_t)over;
+
+        first = spool_new(&lim);
+        fill(first, n, STEP);
+        assert_int_equal(spool_in_file(first), over);
+        if (over == 1) {                         /* its block is another's now */
+            assert_ptr_equal(spool_block_take(b), block);
+            spool_block_give(b, block);
+        }
+        assert_int_equal(spool_finish(first, NULL), SPOOL_OK);
+        check_content(first, n);
+        spool_free(&first);
+    }
+    spool_blocks_limit(b, 0);                    /* none from now on */
+    first = spool_new(&lim);
+    fill(first, BIG, STEP);
+    assert_true(spool_in_file(first));
+    spool_free(&first);
+    spool_blocks_free(&b);
+    assert_null(b);
+}
+
+static void too_big_for_a_block(void **state)
+{
+    struct spool_blocks *b = spool_blocks_new(SPOOL_BLOCK_BYTES);
+    struct spool_limits lim = { 100, 1000, dir, b };
+    struct spool *sp = spool_new(&lim);
+    char *block;
+
+    (void)state;
+    fill(sp, 1000, 100);
+    assert_int_equal(spool_write(sp, SPAN("x"), NULL), SPOOL_TOO_BIG);
+    assert_non_null(block = spool_block_take(b));   /* given back at once */
+    spool_block_give(b, block);
+    spool_free(&sp);
+    spool_blocks_free(&b);
+}
+
 static void too_big(void **state)
 {
-    struct spool_limits lim = { 100, 1000, dir };
+    struct spool_limits lim = { 100, 1000, dir, NULL };
     struct spool *sp = spool_new(&lim);
 
     (void)state;
@@ -107,7 +169,7 @@ static void read_only(void **state)
 {
     (void)state;
     for (int file = 0; file <= 1; file++) {
-        struct spool_limits lim = { file ? 10 : 10000, 50000, dir };
+        struct spool_limits lim = { file ? 10 : 10000, 50000, dir, NULL };
         struct spool *sp = spool_new(&lim);
         char c = 'x';
         void *m;
@@ -125,7 +187,7 @@ static void read_only(void **state)
 
 static void no_directory(void **state)
 {
-    struct spool_limits lim = { 10, 1000, "/nonexistent/gatepost" };
+    struct spool_limits lim = { 10, 1000, "/nonexistent/gatepost", NULL };
     struct spool *sp = spool_new(&lim);
     struct errtext err = { "" };
 
@@ -150,7 +212,7 @@ static void write_refused(void **state)
     small = old;
     small.rlim_cur = 2000;
     for (int file = 0; file <= 1; file++) {
-        struct spool_limits lim = { file ? 10 : 10000, 50000, dir };
+        struct spool_limits lim = { file ? 10 : 10000, 50000, dir, NULL };
         struct spool *sp = spool_new(&lim);
 
         err.text[0] = '\0';
@@ -175,7 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),        cmocka_unit_test(too_big),       cmocka_unit_test(read_only),
-        cmocka_unit_test(no_directory), cmocka_unit_test(write_refused),
+        cmocka_unit_test(no_directory), cmocka_unit_test(write_refused), cmocka_unit_test(blocks), cmocka_unit_test(too_big_for_a_block),
     };
 
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
