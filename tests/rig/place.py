@@ -26,12 +26,21 @@ class Ports:
 
     taken, file = set(), None
 
+    @staticmethod
+    def open():
+        try:                             # who may write to another's file in /tmp may still not open it with O_CREAT (fs.protected_regular)
+            return os.open(PORTS_TAKEN, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            old = os.umask(0)
+            try:
+                return os.open(PORTS_TAKEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            finally:
+                os.umask(old)
+
     @classmethod
     def take(cls, port):
         if cls.file is None:
-            old = os.umask(0)
-            cls.file = os.open(PORTS_TAKEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)      # never closed: that would end the locks
-            os.umask(old)
+            cls.file = cls.open()        # never closed: that would end the locks
         if port in cls.taken:
             return False
         try:
