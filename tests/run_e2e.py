@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "e2e"))
 
 JOBS = int(os.environ.get("E2E_JOBS", "3"))
 FILE_SECONDS = 600
-LAST_LINES = 60
+LAST_LINES, LINE_MOST = 60, 500
 FAILURES = re.compile(r"^={70}\n(?:FAIL|ERROR|UNEXPECTED SUCCESS): .*?(?=^-{70}\nRan \d)", re.M | re.S)
 SUM = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 
@@ -71,7 +71,8 @@ def run_file(path):
 def what_failed(said):
     """The part of a failed file's words that tells which of its tests failed and why; its last ones where it got no result."""
     found = FAILURES.search(said)
-    return said.split("\n", 1)[0] + "\n" + (found.group() if found else "\n".join(said.splitlines()[-LAST_LINES:]))
+    lines = found.group().splitlines() if found else said.splitlines()[-LAST_LINES:]
+    return "\n".join(line[:LINE_MOST] for line in [said.split("\n", 1)[0], *lines])
 
 
 def run_files(paths, jobs, total):

@@ -12,7 +12,7 @@ import sys
 import time
 
 PROGRAM_SECONDS = 180
-SAID_LINES = 60
+SAID_LINES, LINE_MOST = 60, 500
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
 FAILED = re.compile(r"^\[  FAILED  \] [^0-9\n]*(\d+) test\(s\)", re.M)
 SEEDS = re.compile(r"seeds passed$", re.M)
@@ -48,7 +48,7 @@ def run(program):
         status, said = f"no end within {PROGRAM_SECONDS} s", late.stdout or b""
     said = said.decode("utf-8", "replace")
     passed, failed = judge(status, said)
-    what = [f"---- {program} ended with {status}", *said.splitlines()[-SAID_LINES:]] if failed else []
+    what = [f"---- {program} ended with {status}", *(line[:LINE_MOST] for line in said.splitlines()[-SAID_LINES:])] if failed else []
     return passed, failed, time.monotonic() - begun, program, what
 
 

@@ -158,7 +158,9 @@ class OneRedis(Hosts):
         listed = ctl("redis", "keys", "rcpt:").stdout.splitlines()
         self.assertEqual(sorted(listed), sorted(self.redis.cli("--scan", "--pattern", "gatepost:rcpt:*").splitlines()))
         self.assertRegex(ctl("redis", "show", self.key("current")).stdout, r"(?m)^generation\t[0-9a-f]{16}$")
-        piece = next(k for k in listed if ":piece:" in k)
+        index = self.redis.cli("GET", self.key("current").replace(":current", ":index:" + self.generation(self.leaders()[0])[0]))
+        pieces = re.findall(r"(?m)^([0-9a-f]{32})[0-9a-f]{32}\t[1-9]", index)
+        piece = next(k for k in listed if k.rsplit(":", 1)[1] in pieces)       # of this generation: the one before has its own, too
         self.assertIn("@example.com\t-\tproxyAddresses\tuid=", ctl("redis", "show", piece).stdout)
         self.assertEqual(ctl("redis", "show", "gatepost:none").returncode, 1)
         said = ctl("redis", "check")
