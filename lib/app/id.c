@@ -60,25 +60,29 @@ bool id_valid(span s)
     return true;
 }
 
+/* Of digits that id_valid has seen. */
+static uint64_t value_of(span text)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n = n << 5 | (uint64_t)digit_of(text.p[i]);
+    return n;
+}
+
 bool id_time(span s, int64_t *wall_ms_out)
 {
-    uint64_t t = 0;
+    uint64_t t;
 
     if (!id_valid(s))
         return false;
-    for (size_t i = 0; i < TIME_DIGITS; i++)
-        t = t << 5 | (uint64_t)digit_of(s.p[i]);
-    /* The first of the five digits behind it carries the last bit of the time in front of 4 bits of the counter. */
-    t = t << 1 | (uint64_t)digit_of(s.p[TIME_DIGITS]) >> 4;
+    /* The digits behind it carry the last bit of the time in front of the counter. */
+    t = value_of(span_head(s, TIME_DIGITS)) << 1 | value_of(span_from(s, TIME_DIGITS)) >> COUNTER_BITS;
     *wall_ms_out = (int64_t)t + epoch_ms;
     return true;
 }
 
 uint32_t id_tail(span s)
 {
-    uint32_t n = 0;
-
-    for (size_t i = TIME_DIGITS; i < ID_LEN && id_valid(s); i++)
-        n = n << 5 | (uint32_t)digit_of(s.p[i]);
-    return n & ((1U << COUNTER_BITS) - 1);
+    return id_valid(s) ? (uint32_t)value_of(span_from(s, TIME_DIGITS)) & ((1U << COUNTER_BITS) - 1) : 0;
 }
