@@ -13,49 +13,8 @@
     "local now = tonumber(ARGV[1])\n" \
     "if now == 0 then local t = redis.call('TIME') now = t[1] * 1000 + math.floor(t[2] / 1000) end\n"
 
-/* How a refund reads and writes limits.  Each limit has five numbers from ARGV[5 * i] on: kind (0: GCRA, 1: two counters), every_us or count,
- * window_us, cost, want.  Values: "FULL_US EVERY_US WINDOW_US" or "w START_US BEFORE IN WINDOW_US".  A state is what is owed (us), or
- * the window's start and its counters. */
-#define LIMIT_STATES \
-    NOW_MS \
-    "now = now * 1000\n" \
-    "local n = tonumber(ARGV[3])\n" \
-    "local had = redis.call('MGET', unpack(KEYS))\n" \
-    "local kind, rate, window, cost, want, a, b, c = {}, {}, {}, {}, {}, {}, {}, {}\n" \
-    "local function put(i)\n" \
-    "  local value, until_us\n" \
-    "  if kind[i] == 1 then\n" \
-    "    value = string.format('w %.0f %.0f %.0f %.0f', a[i], b[i], c[i], window[i])\n" \
-    "    until_us = a[i] + 2 * window[i]\n" \
-    "  else\n" \
-    "    value = string.format('%.0f %.0f %.0f', now + a[i], rate[i], window[i])\n" \
-    "    until_us = now + a[i]\n" \
-    "  end\n" \
-    "  if until_us <= now then redis.call('DEL', KEYS[i]) return end\n" \
-    "  redis.call('SET', KEYS[i], value, 'PX', string.format('%.0f', math.ceil((until_us - now) / 1000)))\n" \
-    "end\n" \
-    "for i = 1, n do\n" \
-    "  kind[i], rate[i], window[i] = tonumber(ARGV[5 * i]), tonumber(ARGV[5 * i + 1]), tonumber(ARGV[5 * i + 2])\n" \
-    "  cost[i], want[i] = tonumber(ARGV[5 * i + 3]), tonumber(ARGV[5 * i + 4])\n" \
-    "  if kind[i] == 1 then\n" \
-    "    local start = now - now % window[i]\n" \
-    "    local at, before, inside, of = string.match(had[i] or '', '^w (%d+) (%d+) (%d+) (%d+)$')\n" \
-    "    at = tonumber(at)\n" \
-    "    a[i], b[i], c[i] = start, 0, 0\n" \
-    "    if at and tonumber(of) == window[i] then\n" \
-    "      if at >= start then b[i], c[i] = tonumber(before), tonumber(inside) end\n" \
-    "      if at > start then put(i) end\n" \
-    "      if start - at == window[i] then b[i] = tonumber(inside) end\n" \
-    "    end\n" \
-    "  else\n" \
-    "    local full = tonumber(string.match(had[i] or '', '^(%d+) %d+ %d+$')) or 0\n" \
-    "    a[i], b[i], c[i] = math.max(full - now, 0), 0, 0\n" \
-    "    if a[i] > window[i] then a[i] = window[i] put(i) end\n" \
-    "  end\n" \
-    "end\n" \
-    "local once = KEYS[n + 1]\n" \
-    "local lasts, charged = string.match(once and had[n + 1] or '', '^(%d+) (%d+)$')\n" \
-    "lasts, charged = tonumber(lasts) or 0, tonumber(charged) or 0\n"
+/* Both scripts of limits: each limit has five numbers from ARGV[5 * i] on: kind (0: GCRA, 1: two counters), every_us or count, window_us, cost,
+ * want.  Values: "FULL_US EVERY_US WINDOW_US" or "w START_US BEFORE IN WINDOW_US". */
 
 /* KEYS: the limits, then perhaps the once key ("UNTIL_US CHARGED_US").  ARGV: now_ms, once_ms, n, force, then the limits.
  * Reply: 0 charged, 1 exceeded, 2 charged before; then of each: over, and its state before: owed_us 0 0, or elapsed_us before in.
@@ -117,9 +76,48 @@ static const char limits_text[] =
     "end\n"
     "return out\n";
 
-/* KEYS: the limits and the once key.  ARGV as for limits, but for the fourth: 1 takes the once key away, so that it may charge again.  Reply: 1 given back, 0 nothing was charged, or it was given back before. */
+/* KEYS: the limits and the once key.  ARGV as for limits, but for the fourth: 1 takes the once key away, so that it may charge again.
+ * Reply: 1 given back, 0 nothing was charged, or it was given back before.  A state (a, b, c) is what is owed (us), or the window's start and its counters. */
 static const char refund_text[] =
-    LIMIT_STATES
+    NOW_MS
+    "now = now * 1000\n"
+    "local n = tonumber(ARGV[3])\n"
+    "local had = redis.call('MGET', unpack(KEYS))\n"
+    "local kind, rate, window, cost, a, b, c = {}, {}, {}, {}, {}, {}, {}\n"
+    "local function put(i)\n"
+    "  local value, until_us\n"
+    "  if kind[i] == 1 then\n"
+    "    value = string.format('w %.0f %.0f %.0f %.0f', a[i], b[i], c[i], window[i])\n"
+    "    until_us = a[i] + 2 * window[i]\n"
+    "  else\n"
+    "    value = string.format('%.0f %.0f %.0f', now + a[i], rate[i], window[i])\n"
+    "    until_us = now + a[i]\n"
+    "  end\n"
+    "  if until_us <= now then redis.call('DEL', KEYS[i]) return end\n"
+    "  redis.call('SET', KEYS[i], value, 'PX', string.format('%.0f', math.ceil((until_us - now) / 1000)))\n"
+    "end\n"
+    "for i = 1, n do\n"
+    "  kind[i], rate[i], window[i] = tonumber(ARGV[5 * i]), tonumber(ARGV[5 * i + 1]), tonumber(ARGV[5 * i + 2])\n"
+    "  cost[i] = tonumber(ARGV[5 * i + 3])\n"
+    "  if kind[i] == 1 then\n"
+    "    local start = now - now % window[i]\n"
+    "    local at, before, inside, of = string.match(had[i] or '', '^w (%d+) (%d+) (%d+) (%d+)$')\n"
+    "    at = tonumber(at)\n"
+    "    a[i], b[i], c[i] = start, 0, 0\n"
+    "    if at and tonumber(of) == window[i] then\n"
+    "      if at >= start then b[i], c[i] = tonumber(before), tonumber(inside) end\n"
+    "      if at > start then put(i) end\n"
+    "      if start - at == window[i] then b[i] = tonumber(inside) end\n"
+    "    end\n"
+    "  else\n"
+    "    local full = tonumber(string.match(had[i] or '', '^(%d+) %d+ %d+$')) or 0\n"
+    "    a[i], b[i], c[i] = math.max(full - now, 0), 0, 0\n"
+    "    if a[i] > window[i] then a[i] = window[i] put(i) end\n"
+    "  end\n"
+    "end\n"
+    "local once = KEYS[n + 1]\n"
+    "local lasts, charged = string.match(once and had[n + 1] or '', '^(%d+) (%d+)$')\n"
+    "lasts, charged = tonumber(lasts) or 0, tonumber(charged) or 0\n"
     "if charged == 0 or lasts <= now then return 0 end\n"
     "if ARGV[4] == '1' then redis.call('DEL', once)\n"
     "else redis.call('SET', once, string.format('%.0f 0', lasts), 'PX', string.format('%.0f', math.ceil((lasts - now) / 1000))) end\n"
