@@ -106,9 +106,8 @@ static size_t message_key(const struct request *r, char *key, size_t size)
 /* The memory's. */
 static struct message *message_new(struct handover_memory *m, int64_t now_ms, int64_t wall_ms)
 {
-    struct message *msg = xmalloc(sizeof(*msg)), **chain;
+    struct message *msg = xzeroed(sizeof(*msg)), **chain;
 
-    memset(msg, 0, sizeof(*msg));        /* not calloc: entry_new of lru.c says why */
     msg->refs = 1;
     msg->memory = m;
     msg->too_old_ms = now_ms + MESSAGE_KEEP_MS;

@@ -38,6 +38,11 @@ void *xcalloc(size_t count, size_t size_bytes)
     return p;
 }
 
+void *xzeroed(size_t size_bytes)
+{
+    return memset(xmalloc(size_bytes), 0, size_bytes);
+}
+
 void *xrealloc(void *p, size_t size_bytes)
 {
     p = realloc(p, size_bytes > 0 ? size_bytes : 1);

@@ -10,6 +10,9 @@
 
 void *xmalloc(size_t size_bytes);
 void *xcalloc(size_t count, size_t size_bytes);            /* checks count * size for overflow */
+/* Zeroed, for what comes and goes with every request: calloc passes glibc's cache of small pieces by, where the one that was freed just before
+ * lies, of the same size mostly. */
+void *xzeroed(size_t size_bytes);
 void *xrealloc(void *p, size_t size_bytes);
 void *xreallocarray(void *p, size_t count, size_t size_bytes);
 char *xstrdup(const char *s);

@@ -117,15 +117,6 @@ static void evict(struct lru *c)
     }
 }
 
-/* Not calloc, which passes glibc's cache of small pieces by: there the one that was just thrown out lies, of the same size mostly. */
-static struct entry *entry_new(const struct lru *c, size_t key_len)
-{
-    struct entry *e = xmalloc(sizeof(*e) + c->value_size + key_len);
-
-    memset(e, 0, sizeof(*e) + c->value_size);
-    return e;
-}
-
 static void grow(struct lru *c)
 {
     size_t size = c->size * 2;
@@ -169,7 +160,7 @@ void *lru_put(struct lru *c, span key, int64_t expires_ms)
     if (c->count >= c->size / 2)         /* most buckets are empty: a look for what is not there reads no entry */
         grow(c);
     assert(key.n <= SIZE_MAX / 4 && c->value_size <= SIZE_MAX / 4);
-    e = entry_new(c, key.n);
+    e = xzeroed(sizeof(*e) + c->value_size + key.n);
     e->expires_ms = expires_ms;
     e->hash = hash;
     e->key_len = key.n;
