@@ -132,14 +132,17 @@ static void follow_on(struct share *h)
     }
 }
 
+bool share_published_stands(const struct share *h)
+{
+    return h->published[0] != '\0' && strcmp(h->published, h->now.generation) == 0 && h->published_token == h->now.token;
+}
+
 /* What was published is not there any more, or some of it: another Redis, lost data, a damaged piece. */
 static void lead_on(struct share *h)
 {
-    bool mine = h->published[0] != '\0' && strcmp(h->now.generation, h->published) == 0 && h->published_token == h->now.token;
-
     if (h->publish != NULL || loop_now_ms(h->loop) < h->publish_not_before_ms || h->sync->in_force == NULL || h->sync->sure_ms < 0)
         return;
-    if (!mine || h->publish_again || (h->now.broken && loop_now_ms(h->loop) >= h->overwrite_not_before_ms))
+    if (!share_published_stands(h) || h->publish_again || (h->now.broken && loop_now_ms(h->loop) >= h->overwrite_not_before_ms))
         share_publish_start(h);
 }
 
@@ -147,7 +150,8 @@ static void lead_on(struct share *h)
 static bool settled(const struct share *h)
 {
     if (h->role == SHARE_LEADS)
-        return h->publish == NULL && !h->publish_again && strcmp(h->published, h->now.generation) == 0 && h->published_token == h->now.token;
+        return h->publish == NULL && !h->publish_again &&
+               (share_published_stands(h) || (h->published[0] == '\0' && h->now.generation[0] == '\0'));
     return h->role != SHARE_FOLLOWS || strcmp(h->proposed, h->now.generation) == 0;
 }
 

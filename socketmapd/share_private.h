@@ -84,6 +84,8 @@ void share_send_unlink(struct share *h, size_t n, const span *keys, share_reply_
 void share_generation_name(span index, char out[SHARE_NAME]);
 
 /* ---- share.c ---- */
+/* What this process published last is what Redis has, under the token that is valid now. */
+bool share_published_stands(const struct share *h);
 void share_trouble(struct share *h, const char *doing, const char *why);
 /* A job for the process; h->job until it is done. */
 void share_work(struct share *h, const struct share_job *j, const int *fds, size_t nfds, child_job_fn *fn, void *arg);

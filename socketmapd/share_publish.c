@@ -207,8 +207,7 @@ static void on_split(enum child_outcome outcome, span reply, const int *fds, siz
     accepted_write(&h->accepted, accepts);
     if (outcome != CHILD_ANSWERED || !share_answer_decode(reply, &n, &err) || !take_split(p, fds, nfds, &err))
         fail(h, err.text);
-    else if (!p->overwrite && h->published_token == h->now.token && strcmp(p->generation, h->published) == 0 && strcmp(p->generation, h->now.generation) == 0 &&
-             strcmp(accepts, h->now.accepts) == 0)
+    else if (!p->overwrite && share_published_stands(h) && strcmp(p->generation, h->published) == 0 && strcmp(accepts, h->now.accepts) == 0)
         end(h);                        /* only times have changed */
     else
         register_generation(h);

@@ -199,8 +199,7 @@ static bool told_since(const struct share *h)
 void share_turn(struct share *h, bool want, share_reply_fn *fn)
 {
     char keys[3][SHARE_KEY], numbers[3][24];
-    bool whole = h->publish == NULL && !h->publish_again && !told_since(h) &&
-                 h->published[0] != '\0' && strcmp(h->published, h->now.generation) == 0;
+    bool whole = h->publish == NULL && !h->publish_again && !told_since(h) && share_published_stands(h);
     const span argv[] = { SPAN("EVAL"), span_str(turn_script), SPAN("3"), share_key(h, keys[0], "leader", NULL), share_key(h, keys[1], "token", NULL),
                           share_key(h, keys[2], "current", NULL), span_str(h->me), number(numbers[2], SHARE_LEASE_MS), want ? SPAN("1") : SPAN("0"),
                           number(numbers[0], whole ? confirmed_age_ms(h) : -1), number(numbers[1], sync_age_ms(h->sync)) };
