@@ -119,7 +119,7 @@ class BehindSentinels(Behind):
 
     @classmethod
     def where(cls):
-        return "sentinels: [" + ", ".join(f'"127.0.0.1:{s.port}"' for s in cls.redis.sentinels) + "]"
+        return cls.redis.settings()
 
     @classmethod
     def fill(cls, *words):
@@ -137,7 +137,7 @@ class BehindCluster(Behind):
 
     @classmethod
     def where(cls):
-        return "cluster: [" + ", ".join(f'"127.0.0.1:{n.port}"' for n in cls.redis.nodes[:3]) + "]"
+        return cls.redis.settings()
 
     @classmethod
     def holder(cls):

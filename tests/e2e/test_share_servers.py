@@ -26,7 +26,7 @@ class SentinelsTest(Hosts):
 
     @classmethod
     def store(cls):
-        return "sentinels: [" + ", ".join(f'"inet:127.0.0.1:{s.port}"' for s in cls.redis.sentinels) + "]"
+        return cls.redis.settings()
 
     def test_fail_over(self):
         loads = self.loads()
@@ -48,7 +48,7 @@ class InCluster(Hosts):
 
     @classmethod
     def store(cls):
-        return "cluster: [" + ", ".join(f'"inet:127.0.0.1:{n.port}"' for n in cls.redis.nodes[:3]) + "]"
+        return cls.redis.settings()
 
     def node_with_the_keys(self):
         return next(n for n in self.redis.masters() if "gatepost:rcpt:" in n.cli("--scan", "--pattern", "gatepost:rcpt:*:current"))

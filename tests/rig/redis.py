@@ -67,6 +67,10 @@ class Sentinels:
         for s in self.sentinels:
             wait_for("the Sentinels know each other", lambda s=s: "sentinels=3" in s.cli("INFO", "sentinel") and "slaves=2" in s.cli("INFO", "sentinel"))
 
+    def settings(self):
+        """How gatepost.yaml names them."""
+        return "sentinels: [" + ", ".join(f'"inet:127.0.0.1:{s.port}"' for s in self.sentinels) + "]"
+
     def now(self):
         """The server that the Sentinels call the master."""
         port = self.sentinels[0].cli("SENTINEL", "get-master-addr-by-name", "mymaster").splitlines()[1]
@@ -90,6 +94,10 @@ class Cluster:
             wait_for("the Cluster", lambda n=n: "cluster_state:ok" in n.cli("CLUSTER", "INFO"))
         for n in self.nodes:
             wait_for("its replicas", lambda n=n: n.info("role") == "master" or n.info("master_link_status") == "up")
+
+    def settings(self):
+        """How gatepost.yaml names it: some of the nodes, the others are found."""
+        return "cluster: [" + ", ".join(f'"inet:127.0.0.1:{n.port}"' for n in self.nodes[:3]) + "]"
 
     def masters(self):
         return [n for n in self.nodes if n.process.poll() is None and n.info("role") == "master"]
