@@ -199,6 +199,31 @@ static void test_memory_is_bounded(void **state)
     handover_memory_free(&m);
 }
 
+/* One that is asked about again and again stays, whichever others come to its place in the table of ids and go. */
+static void test_by_id(void **state)
+{
+    struct handover_memory *m = handover_memory_new(3);
+    struct request r = { .exempt = false };
+    char first_id[ID_TEXT] = "", instance[16];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct message *first, *other;
+
+        r.attrs.v[POLICY_INSTANCE] = SPAN("first");
+        first = handover_message(m, &r, 1000, 1000);
+        if (i == 0)
+            memcpy(first_id, first->id, sizeof(first_id));
+        r.attrs.v[POLICY_INSTANCE] = span_of(instance, (size_t)snprintf(instance, sizeof(instance), "i%d", i));
+        other = handover_message(m, &r, 1000, 1000);
+        assert_ptr_equal(handover_by_id(m, span_str(first_id)), first);
+        assert_ptr_equal(handover_by_id(m, span_str(other->id)), other);
+        message_unref(&first);
+        message_unref(&other);
+    }
+    handover_memory_free(&m);
+}
+
 static void test_many_hits(void **state)
 {
     struct message msg = { .refs = 2 };
@@ -275,7 +300,7 @@ static void test_recipients_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_field), T(test_one_id), T(test_trust), T(test_class), T(test_without_a_memory), T(test_states), T(test_memory_is_bounded), T(test_many_hits),
+        T(test_field), T(test_one_id), T(test_trust), T(test_class), T(test_without_a_memory), T(test_states), T(test_memory_is_bounded), T(test_by_id), T(test_many_hits),
         cmocka_unit_test(test_recipients_are_bounded),
     };
 
