@@ -74,6 +74,13 @@ def snippet(name, service_address, filter_address, reinject_address):
     return text.replace("10.20.0.10", "127.0.0.9")
 
 
+def without(base, later):
+    """The lines of `base` whose parameter `later` does not set.  Set twice, every process says so as it starts, postlogd too: to its own socket, which it
+    does not read yet, and whose ten places the others may have taken; then all wait for ever."""
+    again = set(re.findall(r"^(\w+)\s*=", later, re.M))
+    return "".join(line for line in base.splitlines(True) if line.split("=")[0].strip() not in again)
+
+
 class Postfix:
     """services: {snippet file: port}.  The sockets of policyd and socketmapd lie in queue/gatepost, as the snippets say."""
 
@@ -104,7 +111,7 @@ class Postfix:
         with open(os.path.join(SNIPPETS, "main.cf"), encoding="utf-8") as f:
             pasted = f.read()
         lib = os.path.join(PEERS, "usr/lib/postfix")
-        self.place.write("postfix/main.cf", f"""\
+        base = f"""\
 compatibility_level = 3.6
 queue_directory = {self.queue}
 data_directory = {self.place.path('data')}
@@ -132,9 +139,8 @@ smtp_dns_support_level = disabled
 smtp_host_lookup = native
 in_flow_delay = 0
 anvil_rate_time_unit = 60s
-{pasted}
-{more}
-""")
+"""
+        self.place.write("postfix/main.cf", without(base, pasted + "\n" + more) + f"{pasted}\n{more}\n")
         self.place.write("postfix/dynamicmaps.cf", f"ldap\t{lib}/postfix-ldap.so\tdict_ldap_open\n")
 
     def _master(self, filter_port, more):
