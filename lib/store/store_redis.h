@@ -44,7 +44,7 @@ struct redis_pending {
     void (*cancel)(struct redis_pending *pending);
 };
 
-enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 4 + 5 * STORE_LIMITS_MAX };
+enum { REDIS_KEYS_MAX = STORE_LIMITS_MAX + 1, REDIS_ARGS_MAX = 6, REDIS_NUMBERS_MAX = 4 + 5 * STORE_LIMITS_MAX };
 
 /* The reply, or NULL and why.  Runs once, unless cancelled.  call: its own; freed after the return. */
 typedef void redis_call_fn(struct redis_call *call, const redisReply *reply, const char *why);
@@ -77,6 +77,8 @@ void redis_call_once(struct redis_call *c, span limit, span once);           /* 
 span redis_call_key_at(const struct redis_call *c, size_t i);                /* as it was given, without what stands around it */
 void redis_call_arg(struct redis_call *c, int64_t number);
 void redis_call_arg_bytes(struct redis_call *c, span bytes);
+/* store_redis_numbers.c: so many whole numbers, below 2^53, in one argument. */
+void redis_call_numbers(struct redis_call *c, const int64_t *numbers, size_t n);
 /* Sends it; `done` may run before this returns, then *call_out is NULL.  call_out may be NULL. */
 void redis_call_start(struct redis_call *c, struct store_call **call_out);
 
@@ -84,6 +86,8 @@ void redis_call_free(struct redis_call *c);     /* no callback */
 
 /* A script's reply as it must be: so many whole numbers. */
 bool redis_integers(const redisReply *reply, size_t n);
+/* The same, written by struct.pack: false: it is no such reply. */
+bool redis_numbers(const redisReply *reply, int64_t *numbers_out, size_t n);
 #define REDIS_ODD_REPLY "Redis gave a reply that the script cannot give"
 /* Where limits stand.  On one server "PREFIX:{limit}:KEY", so that one script decides all of a decision.  In a Cluster "PREFIX:limit:{KEY}":
  * each limit where its key belongs, what was charged once beside it. */

@@ -17,24 +17,24 @@ struct limits_wait {
 };
 
 /* The state that the script saw, on a clock of its own: only what has passed since the state's beginning matters. */
-static int64_t state_of(const struct limit_rate *rate, redisReply *const *numbers, struct limit_state *st)
+static int64_t state_of(const struct limit_rate *rate, const int64_t *numbers, struct limit_state *st)
 {
     *st = (struct limit_state){ .kind = rate->kind, .there = true };
     if (rate->kind == STORE_GCRA) {
-        st->data.gcra.full_us = numbers[1]->integer;
+        st->data.gcra.full_us = numbers[1];
         st->data.gcra.every_us = rate->every_us;
         st->data.gcra.window_us = rate->window_us;
         return 0;
     }
-    st->data.sliding.before = numbers[2]->integer;
-    st->data.sliding.in = numbers[3]->integer;
+    st->data.sliding.before = numbers[2];
+    st->data.sliding.in = numbers[3];
     st->data.sliding.window_us = rate->window_us;
-    return numbers[1]->integer;
+    return numbers[1];
 }
 
-static void limits_decided(const struct limits_wait *w, const redisReply *reply, struct store_limits_result *r)
+static void limits_decided(const struct limits_wait *w, const int64_t *said, struct store_limits_result *r)
 {
-    int64_t how = reply->element[0]->integer;
+    int64_t how = said[0];
 
     r->outcome = STORE_HIT;
     r->why = NULL;
@@ -42,13 +42,13 @@ static void limits_decided(const struct limits_wait *w, const redisReply *reply,
     r->repeated = how == 2;
     r->committed = how != 1;
     for (size_t i = 0; i < w->n; i++) {
-        redisReply *const *numbers = &reply->element[1 + NUMBERS * i];
+        const int64_t *numbers = &said[1 + NUMBERS * i];
         struct store_limit_result *each = &r->each[i];
         struct limit_state st;
         int64_t now_us = state_of(&w->rates[i], numbers, &st);
 
         limit_look(&w->rates[i], &st, now_us, each);
-        each->exceeded = how != 2 && numbers[0]->integer != 0;
+        each->exceeded = how != 2 && numbers[0] != 0;
         if (!each->exceeded)
             each->retry_ms = 0;
         else if (each->retry_ms <= 0)    /* a millionth's difference between the two reckonings */
@@ -71,11 +71,12 @@ static void keep_denied(const struct redis_call *c, const struct limits_wait *w,
 static void limits_done(struct redis_call *c, const redisReply *reply, const char *why)
 {
     const struct limits_wait *w = c->more;
+    int64_t said[1 + NUMBERS * STORE_LIMITS_MAX];
     struct store_limits_result r;
 
     r.n = w->n;
-    if (reply != NULL && redis_integers(reply, 1 + NUMBERS * w->n)) {
-        limits_decided(w, reply, &r);
+    if (reply != NULL && redis_numbers(reply, said, 1 + NUMBERS * w->n)) {
+        limits_decided(w, said, &r);
         keep_denied(c, w, &r);
     } else {
         r.outcome = STORE_DOWN;
@@ -100,24 +101,23 @@ static void refund_done(struct redis_call *c, const redisReply *reply, const cha
 /* Keys and numbers of a request, the same for both scripts; word: force, or undo. */
 static void put_request(struct redis_call *c, const struct store_limits_request *q, bool word, struct limits_wait *w)
 {
-    for (size_t i = 0; i < q->n; i++)
-        redis_call_limit(c, q->limits[i].key);
-    if (q->once.n > 0)
-        redis_call_once(c, q->limits[0].key, q->once);
-    redis_call_arg(c, q->now_ms > 0 ? q->now_ms : 0);
-    redis_call_arg(c, q->once_ms > 0 ? q->once_ms : 0);
-    redis_call_arg(c, (int64_t)q->n);
-    redis_call_arg(c, word ? 1 : 0);
+    int64_t numbers[REDIS_NUMBERS_MAX] = { q->now_ms > 0 ? q->now_ms : 0, q->once_ms > 0 ? q->once_ms : 0, (int64_t)q->n, word };
+    size_t n = 4;
+
     for (size_t i = 0; i < q->n; i++) {
         const struct limit_rate *rate = &w->rates[i];
 
         w->rates[i] = limit_rate_of(&q->limits[i]);
-        redis_call_arg(c, rate->kind == STORE_SLIDING ? 1 : 0);
-        redis_call_arg(c, rate->kind == STORE_SLIDING ? rate->count : rate->every_us);
-        redis_call_arg(c, rate->window_us);
-        redis_call_arg(c, rate->cost);
-        redis_call_arg(c, rate->want);
+        redis_call_limit(c, q->limits[i].key);
+        numbers[n++] = rate->kind == STORE_SLIDING ? 1 : 0;
+        numbers[n++] = rate->kind == STORE_SLIDING ? rate->count : rate->every_us;
+        numbers[n++] = rate->window_us;
+        numbers[n++] = rate->cost;
+        numbers[n++] = rate->want;
     }
+    if (q->once.n > 0)
+        redis_call_once(c, q->limits[0].key, q->once);
+    redis_call_numbers(c, numbers, n);
 }
 
 static struct redis_call *call_of(struct store_redis *s, enum redis_script script, redis_call_fn *done, const struct store_limits_request *q,

@@ -13,23 +13,26 @@
     "local now = tonumber(ARGV[1])\n" \
     "if now == 0 then local t = redis.call('TIME') now = t[1] * 1000 + math.floor(t[2] / 1000) end\n"
 
-/* Both scripts of limits: each limit has five numbers from ARGV[5 * i] on: kind (0: GCRA, 1: two counters), every_us or count, window_us, cost,
- * want.  Values: "FULL_US EVERY_US WINDOW_US" or "w START_US BEFORE IN WINDOW_US". */
+/* Both scripts of limits have all their numbers in ARGV[1] (store_redis_numbers.c), here A.  Each limit has five, from A[5 * i] on: kind (0: GCRA,
+ * 1: two counters), every_us or count, window_us, cost, want.  Values: "FULL_US EVERY_US WINDOW_US" or "w START_US BEFORE IN WINDOW_US". */
+#define NUMBERS \
+    "local A = {struct.unpack('<' .. string.rep('d', #ARGV[1] / 8), ARGV[1])}\n"
 
-/* KEYS: the limits, then perhaps the once key ("UNTIL_US CHARGED_US").  ARGV: now_ms, once_ms, n, force, then the limits.
- * Reply: 0 charged, 1 exceeded, 2 charged before; then of each: over, and its state before: owed_us 0 0, or elapsed_us before in.
+/* KEYS: the limits, then perhaps the once key ("UNTIL_US CHARGED_US").  A: now_ms, once_ms, n, force, then the limits.
+ * Reply, packed like A: 0 charged, 1 exceeded, 2 charged before; then of each: over, and its state before: owed_us 0 0, or elapsed_us before in.
  * The hot path of policyd, and Redis has one thread: so without functions and tables that a refund can afford, and with %d, which
  * costs a third of %.0f (numbers stay below 2^53). */
 static const char limits_text[] =
-    "local call, fmt, match, A = redis.call, string.format, string.match, ARGV\n"
+    NUMBERS
+    "local call, fmt, match = redis.call, string.format, string.match\n"
     "local now = A[1] * 1000\n"
     "if now == 0 then local t = call('TIME') now = t[1] * 1000000 + t[2] - t[2] % 1000 end\n"
-    "local n, had = tonumber(A[3]), call('MGET', unpack(KEYS))\n"
+    "local n, had = A[3], call('MGET', unpack(KEYS))\n"
     "local once, out, mend, over, took, at = KEYS[n + 1], {0}, {}, false, false, 5\n"
     "for i = 1, n do\n"
-    "  local rate, window, value = tonumber(A[at + 1]), tonumber(A[at + 2]), had[i]\n"
+    "  local rate, window, value = A[at + 1], A[at + 2], had[i]\n"
     "  local a, b, c, too_much = 0, 0, 0\n"
-    "  if A[at] == '0' then\n"
+    "  if A[at] == 0 then\n"
     "    a = value and tonumber(match(value, '^(%d+) %d+ %d+$')) or 0\n"
     "    a = a > now and a - now or 0\n"
     "    if a > window then a, mend[i] = window, true end\n"
@@ -48,22 +51,22 @@ static const char limits_text[] =
     "  end\n"
     "  out[4 * i - 2], out[4 * i - 1], out[4 * i], out[4 * i + 1] = too_much and 1 or 0, a, b, c\n"
     "  over = over or too_much\n"
-    "  took = took or A[at + 3] ~= '0'\n"
+    "  took = took or A[at + 3] ~= 0\n"
     "  at = at + 5\n"
     "end\n"
     "local lasts = once and had[n + 1] and tonumber(match(had[n + 1], '^(%d+) %d+$')) or 0\n"
-    "if lasts > now then out[1] = 2 elseif over and A[4] == '0' then out[1] = 1 end\n"
+    "if lasts > now then out[1] = 2 elseif over and A[4] == 0 then out[1] = 1 end\n"
     "local charge = took and out[1] == 0\n"
     "at = 5\n"
     "for i = 1, n do\n"
-    "  local cost = charge and tonumber(A[at + 3]) or 0\n"
+    "  local cost = charge and A[at + 3] or 0\n"
     "  if cost > 0 or mend[i] then\n"
-    "    local window, a, value = tonumber(A[at + 2]), out[4 * i - 1]\n"
-    "    if A[at] == '0' then\n"
+    "    local window, a, value = A[at + 2], out[4 * i - 1]\n"
+    "    if A[at] == 0 then\n"
     "      a = math.min(a + cost * A[at + 1], window)\n"
-    "      value = fmt('%d %s %s', now + a, A[at + 1], A[at + 2])\n"
+    "      value = fmt('%d %d %d', now + a, A[at + 1], window)\n"
     "    else\n"
-    "      value = fmt('w %d %d %d %s', now - a, out[4 * i], out[4 * i + 1] + cost, A[at + 2])\n"
+    "      value = fmt('w %d %d %d %d', now - a, out[4 * i], out[4 * i + 1] + cost, window)\n"
     "      a = 2 * window - a\n"
     "    end\n"
     "    a = a + 999\n"
@@ -71,17 +74,17 @@ static const char limits_text[] =
     "  end\n"
     "  at = at + 5\n"
     "end\n"
-    "if charge and once and A[2] ~= '0' then\n"
-    "  call('SET', once, fmt('%d %d', now + A[2] * 1000, now), 'PX', A[2])\n"
+    "if charge and once and A[2] ~= 0 then\n"
+    "  call('SET', once, fmt('%d %d', now + A[2] * 1000, now), 'PX', fmt('%d', A[2]))\n"
     "end\n"
-    "return out\n";
+    "return struct.pack('<' .. string.rep('d', #out), unpack(out))\n";
 
-/* KEYS: the limits and the once key.  ARGV as for limits, but for the fourth: 1 takes the once key away, so that it may charge again.
+/* KEYS: the limits and the once key.  A as for limits, but for the fourth: 1 takes the once key away, so that it may charge again.
  * Reply: 1 given back, 0 nothing was charged, or it was given back before.  A state (a, b, c) is what is owed (us), or the window's start and its counters. */
 static const char refund_text[] =
-    NOW_MS
-    "now = now * 1000\n"
-    "local n = tonumber(ARGV[3])\n"
+    NUMBERS
+    "local now, n = A[1] * 1000, A[3]\n"
+    "if now == 0 then local t = redis.call('TIME') now = t[1] * 1000000 + t[2] - t[2] % 1000 end\n"
     "local had = redis.call('MGET', unpack(KEYS))\n"
     "local kind, rate, window, cost, a, b, c = {}, {}, {}, {}, {}, {}, {}\n"
     "local function put(i)\n"
@@ -97,8 +100,7 @@ static const char refund_text[] =
     "  redis.call('SET', KEYS[i], value, 'PX', string.format('%.0f', math.ceil((until_us - now) / 1000)))\n"
     "end\n"
     "for i = 1, n do\n"
-    "  kind[i], rate[i], window[i] = tonumber(ARGV[5 * i]), tonumber(ARGV[5 * i + 1]), tonumber(ARGV[5 * i + 2])\n"
-    "  cost[i] = tonumber(ARGV[5 * i + 3])\n"
+    "  kind[i], rate[i], window[i], cost[i] = A[5 * i], A[5 * i + 1], A[5 * i + 2], A[5 * i + 3]\n"
     "  if kind[i] == 1 then\n"
     "    local start = now - now % window[i]\n"
     "    local at, before, inside, of = string.match(had[i] or '', '^w (%d+) (%d+) (%d+) (%d+)$')\n"
@@ -119,7 +121,7 @@ static const char refund_text[] =
     "local lasts, charged = string.match(once and had[n + 1] or '', '^(%d+) (%d+)$')\n"
     "lasts, charged = tonumber(lasts) or 0, tonumber(charged) or 0\n"
     "if charged == 0 or lasts <= now then return 0 end\n"
-    "if ARGV[4] == '1' then redis.call('DEL', once)\n"
+    "if A[4] == 1 then redis.call('DEL', once)\n"
     "else redis.call('SET', once, string.format('%.0f 0', lasts), 'PX', string.format('%.0f', math.ceil((lasts - now) / 1000))) end\n"
     "for i = 1, n do\n"
     "  if had[i] and cost[i] > 0 then\n"

@@ -36,10 +36,17 @@ struct world { struct rig rig; struct fake nodes[NODES]; };
 
 static char room[4][400];                /* for what nodes are made to say */
 
+/* A tilde stands for a NUL. */
 static void say(int fd, const char *text)
 {
-    if (text != NULL)
-        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    char bytes[1024];
+    size_t n = text != NULL ? strlen(text) : 0;
+
+    assert_true(n <= sizeof(bytes));
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = text[i] == '~' ? '\0' : text[i];
+    if (n > 0)
+        assert_int_equal(write(fd, bytes, n), n);
 }
 
 static void answer(struct fake_conn *c, const redisReply *r)
@@ -217,8 +224,12 @@ static struct got ask_one(struct world *w)
     return ask(w, &(struct store_limits_request){ .limits = &l, .n = 1 });
 }
 
-#define CHARGED  "*5\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n"
-#define EXCEEDED "*5\r\n:1\r\n:1\r\n:1000000\r\n:0\r\n:0\r\n"
+/* Little-endian doubles, as struct.pack writes them. */
+#define ZERO     "~~~~~~~~"
+#define ONE      "~~~~~~\xf0?"
+#define MILLION  "~~~~\x80\x84.A"
+#define CHARGED  "$40\r\n" ZERO ZERO ZERO ZERO ZERO "\r\n"
+#define EXCEEDED "$40\r\n" ONE ONE MILLION ZERO ZERO "\r\n"
 
 /* ---- slots ---- */
 
@@ -315,6 +326,30 @@ static void test_bad_redirections(void **state)
         assert_int_equal(ask_one(w).limits.outcome, STORE_DOWN);
     }
     w->nodes[0].scripts[0] = CHARGED;
+    assert_int_equal(ask_one(w).limits.outcome, STORE_HIT);
+}
+
+#define NOT_A_NUMBER  "~~~~~~\xf8\x7f"
+#define HUGEST "\xff\xff\xff\xff\xff\xff\xef\x7f"
+static const char *const odd_replies[] = {
+    "*5\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n", "$-1\r\n", "+OK\r\n", ":0\r\n", "*0\r\n", "$0\r\n\r\n", "$8\r\n" ZERO "\r\n",
+    "$39\r\n" ZERO ZERO ZERO ZERO "~~~~~~~\r\n", "$48\r\n" ZERO ZERO ZERO ZERO ZERO ZERO "\r\n",
+    "$40\r\n" ZERO ZERO NOT_A_NUMBER ZERO ZERO "\r\n",
+};
+
+/* What the script cannot have said decides nothing; a number without measure, out of a value of somebody else's, does. */
+static void test_odd_replies(void **state)
+{
+    struct world *w = *state;
+
+    w->nodes[0].topology = map(w, room[0], 16382);
+    open_cluster(w);
+    w->nodes[0].n_scripts = 1;
+    for (size_t i = 0; i < sizeof(odd_replies) / sizeof(odd_replies[0]); i++) {
+        w->nodes[0].scripts[0] = odd_replies[i];
+        assert_int_equal(ask_one(w).limits.outcome, STORE_DOWN);
+    }
+    w->nodes[0].scripts[0] = "$40\r\n" ONE ONE HUGEST ZERO ZERO "\r\n";
     assert_int_equal(ask_one(w).limits.outcome, STORE_HIT);
 }
 
@@ -529,7 +564,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slots), T(test_each_key_at_its_node), T(test_moved_and_ask), T(test_moved_in_a_circle), T(test_bad_redirections),
-        T(test_bad_maps), T(test_two_nodes), T(test_cancelled_on_two_nodes), T(test_the_other_sentinel), T(test_no_sentinel_knows), T(test_readonly),
+        T(test_odd_replies), T(test_bad_maps), T(test_two_nodes), T(test_cancelled_on_two_nodes), T(test_the_other_sentinel),
+        T(test_no_sentinel_knows), T(test_readonly),
         T(test_failures_in_a_row),
     };
 
