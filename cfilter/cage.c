@@ -114,7 +114,7 @@ static int landlock_enter(const char *own_dir, struct errtext *err)
 static const char *const allowed[] = {
     "read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "fstat", "stat", "lstat", "newfstatat", "statx",
     "open", "openat", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getcwd",
-    "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2", "ftruncate", "fallocate", "fsync", "fadvise64",
+    "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2", "ftruncate", "fallocate", "fsync", "fadvise64", "fstatfs",
     "dup", "dup2", "dup3", "fcntl", "poll", "ppoll", "recvmsg", "sendmsg",
     "munmap", "mremap", "madvise", "brk", "futex", "sched_yield", "sched_getaffinity", "restart_syscall",
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "clock_gettime", "clock_getres", "gettimeofday", "time", "times",

@@ -12,6 +12,8 @@
 static const char magic[4] = { 'G', 'P', 'F', '1' };
 #define POINTS_MAX 1e6f
 
+enum { INCOMPLETE, COMPLETE, CROWDED };    /* on the wire */
+
 const char *fact_kind_name(enum fact_kind k)
 {
     static const char *const names[FACT_KINDS] = { "", "virus", "heuristic", "unchecked", "spam", "note" };
@@ -37,6 +39,7 @@ void facts_init(struct facts *f)
     f->took_us = 0;
     f->complete = true;
     f->incomplete_why[0] = '\0';
+    f->crowded = false;
     f->n_clean = 0;
     f->n = 0;
 }
@@ -100,6 +103,14 @@ bool facts_are_clean(const struct facts *f)
     return f->complete;
 }
 
+bool facts_have_virus(const struct facts *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].kind == FACT_VIRUS)
+            return true;
+    return false;
+}
+
 void facts_add_clean(struct facts *f, const struct digest *keys, size_t n)
 {
     for (size_t i = 0; i < n && f->n_clean < FACTS_CLEAN_MAX && facts_are_clean(f); i++)
@@ -151,7 +162,7 @@ void facts_encode(const struct facts *f, struct buf *to)
     wire_put_u32(to, f->cache_hits);
     wire_put_u64(to, f->scanned_bytes);
     wire_put_u64(to, (uint64_t)f->took_us);
-    wire_put_u8(to, f->complete && all);
+    wire_put_u8(to, f->complete && all ? COMPLETE : f->crowded ? CROWDED : INCOMPLETE);
     wire_put_str(to, span_str(why));
     wire_put_u16(to, (uint16_t)n);
     for (size_t i = 0; i < n; i++)
@@ -210,10 +221,11 @@ static const char *get_head(struct wire_in *in, struct facts *f, size_t *n_out)
     f->scanned_bytes = wire_get_u64(in);
     uint64_t took_us = wire_get_u64(in);
     uint8_t complete = wire_get_u8(in);
-    if (complete > 1 || took_us > INT64_MAX)
+    if (complete > CROWDED || took_us > INT64_MAX)
         return "bad number";
     f->took_us = (int64_t)took_us;
-    f->complete = complete == 1;
+    f->complete = complete == COMPLETE;
+    f->crowded = complete == CROWDED;
     if (!get_text(in, f->incomplete_why, sizeof f->incomplete_why, true) || (f->complete && f->incomplete_why[0] != '\0'))
         return "bad reason";
     *n_out = wire_get_u16(in);

@@ -57,6 +57,7 @@ struct facts {
     int64_t took_us;
     bool complete;                     /* every extract step ran to its end: false is never "clean" */
     char incomplete_why[FACT_DETAIL_MAX];
+    bool crowded;                      /* not complete because others had taken the room to unpack in: says nothing of the message */
     size_t n_clean;                    /* for the verdict cache; none unless complete and without virus, heuristic or anything unchecked */
     struct digest clean[FACTS_CLEAN_MAX];
     size_t n;
@@ -72,6 +73,7 @@ void facts_add(struct facts *f, const char *scanner, enum fact_kind kind, enum f
 /* What the verdict cache may be told: keys of parts that were seen whole.  Nothing is kept when the facts are not clean. */
 void facts_add_clean(struct facts *f, const struct digest *keys, size_t n);
 bool facts_are_clean(const struct facts *f);
+bool facts_have_virus(const struct facts *f);
 /* Clears `complete`; the first reason stays. */
 void facts_incomplete(struct facts *f, const char *why);
 /* Within to's limit: facts that do not fit are left out, and the record says that it is not complete. */

@@ -27,10 +27,7 @@ void gather_free(struct gather *g)
 
 bool gather_found(const struct gather *g)
 {
-    for (size_t i = 0; i < g->facts->n; i++)
-        if (g->facts->v[i].kind == FACT_VIRUS)
-            return true;
-    return false;
+    return facts_have_virus(g->facts);
 }
 
 static bool may_call(struct gather *g)

@@ -42,6 +42,14 @@ static void count(struct front *f, const struct record *r)
             ++*f->classes[i];
 }
 
+/* Why it was not scanned, or not to its end; "" if it was. */
+static const char *scan_why(const struct assess_result *a)
+{
+    if (a->outcome != SCAN_DONE)
+        return a->why;
+    return a->facts != NULL && !a->facts->complete ? a->facts->incomplete_why : "";
+}
+
 static void log_verdict(struct logline *l, const struct assess_result *a, struct buf *hits)
 {
     const struct verdict *v = a->verdict;
@@ -66,6 +74,8 @@ static void log_verdict(struct logline *l, const struct assess_result *a, struct
     }
     if (a->outcome != SCAN_DONE)
         logline_str(l, "scan", span_str(scan_outcome_name(a->outcome)));
+    if (scan_why(a)[0] != '\0')
+        logline_str(l, "scan_why", span_str(scan_why(a)));
 }
 
 bool record_has_classes(const struct assess_result *a)
@@ -164,8 +174,8 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
     }
     json_array_end(j);
     json_cstr(j, "scan", scan_outcome_name(a->outcome));
-    if (a->outcome != SCAN_DONE)
-        json_cstr(j, "scan_why", a->why);
+    if (scan_why(a)[0] != '\0')
+        json_cstr(j, "scan_why", scan_why(a));
     if (a->facts != NULL) {
         json_int(j, "generation", a->facts->generation);
         json_int(j, "scan_us", a->facts->took_us);

@@ -43,6 +43,10 @@ void scan_job_done(struct scan_job *j, enum scan_outcome outcome, const struct f
     scan_fn *fn = j->fn;
     void *arg = j->arg;
 
+    if (outcome == SCAN_DONE && facts->crowded && !facts_have_virus(facts)) {
+        outcome = SCAN_BUSY;
+        why = facts->incomplete_why;
+    }
     ++*j->scan->counts[outcome];
     scan_job_free(j);
     fn(outcome, outcome == SCAN_DONE ? facts : NULL, why, arg);

@@ -15,6 +15,7 @@
 
 #include "cfilter/cage.h"
 #include "cfilter/clamav.h"
+#include "cfilter/failed_writes.h"
 #include "cfilter/scan_wire.h"
 #include "lib/base/alloc.h"
 
@@ -50,6 +51,19 @@ static void run_scanners(struct view *v, struct facts *f)
     view_release(v);
 }
 
+static void take_failed_writes(struct facts *f)
+{
+    struct failed_writes failed = failed_writes_end();
+    char why[FACT_DETAIL_MAX];
+
+    if (failed.why == 0)
+        return;
+    snprintf(why, sizeof why, "temporary files: %s%s", strerror(failed.why), failed.crowded ? " (others have taken filter.worker_tmpfs)" : "");
+    f->crowded = failed.crowded;
+    f->incomplete_why[0] = '\0';   /* whatever was told of it came after */
+    facts_incomplete(f, why);
+}
+
 void worker_scan(const struct worker *w, const struct scan_message *m, struct facts *f)
 {
     struct view v = { .msg = m, .fd = m->fd, .tmp_dir = w->scratch, .set = w->set, .engine = w->engine };
@@ -61,7 +75,9 @@ void worker_scan(const struct worker *w, const struct scan_message *m, struct fa
     const char *why = loaded_open(&message, w->buffer, m->fd, m->size);
     if (why == NULL) {
         v.bytes = message.bytes;
+        failed_writes_begin(w->scratch);
         run_scanners(&v, f);
+        take_failed_writes(f);
         loaded_close(&message);
     } else {
         facts_incomplete(f, why);

@@ -138,7 +138,8 @@ const struct conf_key filter_rows[] = {
       "Scan processes: auto is one a core; 0 scans without a cage in the daemon itself, for debuggers only.", .check = check_workers },
     { "worker_memory", CONF_SIZE, AT(worker_memory_bytes), MB(32), GB(64), "512M", APPLY_LIVE, "Memory of a worker beyond the signatures." },
     { "worker_recycle", CONF_INT, AT(worker_recycle), 1, 100e6, "1000", APPLY_LIVE, "Messages that a worker scans before a fresh one takes its place." },
-    { "worker_tmpfs", CONF_SIZE, AT(worker_tmpfs_bytes), MB(1), GB(64), "256M", APPLY_RESTART, "Unpacking space of all workers together, in memory." },
+    { "worker_tmpfs", CONF_SIZE, AT(worker_tmpfs_bytes), MB(1), GB(64), "256M", APPLY_RESTART, "Unpacking space of all workers together, in memory. A message without room gets 451; "
+      "one that takes half of it by itself counts as one that cannot be scanned." },
     { "xforward_from", CONF_STRINGS, AT(xforward_from), 0, 0, "[127.0.0.0/8, \"::1\", unix]", APPLY_LIVE,
       "Who may tell of another client by XFORWARD: networks, and unix for clients of unix sockets.", .check = check_xforward_from },
     { "virus", CONF_OBJECT, AT(virus), 0, 0, NULL, APPLY_LIVE, "The virus scan.", .sub = virus_rows },

@@ -2,10 +2,15 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import bz2
+import gzip
 import io
+import lzma
 import os
 import signal
 import socket
+import subprocess
+import tarfile
 import time
 import zipfile
 
@@ -125,6 +130,59 @@ class FullScratch(AloneTest):
         # What one message left behind is gone with it.
         self.assertReply(self.alone.send(), 250)
         self.assertReply(self.alone.send(mails.eicar_zip()), 554, "virus")
+
+
+class CrowdedScratch(AloneTest):
+    """Others have filled the workers' file system.  Without this, libclamav alone calls clean what it has no room to unpack."""
+
+    options = {"filter": ", worker_tmpfs: 4M, mime: {parsers: [libclamav]}, unscannable: {after_tries: 1, after: 1s}"}
+
+    def room(self):
+        """argv before a command that is to run in the workers' namespaces, as who they are; where their file system is."""
+        worker = self.alone.workers()[0]
+        with open(f"/proc/{worker}/mountinfo", encoding="ascii") as f:
+            point = next(line.split()[4] for line in f if "gatepost-scan" in line)
+        ids = []
+        for option, name in (("-S", "uid_map"), ("-G", "gid_map")):
+            with open(f"/proc/{worker}/{name}", encoding="ascii") as f:
+                ids += [option, f.read().split()[0]]
+        return ["nsenter", "-t", str(worker), "-U", "-m"] + ids + ["--"], point
+
+    def archives(self):
+        inner = mails.zipped(mails.EICAR)
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as t:
+            member = tarfile.TarInfo("eicar.com")
+            member.size = len(mails.EICAR)
+            t.addfile(member, io.BytesIO(mails.EICAR))
+        yield "plain", mails.EICAR
+        yield "zip", inner
+        yield "zip in zip", mails.zipped(inner, "inner.zip")
+        yield "gzip", gzip.compress(mails.EICAR)
+        yield "bzip2", bz2.compress(mails.EICAR)
+        yield "xz", lzma.compress(mails.EICAR)
+        yield "tar", tar.getvalue()
+        yield "tar.gz", gzip.compress(tar.getvalue())
+
+    def test_never_clean_and_never_refused_for_it(self):
+        enter, point = self.room()
+        filler = os.path.join(point, "filler")
+        subprocess.run(enter + ["sh", "-c", f"cat /dev/zero > {filler} 2>/dev/null; test -s {filler}"], check=True)
+        try:
+            for name, data in self.archives():
+                marker = f"no room for {name}."
+                outcome = self.alone.send(mails.attachment(data, "a.bin", subject=marker))
+                self.assertIn(outcome.code, (451, 554), f"{name}: {outcome}")
+                self.assertEqual(self.alone.hop.copies(marker.encode()), 0)
+            honest = mails.attachment(mails.zipped(b"harmless", "a.txt"), "a.zip", "application/zip", subject="honest, no room.")
+            for _ in range(4):
+                self.assertReply(self.alone.send(honest), 451, "4.7.1")
+        finally:
+            subprocess.run(enter + ["rm", filler], check=True)
+        self.assertLogged("cfilter", "others have taken filter.worker_tmpfs")
+        self.assertReply(self.alone.send(honest), 250)
+        for name, data in self.archives():
+            self.assertReply(self.alone.send(mails.attachment(data, "a.bin", subject=f"room for {name}.")), 554, "virus")
 
 
 class FileSize(AloneTest):

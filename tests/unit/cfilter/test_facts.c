@@ -66,6 +66,30 @@ static void test_there_and_back(void **state)
     free(g);
 }
 
+static void test_crowded(void **state)
+{
+    struct facts *f = some(), *g = xcalloc(1, sizeof *g);
+    struct buf b;
+
+    (void)state;
+    facts_incomplete(f, "no room");
+    for (int crowded = 0; crowded < 2; crowded++) {
+        f->crowded = crowded;
+        b = encoded(f, 65536);
+        assert_true(facts_decode(buf_span(&b), g, NULL));
+        assert_false(g->complete);
+        assert_int_equal(g->crowded, crowded);
+        assert_string_equal(g->incomplete_why, "no room");
+        buf_free(&b);
+    }
+    assert_true(facts_have_virus(g));
+    facts_init(g);
+    assert_false(g->crowded);
+    assert_false(facts_have_virus(g));
+    free(f);
+    free(g);
+}
+
 /* Every shorter record, and a longer one, is refused; *out then says nothing and is not complete. */
 static void test_every_cut_is_refused(void **state)
 {
@@ -94,7 +118,7 @@ enum { AT_MAGIC = 0, AT_TOOK = 32, AT_COMPLETE = 40, AT_WHY = 41, AT_N = 43, AT_
 static const struct { const char *name; size_t at; const char *bytes; size_t n; } tampered[] = {
     { "magic", AT_MAGIC, "GPF2", 4 },
     { "negative time", AT_TOOK + 7, "\xff", 1 },
-    { "complete is neither yes nor no", AT_COMPLETE, "\2", 1 },
+    { "complete is none of yes, no, and no for want of room", AT_COMPLETE, "\3", 1 },
     { "reason longer than the record", AT_WHY, "\xff\xff", 2 },
     { "too many", AT_N, "\xff\xff", 2 },
     { "one too many", AT_N, "\4\0", 2 },
@@ -235,7 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_tampered),
-        cmocka_unit_test(test_clean_parts),
+        cmocka_unit_test(test_clean_parts),    cmocka_unit_test(test_crowded),
         cmocka_unit_test(test_cleans),         cmocka_unit_test(test_full),                 cmocka_unit_test(test_record_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
