@@ -108,7 +108,7 @@ static bool is_as_written(const struct settings *set, span domain)
     if (domain.n == 0 || set->recipients.aliases.n > 0 || set->domains.n > DOMAINS_TRIED || domain.n >= DOMAIN_TEXT_MAX)
         return false;
     for (size_t i = 0; i < set->domains.n; i++) {
-        if (strncmp(set->domains.v[i], domain.p, domain.n) == 0 && set->domains.v[i][domain.n] == '\0')
+        if (span_eq(span_str(set->domains.v[i]), domain))       /* the key may hold a NUL */
             return true;
     }
     return false;

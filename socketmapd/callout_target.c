@@ -53,7 +53,7 @@ bool callout_target_parse(span text, struct callout_target *out)
         host = span_head(text, end);
         text = span_from(text, end);
     }
-    if (host.n == 0 || host.n >= sizeof(t.host) || !take_port(text, &t))
+    if (host.n == 0 || host.n >= sizeof(t.host) || memchr(host.p, '\0', host.n) != NULL || !take_port(text, &t))
         return false;
     memcpy(t.host, host.p, host.n);
     *out = t;

@@ -89,6 +89,24 @@ static void test_rows(void **state)
     }
 }
 
+/* With and without the short cut for what most keys are made of. */
+static void test_nul(void **state)
+{
+    static const span keys[] = {
+        { "bob@example.com\0", 16 }, { "bob@example.com\0\0\0\0\0\0\0\0\0", 24 }, { "bob@example\0com", 15 }, { "bob@\0", 5 },
+    };
+    struct settings s = settings_of("+", true);
+    struct address a;
+
+    (void)state;
+    for (int without_aliases = 0; without_aliases < 2; without_aliases++) {
+        if (without_aliases)
+            s.recipients.aliases.n = 0;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            assert_int_not_equal(address_resolve(&s, keys[i], &a), ADDRESS_OK);
+    }
+}
+
 static void test_case_kept_when_asked(void **state)
 {
     struct settings s = settings_of("", false);
@@ -159,7 +177,7 @@ static void test_the_short_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows), cmocka_unit_test(test_the_short_way),
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_nul), cmocka_unit_test(test_the_short_way),
         cmocka_unit_test(test_case_kept_when_asked),
         cmocka_unit_test(test_hostile_lengths),
         cmocka_unit_test(test_list_entries),
