@@ -4,7 +4,7 @@ SHELL      := /bin/bash
 CC         ?= gcc
 BUILD      ?= build
 PREFIX     ?= /usr
-PKGS       := zlib libevent_core hiredis openssl yaml-0.1 libcares libidn2 ldap libclamav gmime-3.0 libpcre2-8 jansson libpsl libmaxminddb libcurl lua5.4 libsystemd libseccomp
+PKGS       := zlib libevent_core hiredis openssl yaml-0.1 libcares libidn2 ldap libclamav gmime-3.0 libarchive libpcre2-8 jansson libpsl libmaxminddb libcurl lua5.4 libsystemd libseccomp
 PKG_CONFIG ?= pkg-config
 VERSION    := 0.1.0
 

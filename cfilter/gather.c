@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include "lib/base/rand.h"
+
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
 
 /* Before and between outputs that are strung together: no signature may begin in one and end in the next, and the whole is to be no file of any
@@ -55,7 +57,9 @@ void gather_flush(struct gather *g)
 
 void gather_from(struct gather *g, const char *scanner)
 {
-    g->scanner = g->files.members > 0 || g->rest.len > 0 ? "mime" : scanner;
+    bool others_wait = (g->files.members > 0 || g->rest.len > 0) && strcmp(g->scanner, scanner) != 0;
+
+    g->scanner = others_wait ? "mime" : scanner;
     g->next = scanner;
 }
 
@@ -77,12 +81,10 @@ static void add_rest(struct gather *g, span bytes)
     buf_append(&g->rest, bytes);
 }
 
-bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
+static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
     bool exact = as == GATHER_FILE;
 
-    if (g->spent)
-        return false;
     if (bytes.n > LARGE) {
         if (!may_call(g))
             return false;
@@ -97,4 +99,76 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
     } else
         return true;
     return !gather_found(g);
+}
+
+/* ---- archives ---- */
+
+void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth)
+{
+    g->unpack = *budget;
+    g->max_depth = max_depth;
+}
+
+static bool is_new(struct gather *g, span archive)
+{
+    uint64_t hash = siphash(archive, rand_process_key());
+
+    for (size_t i = 0; i < g->n_opened; i++)
+        if (g->opened[i] == hash)
+            return false;
+    if (g->n_opened < GATHER_ARCHIVES_MAX)
+        g->opened[g->n_opened++] = hash;
+    return true;
+}
+
+static bool take_member(span member, void *arg)
+{
+    return gather_add(arg, member, GATHER_FILE, false);
+}
+
+static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why)
+{
+    if (g->troubles == 0)
+        g->trouble_why = *why;
+    g->troubles |= troubles;
+}
+
+/* waits: the engine has yet to see it.  What libclamav finds in an archive is known then, and not looked at again. */
+static bool open_archive(struct gather *g, span archive, bool waits)
+{
+    struct errtext why = { "" };
+
+    if (!is_new(g, archive))
+        return true;
+    if (g->depth >= g->max_depth) {
+        errtext_set(&why, "archives within archives within archives");
+        note_trouble(g, UNPACK_LIMIT, &why);
+        return true;
+    }
+    if (waits)
+        gather_flush(g);
+    if (gather_found(g))
+        return false;
+    const char *reader = g->next;
+
+    gather_from(g, "libarchive");
+    g->depth++;
+    unsigned troubles = unpack_members(archive, &g->unpack, take_member, g, &why);
+    if (--g->depth == 0)
+        gather_flush(g);               /* rare: so that its name stands behind what it alone has opened */
+    gather_from(g, reader);
+    if (troubles != 0)
+        note_trouble(g, troubles, &why);
+    return !g->spent && !gather_found(g);
+}
+
+bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
+{
+    size_t waiting = g->files.members;
+
+    if (g->spent || !add(g, bytes, as, text))
+        return false;
+    if (as != GATHER_FILE || g->max_depth == 0 || !unpack_looks_like(bytes))
+        return true;
+    return open_archive(g, bytes, g->files.members != waiting && g->files.members != 0);
 }

@@ -9,6 +9,9 @@
 
 #include "cfilter/bundle.h"
 #include "cfilter/clamav.h"
+#include "cfilter/unpack.h"
+
+enum { GATHER_ARCHIVES_MAX = 256 };
 
 struct gather {
     struct clamav *engine;
@@ -18,10 +21,19 @@ struct gather {
     struct bundle files;
     struct buf rest;
     bool spent;                    /* an output was not looked at for want of calls */
+
+    struct unpack_budget unpack;   /* 0 members: archives are not opened here */
+    unsigned depth, max_depth;     /* archives within archives */
+    uint64_t opened[GATHER_ARCHIVES_MAX];   /* siphash of each archive that was: several readers bring the same */
+    size_t n_opened;
+    unsigned troubles;             /* enum unpack_trouble */
+    struct errtext trouble_why;    /* of the first */
 };
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls);
 void gather_free(struct gather *g);
+/* Archives among the files are opened by libarchive as well; what is in them counts as files, too. */
+void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth);
 /* From here on outputs are of that reader.  What several readers found is told as found by "mime". */
 void gather_from(struct gather *g, const char *scanner);
 enum gather_as {

@@ -76,6 +76,39 @@ static void read_own(struct view *v, struct gather *g, struct facts *f)
     tell_bits(f, FACT_NOTE, FACT_CLASS_NONE, report.disagreements & DISAGREE_USUAL, union_disagreement_name, differ);
 }
 
+static void open_archives(struct gather *g, const struct set_virus *virus)
+{
+    struct unpack_budget budget = {
+        .bytes = (uint64_t)virus->max_scan_bytes, .members = (size_t)virus->max_files, .max_member_bytes = (uint64_t)virus->max_file_bytes,
+    };
+
+    if (virus->second_unpacker && virus->parse.archive)
+        gather_unpack(g, &budget, (unsigned)virus->max_recursion);
+}
+
+/* libclamav has told it already. */
+static bool is_told(const struct facts *f, enum fact_class klass)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].kind == FACT_UNCHECKED && f->v[i].klass == klass)
+            return true;
+    return false;
+}
+
+static void tell_archives(const struct gather *g, const struct set_virus *virus, struct facts *f)
+{
+    static const struct { unsigned bit; enum fact_class klass; } rows[] = {
+        { UNPACK_ENCRYPTED, FACT_CLASS_ENCRYPTED_ARCHIVE }, { UNPACK_UNREADABLE, FACT_CLASS_UNREADABLE_ARCHIVE }, { UNPACK_LIMIT, FACT_CLASS_LIMIT },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool wanted = rows[i].bit == UNPACK_ENCRYPTED ? virus->alert_encrypted : rows[i].bit != UNPACK_LIMIT || virus->alert_exceeds_max;
+
+        if ((g->troubles & rows[i].bit) != 0 && wanted && !is_told(f, rows[i].klass))
+            facts_add(f, "libarchive", FACT_UNCHECKED, rows[i].klass, 0, fact_class_name(rows[i].klass), g->trouble_why.text);
+    }
+}
+
 static void extract(struct view *v, struct facts *f)
 {
     struct gather g;
@@ -83,6 +116,7 @@ static void extract(struct view *v, struct facts *f)
     if (v->engine == NULL)
         return;
     gather_init(&g, v->engine, f, (size_t)v->set->filter.mime.max_calls);
+    open_archives(&g, &v->set->filter.virus);
     if (!gather_found(&g) && parser_wanted(v->set, GMIME))
         read_gmime(v, &g, f);
     if (!gather_found(&g) && parser_wanted(v->set, OWN))
@@ -90,6 +124,8 @@ static void extract(struct view *v, struct facts *f)
     gather_flush(&g);
     if (g.spent && !gather_found(&g))
         unchecked(f, OWN, "engine calls");
+    if (!gather_found(&g))
+        tell_archives(&g, &v->set->filter.virus, f);
     gather_free(&g);
 }
 
@@ -98,6 +134,7 @@ static int start(const struct settings *set, struct errtext *err)
     (void)set;
     (void)err;
     gmime_start();
+    unpack_start();
     return 0;
 }
 

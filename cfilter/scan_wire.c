@@ -37,7 +37,7 @@ static const size_t flags[] = {
     AT(filter.virus.parse.html), AT(filter.virus.parse.pe), AT(filter.virus.parse.onenote), AT(filter.virus.parse.image),
     AT(filter.virus.parse.image_fuzzy_hash),
     AT(filter.virus.alert_macros), AT(filter.virus.alert_encrypted), AT(filter.virus.alert_phishing),
-    AT(filter.virus.alert_exceeds_max), AT(filter.spam.gtube),
+    AT(filter.virus.alert_exceeds_max), AT(filter.virus.second_unpacker), AT(filter.spam.gtube),
 };
 static const size_t strings[] = {
     AT(process.user), AT(process.group), AT(process.run_directory), AT(process.state_directory), AT(filter.virus.database),

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
-pkgs="zlib libevent_core hiredis openssl yaml-0.1 libcares libidn2 libpcre2-8 jansson libseccomp libsystemd"
+pkgs="zlib libarchive libevent_core hiredis openssl yaml-0.1 libcares libidn2 libpcre2-8 jansson libseccomp libsystemd lua5.4 libpsl libmaxminddb libcurl ldap"
 flags=(-I. -D_GNU_SOURCE '-DGATEPOST_VERSION="fuzz"' -g -O1 -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=undefined -w $(pkg-config --cflags $pkgs))
 lib=build/fuzz/libgatepost.a
@@ -13,7 +13,7 @@ mkdir -p build/fuzz/obj
 objects=()
 newest_header=$(find lib cfilter socketmapd -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
 for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
-    cfilter/edit.c cfilter/deliver.c socketmapd/address.c socketmapd/dir_value.c socketmapd/sync_wire.c socketmapd/callout_target.c socketmapd/rcpt_piece.c \
+    cfilter/edit.c cfilter/deliver.c cfilter/unpack.c socketmapd/address.c socketmapd/dir_value.c socketmapd/sync_wire.c socketmapd/callout_target.c socketmapd/rcpt_piece.c socketmapd/rcpt_set.c socketmapd/rcpt_set_write.c \
     $(find cfilter/mime -name '*.c' ! -name 'gmime*'); do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")

@@ -8,9 +8,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(gcc clang llvm libclang-rt-14-dev make pkg-config git ca-certificates
-    libevent-dev libhiredis-dev libssl-dev zlib1g-dev libyaml-dev libc-ares-dev libldap-dev libclamav-dev libgmime-3.0-dev
+    libevent-dev libhiredis-dev libssl-dev zlib1g-dev libyaml-dev libc-ares-dev libldap-dev libclamav-dev libgmime-3.0-dev libarchive-dev
     libpcre2-dev libjansson-dev libpsl-dev libmaxminddb-dev libcurl4-openssl-dev liblua5.4-dev libsystemd-dev libseccomp-dev libidn2-dev libunistring-dev libcmocka-dev)
-tests=(python3 openssl zip iproute2 procps systemd mandoc
+tests=(python3 openssl zip libarchive-tools iproute2 procps systemd mandoc
     redis-server slapd ldap-utils samba-ad-dc samba-dsdb-modules samba-ad-provision libsasl2-modules-gssapi-mit spamd spamassassin rbldnsd unbound)
 # Unpacked beside the system, with what their binaries need to run installed.
 peers=(postfix postfix-ldap)

@@ -275,7 +275,7 @@ struct set_policy {
 enum class_action { CLASS_DEFER, CLASS_TAG, CLASS_PASS, CLASS_SCORE, CLASS_REJECT, CLASS_ACTIONS };
 struct set_class { int action; double points; /* of CLASS_SCORE */ };
 struct set_unchecked {
-    struct set_class encrypted_archive, encrypted_document, limit, budget, ambiguous;
+    struct set_class encrypted_archive, encrypted_document, unreadable_archive, limit, budget, ambiguous;
     struct set_class timeout, crashed;   /* never CLASS_REJECT: that is what unscannable is for */
     struct set_class engine;             /* never CLASS_REJECT, CLASS_SCORE; no points */
 };
@@ -314,7 +314,7 @@ struct set_virus {
     int64_t min_signatures;          /* fewer: the database is not taken, default 1 */
     int64_t max_scan_bytes, max_file_bytes, max_files, max_recursion;
     int64_t cache_rows;              /* of the verdict cache; 0: none */
-    bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max;
+    bool alert_macros, alert_encrypted, alert_phishing, alert_exceeds_max, second_unpacker;
     bool alert_broken, alert_broken_media, alert_phishing_ssl, alert_phishing_cloak, alert_partition_intersection;
     int64_t structured_cards, structured_ssn;       /* so many in a file are told; 0: not looked for */
     struct set_heuristics heuristics;
@@ -367,7 +367,7 @@ struct set_rcpt_class {              /* recipients with a policy of their own */
 };
 
 struct set_replies {                 /* %v virus, %l list, %r %t reason, %s points, %i id */
-    const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *limit, *budget, *ambiguous;
+    const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *unreadable_archive, *limit, *budget, *ambiguous;
     const char *timeout, *crashed, *engine, *put_off;      /* 4xx */
     const char *listed, *spoofed, *denied, *greylisted;
 };

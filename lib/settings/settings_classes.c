@@ -36,6 +36,7 @@ CLASS(put_off, scan_words, "defer", "2");
 const struct conf_key unchecked_rows[] = {
     UNCHECKED(encrypted_archive, tagged_class, "An archive with a password: zip, RAR, 7-Zip, EGG."),
     UNCHECKED(encrypted_document, tagged_class, "A document with a password: PDF, Word, Excel, PowerPoint."),
+    UNCHECKED(unreadable_archive, tagged_class, "An archive that is damaged, cut, or packed in a way that neither libclamav nor libarchive knows."),
     UNCHECKED(limit, tagged_class, "More, larger or deeper than the virus scan looks (filter.virus.max_...)."),
     UNCHECKED(budget, tagged_class, "More in it than the readers of MIME may unpack."),
     UNCHECKED(ambiguous, scored_class, "The readers of MIME do not agree on what is in it."),

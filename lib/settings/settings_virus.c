@@ -110,6 +110,9 @@ const struct conf_key virus_rows[] = {
       "Report so many credit card numbers in one file (StructuredMinCreditCardCount; see heuristics.other); 0: none." },
     { "structured_ssn", CONF_INT, AT(structured_ssn), 0, 100000, "0", APPLY_LIVE,
       "Report so many social security numbers of the USA in one file (StructuredMinSSNCount); 0: none." },
+    { "second_unpacker", CONF_BOOL, AT(second_unpacker), 0, 0, "yes", APPLY_LIVE,
+      "Open archives by libarchive as well: 7-Zip with bzip2, PPMd or Deflate64, zip with LZMA, xz or Zstandard, RAR without libclamav's unrar, .lzma, "
+      ".zst, .lz4, .lz, and what else libclamav passes over without a word. For parts that one of filter.mime.parsers gmime and own finds." },
     { "parse", CONF_OBJECT, AT(parse), 0, 0, NULL, APPLY_LIVE,
       "What libclamav opens. What it does not open is still searched as it is, and nothing is told.", .sub = parse_rows },
     { "limits", CONF_OBJECT, AT(limits), 0, 0, NULL, APPLY_LIVE, "Its finer limits. Reaching one of these is told of only where it says so.", .sub = limits_rows },

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,9 +139,100 @@ static void test_spent_calls_are_told(void **state)
     free(large);
 }
 
+/* ---- archives ---- */
+
+/* options "7zip:compression=bzip2": one that libclamav does not open. */
+static span packed(span content, const char *options, char *to, size_t room)
+{
+    struct archive *a = archive_write_new();
+    struct archive_entry *e = archive_entry_new();
+    bool zip = strncmp(options, "zip:", 4) == 0;
+    size_t used = 0;
+
+    assert_int_equal(zip ? archive_write_set_format_zip(a) : archive_write_set_format_7zip(a), ARCHIVE_OK);
+    assert_int_equal(archive_write_set_options(a, options), ARCHIVE_OK);
+    archive_write_set_bytes_in_last_block(a, 1);
+    assert_int_equal(archive_write_open_memory(a, to, room, &used), ARCHIVE_OK);
+    archive_entry_set_pathname(e, "a.bin");
+    archive_entry_set_filetype(e, AE_IFREG);
+    archive_entry_set_size(e, (la_int64_t)content.n);
+    assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(a, content.p, content.n), content.n);
+    archive_entry_free(e);
+    archive_write_free(a);
+    return span_of(to, used);
+}
+
+static const struct unpack_budget budget = { .bytes = 1000000, .members = 10, .max_member_bytes = 100000 };
+
+/* One message that holds the archive twice, as two readers bring it. */
+static struct gather read_archive(span archive, unsigned max_depth, struct facts *f)
+{
+    struct gather g;
+
+    facts_init(f);
+    clamav_begin_message(engine);
+    gather_init(&g, engine, f, 10);
+    if (max_depth > 0)
+        gather_unpack(&g, &budget, max_depth);
+    for (int i = 0; i < 2; i++) {
+        gather_from(&g, i == 0 ? "gmime" : "own");
+        gather_add(&g, archive, GATHER_FILE, false);
+    }
+    gather_flush(&g);
+    return g;
+}
+
+static void test_archives(void **state)
+{
+    static const struct { const char *name, *options[3]; unsigned max_depth; bool found; unsigned troubles; size_t opened; } cases[] = {
+        { "left to libclamav", { "7zip:compression=bzip2" }, 0, false, 0, 0 },
+        { "opened here", { "7zip:compression=bzip2" }, 1, true, 0, 1 },
+        { "one within another", { "7zip:compression=bzip2", "7zip:compression=deflate" }, 2, true, 0, 2 },
+        { "one too deep", { "7zip:compression=bzip2", "7zip:compression=deflate" }, 1, false, UNPACK_LIMIT, 2 },
+        { "three of two kinds", { "7zip:compression=bzip2", "zip:compression=deflate", "7zip:compression=bzip2" }, 5, true, 0, 3 },
+    };
+    static struct facts f;
+    static char room[2][65536];
+
+    (void)state;
+    unpack_start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        span bytes = SPAN(VIRUS);
+        for (size_t k = 0; k < 3 && cases[i].options[k] != NULL; k++)
+            bytes = packed(bytes, cases[i].options[k], room[k % 2], sizeof room[0]);
+        struct gather g = read_archive(bytes, cases[i].max_depth, &f);
+        if (gather_found(&g) != cases[i].found || g.troubles != cases[i].troubles || g.n_opened != cases[i].opened)
+            fail_msg("%s: found %d, troubles %u (%s), %zu opened", cases[i].name, gather_found(&g), g.troubles, g.trouble_why.text, g.n_opened);
+        if (cases[i].found)
+            assert_string_equal(f.v[0].scanner, "libarchive");
+        gather_free(&g);
+    }
+}
+
+/* What libclamav has taken out of an archive is not looked at again. */
+static void test_archive_that_both_open(void **state)
+{
+    static struct facts f;
+    static char room[65536];
+    span zip = packed(SPAN("harmless words, and more of them"), "zip:compression=deflate", room, sizeof room);
+
+    (void)state;
+    for (unsigned depth = 0; depth < 2; depth++) {
+        struct gather g = read_archive(zip, depth, &f);
+        assert_int_equal(g.n_opened, depth);
+        assert_int_equal(g.calls, 1);
+        assert_int_equal(g.troubles, 0);
+        gather_free(&g);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_spent_calls_are_told) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_spent_calls_are_told), cmocka_unit_test(test_archives),
+        cmocka_unit_test(test_archive_that_both_open),
+    };
 
     return cmocka_run_group_tests(tests, world_start, world_end);
 }

@@ -1,0 +1,91 @@
+"""Archives: what libclamav opens, and what it passes over without a word and libarchive opens for it.
+
+SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+"""
+import io
+import subprocess
+import zipfile
+
+from rig import mails
+from rig.alone import AloneTest
+
+# name, arguments of bsdtar
+KINDS = [(f"7-Zip {how}", ["--format=7zip", f"--options=7zip:compression={how}"]) for how in ("lzma1", "lzma2", "bzip2", "deflate", "ppmd", "store")] + [
+    ("zip", ["--format=zip"]), ("tar", ["--format=ustar"]), ("cpio", ["--format=newc"]), ("ISO 9660", ["--format=iso9660"]),
+    ("tar.gz", ["-z"]), ("tar.bz2", ["-j"]), ("tar.xz", ["-J"]), ("tar.lzma", ["--lzma"]), ("tar.zst", ["--zstd"]), ("tar.lz4", ["--lz4"]),
+    ("tar.Z", ["-Z"]), ("tar.lz", ["--lzip"]),
+]
+ONLY_HERE = ("7-Zip bzip2", "7-Zip deflate", "tar.lzma", "tar.zst", "tar.Z", "tar.lz", "zip with LZMA", "7-Zip bzip2 in zip")
+
+
+class Packing(AloneTest):
+    def pack(self, content, args, name="inside.com"):
+        """Nothing but the archive: made in a folder of the place, read back."""
+        folder = self.place.folder("pack", 0o755)
+        for member, data in ((name, content), ("words.txt", b"words, and words, and words\r\n" * 500)):
+            with open(f"{folder}/{member}", "wb") as f:
+                f.write(data)
+        subprocess.run(["bsdtar", "-c", "-f", "packed"] + args + [name, "words.txt"], cwd=folder, check=True)
+        with open(f"{folder}/packed", "rb") as f:
+            return f.read()
+
+    def archives(self, content):
+        for name, args in KINDS:
+            yield name, self.pack(content, args)
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as z:
+            z.writestr("inside.com", content)
+        yield "zip with LZMA", out.getvalue()
+        yield "7-Zip bzip2 in zip", mails.zipped(self.pack(content, KINDS[2][1]), "inner.7z")
+
+    def send_archive(self, data, subject):
+        return self.alone.send(mails.attachment(data, "a.bin", subject=subject))
+
+
+class Both(Packing):
+    """As it comes: both open what they can."""
+
+    options = {"filter": ", unscannable: {after_tries: 1000, after: 30d}"}
+
+    def test_a_virus_in_each(self):
+        for name, data in self.archives(mails.EICAR):
+            outcome = self.send_archive(data, f"virus in {name}.")
+            self.assertReply(outcome, 554, "Eicar-Test-Signature")
+            self.assertEqual(self.alone.hop.copies(f"virus in {name}.".encode()), 0)
+        self.assertLogged("cfilter", "libarchive:Eicar-Test-Signature")
+
+    def test_nothing_in_each(self):
+        """Passes as it came, and nothing is said of it."""
+        for name, data in self.archives(b"harmless"):
+            self.assertReply(self.send_archive(data, f"harmless {name}."), 250)
+        for message in self.alone.hop.messages:
+            if b"Subject: harmless" in message.data:
+                self.assertFalse(message.data.startswith(b"X-Spam"), message.data[:500])
+
+    def test_damaged(self):
+        """What nobody can read is told: delivered, with a field that says so; an archive of another kind beside it is looked at."""
+        whole = self.pack(b"harmless", KINDS[4][1])
+        self.assertReply(self.send_archive(whole[:-7], "cut off."), 250)
+        message = next(m for m in self.alone.hop.messages if b"Subject: cut off." in m.data)
+        self.assertIn(b"unchecked=unreadable_archive", message.data)
+        self.assertReply(self.send_archive(mails.zipped(mails.EICAR) + whole[:-7], "virus beside it."), 554, "virus")
+
+
+class Rejected(Packing):
+    options = {"filter": ", unchecked: {unreadable_archive: reject}"}
+
+    def test_damaged(self):
+        whole = self.pack(b"harmless", KINDS[2][1])
+        self.assertReply(self.send_archive(whole[:-7], "cut off."), 554,
+                         "554 5.7.1 Message contains an archive that cannot be read, so not be checked for viruses, rejected")
+        self.assertReply(self.send_archive(whole, "whole."), 250)
+
+
+class LibclamavAlone(Packing):
+    """What the second reader is for: without it, these pass.  Should one of them be found here one day, libclamav has learned it."""
+
+    options = {"virus": "{database: db, trusted_databases: [demo.ndb], second_unpacker: no}"}
+
+    def test_what_it_passes_over(self):
+        passed = [name for name, data in self.archives(mails.EICAR) if self.send_archive(data, f"left out: {name}.").code == 250]
+        self.assertEqual(sorted(passed), sorted(ONLY_HERE))
