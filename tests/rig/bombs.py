@@ -5,12 +5,14 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import gzip
 import io
+import lzma
 import struct
 import tarfile
 import zipfile
 import zlib
 
 from . import mails
+from .quine import zip_quine
 
 
 # ---- archives ----
@@ -81,6 +83,21 @@ def same_place(files=1000, kernel=10 << 20):
     whole = _local(b"x", len(body), kernel) + body
     directory = b"".join(_central(b"%06d" % i, len(body), kernel, 0) for i in range(files))
     return whole + directory + _end(files & 0xFFFF, len(directory), len(whole))
+
+
+def zstd_zeros(size):
+    """A frame of RLE blocks (RFC 8878, 3.1.1.2.2): four bytes for each 128 kB."""
+    block, blocks = 128 << 10, size // (128 << 10)
+    header = struct.pack("<IBBQ", 0xFD2FB528, 0b11000000, (20 - 10) << 3, blocks * block)
+    pieces = [struct.pack("<I", block << 3 | 1 << 1 | (i == blocks - 1))[:3] + b"\0" for i in range(blocks)]
+    return header + b"".join(pieces)
+
+
+def lzma_in_lzma(layers, size):
+    data = bytes(size)
+    for _ in range(layers):
+        data = lzma.compress(data, format=lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20}])
+    return data
 
 
 def many_members(n):
@@ -164,6 +181,10 @@ def bombs(scale):
     yield "same place zip", attached(same_place(files=250 * scale))
     yield "zip in zip 100", attached(matryoshka(100))
     yield "zip in zip 40, a virus inside", attached(matryoshka(40, mails.EICAR))
+    yield "zip quine", attached(zip_quine())
+    yield "zstd of zeros", attached(zstd_zeros(scale * (1 << 30)), "zeros.zst")
+    yield "zstd in zip, many", attached(zip_of([(f"{i}.zst", zstd_zeros((64 << 20) + (i << 17))) for i in range(30 * scale)]))
+    yield "lzma in lzma", attached(lzma_in_lzma(3, scale * (16 << 20)), "zeros.lzma")
     yield "gzip of zeros", attached(gzip.compress(bytes(scale * (64 << 20)), 9), "zeros.gz")
     yield "tar of many", attached(many_members(2000 * scale), "many.tar.gz")
     yield "rfc822 3000", forwarded(3000)
