@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "cfilter/unpack_readings.h"
 #include "lib/base/rand.h"
 
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
@@ -126,6 +127,25 @@ static bool take_member(span member, void *arg)
     return gather_add(arg, member, GATHER_FILE, false);
 }
 
+struct opening {
+    struct gather *g;
+    struct errtext why;
+    unsigned troubles;             /* of the file as it stands */
+};
+
+static bool open_reading(span bytes, bool first, void *arg)
+{
+    struct opening *o = arg;
+    struct errtext why = { "" };
+    unsigned troubles = unpack_members(bytes, &o->g->unpack, take_member, o->g, &why);
+
+    if (first) {
+        o->troubles = troubles;
+        o->why = why;
+    }
+    return !o->g->spent && !gather_found(o->g);
+}
+
 static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why)
 {
     if (g->troubles == 0)
@@ -136,13 +156,13 @@ static void note_trouble(struct gather *g, unsigned troubles, const struct errte
 /* waits: the engine has yet to see it.  What libclamav finds in an archive is known then, and not looked at again. */
 static bool open_archive(struct gather *g, span archive, bool waits)
 {
-    struct errtext why = { "" };
+    struct opening o = { .g = g };
 
     if (!is_new(g, archive))
         return true;
     if (g->depth >= g->max_depth) {
-        errtext_set(&why, "archives within archives within archives");
-        note_trouble(g, UNPACK_LIMIT, &why);
+        errtext_set(&o.why, "archives within archives within archives");
+        note_trouble(g, UNPACK_LIMIT, &o.why);
         return true;
     }
     if (waits)
@@ -153,12 +173,12 @@ static bool open_archive(struct gather *g, span archive, bool waits)
 
     gather_from(g, "libarchive");
     g->depth++;
-    unsigned troubles = unpack_members(archive, &g->unpack, take_member, g, &why);
+    unpack_readings(archive, open_reading, &o);
     if (--g->depth == 0)
         gather_flush(g);               /* rare: so that its name stands behind what it alone has opened */
     gather_from(g, reader);
-    if (troubles != 0)
-        note_trouble(g, troubles, &why);
+    if (o.troubles != 0)
+        note_trouble(g, o.troubles, &o.why);
     return !g->spent && !gather_found(g);
 }
 
@@ -168,7 +188,7 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 
     if (g->spent || !add(g, bytes, as, text))
         return false;
-    if (as != GATHER_FILE || g->max_depth == 0 || !unpack_looks_like(bytes))
+    if (as != GATHER_FILE || g->max_depth == 0 || !unpack_has_readings(bytes))
         return true;
     return open_archive(g, bytes, g->files.members != waiting && g->files.members != 0);
 }

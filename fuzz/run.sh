@@ -13,7 +13,7 @@ mkdir -p build/fuzz/obj
 objects=()
 newest_header=$(find lib cfilter socketmapd -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
 for src in $(find lib -name '*.c') cfilter/facts.c cfilter/wire.c \
-    cfilter/edit.c cfilter/deliver.c cfilter/unpack.c socketmapd/address.c socketmapd/dir_value.c socketmapd/sync_wire.c socketmapd/callout_target.c socketmapd/rcpt_piece.c socketmapd/rcpt_set.c socketmapd/rcpt_set_write.c \
+    cfilter/edit.c cfilter/deliver.c cfilter/unpack.c cfilter/unpack_readings.c socketmapd/address.c socketmapd/dir_value.c socketmapd/sync_wire.c socketmapd/callout_target.c socketmapd/rcpt_piece.c socketmapd/rcpt_set.c socketmapd/rcpt_set_write.c \
     $(find cfilter/mime -name '*.c' ! -name 'gmime*'); do
     obj=build/fuzz/obj/$(echo "${src%.c}" | tr / _).o
     objects+=("$obj")

@@ -71,6 +71,39 @@ class Both(Packing):
         self.assertReply(self.send_archive(mails.zipped(mails.EICAR) + whole[:-7], "virus beside it."), 554, "virus")
 
 
+class Readings(Packing):
+    """One file, several archives: programs do not agree on where it begins and ends, and which of a zip's two descriptions counts."""
+
+    options = {"filter": ", unscannable: {after_tries: 1000, after: 30d}"}
+
+    def ways(self, content):
+        virus, other = mails.zipped(content), mails.zipped(b"harmless", "b.txt")
+        seven = self.pack(content, KINDS[2][1])
+        for name, before in (("text", b"some words\r\n" * 20), ("a program", b"MZ" + bytes(300)), ("a picture", b"GIF89a\1\0\1\0\0\0\0;"), ("PDF", b"%PDF-1.4\n%%EOF\n")):
+            yield f"zip behind {name}", before + virus
+            yield f"7-Zip behind {name}", before + seven
+        yield "first of two zips", virus + other
+        yield "last of two zips", other + virus
+        yield "something behind", virus + b"and more" * 10
+        central = virus.index(b"PK\1\2")
+        for name, changes in (("method before the file", {8: 0}), ("method in the directory", {central + 10: 0}), ("no signature", {0: 0x58, 1: 0x58}),
+                              ("encrypted, says the header", {6: 1}), ("encrypted, says the directory", {central + 8: 1}),
+                              ("no sizes before the file", dict.fromkeys(range(18, 26), 0)), ("no sizes in the directory", dict.fromkeys(range(central + 20, central + 28), 0))):
+            data = bytearray(virus)
+            for at, value in changes.items():
+                data[at] = value
+            yield name, bytes(data)
+        yield "no directory", virus[:central]
+
+    def test_a_virus_whichever_way_it_is_read(self):
+        for name, data in self.ways(mails.EICAR):
+            self.assertReply(self.send_archive(data, f"virus, {name}."), 554, "Eicar-Test-Signature")
+
+    def test_nothing_in_any(self):
+        for name, data in self.ways(b"harmless"):
+            self.assertReply(self.send_archive(data, f"harmless, {name}."), 250)
+
+
 class Rejected(Packing):
     options = {"filter": ", unchecked: {unreadable_archive: reject}"}
 
