@@ -19,6 +19,7 @@
 /* ---- libclamav's own words: the last error explains a failed load ---- */
 
 static char last_words[200];
+static bool lacked_memory;
 
 static void on_clamav_message(enum cl_msg severity, const char *full, const char *msg, void *context)
 {
@@ -28,6 +29,15 @@ static void on_clamav_message(enum cl_msg severity, const char *full, const char
         return;
     snprintf(last_words, sizeof last_words, "%s", msg);
     last_words[strcspn(last_words, "\r\n")] = '\0';
+    lacked_memory = lacked_memory || strstr(last_words, "allocate memory") != NULL;
+}
+
+bool clamav_lacked_memory(void)
+{
+    bool lacked = lacked_memory;
+
+    lacked_memory = false;
+    return lacked;
 }
 
 bool clamav_start(struct errtext *err)

@@ -170,6 +170,7 @@ static void scan_map(struct call *call, span bytes)
         facts_incomplete(f, "libclamav: cannot map the message");
         return;
     }
+    clamav_lacked_memory();
     overrun_begin_call(&call->c->overrun, time_us(CLOCK_PROCESS_CPUTIME_ID));
     int64_t begun_us = time_us(CLOCK_MONOTONIC);
     cl_error_t r = cl_scanmap_callback(map, NULL, &name, &scanned, call->c->engine, &call->c->options, call);
@@ -188,9 +189,9 @@ static void scan_map(struct call *call, span bytes)
     } else if (r != CL_CLEAN && r != CL_VIRUS) {
         snprintf(why, sizeof why, "libclamav: %s", cl_strerror(r));
         facts_incomplete(f, why);
-    } else if (r == CL_CLEAN && !whole) {
-        facts_incomplete(f, "libclamav: no memory for one of the layers");
     }
+    if ((r == CL_CLEAN && !whole) || clamav_lacked_memory())
+        facts_incomplete(f, "libclamav: no memory for one of the layers");
     if (call->c->overrun.used_up)
         on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
 }

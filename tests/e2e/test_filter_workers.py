@@ -5,12 +5,15 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import contextlib
 import ctypes
+import io
+import lzma
 import os
 import signal
 import socket
 import threading
 import time
 import unittest
+import zipfile
 
 from rig import mails
 from rig.alone import SANITIZED, AloneTest
@@ -172,6 +175,26 @@ class Workers(AloneTest):
             for pid in set(limited) & set(self.alone.workers()):
                 os.kill(pid, signal.SIGKILL)
         self.eventually("workers with memory", lambda: self.alone.send(mails.attachment(os.urandom(3000000))).code == 250, SLACK_S)
+
+    def test_memory_for_a_dictionary(self):
+        """libclamav leaves out what it has no memory to unpack; that is not clean."""
+        inner = io.BytesIO()
+        with zipfile.ZipFile(inner, "w", zipfile.ZIP_STORED) as z:
+            z.writestr("large.bin", bytes(3000000))
+            z.writestr("eicar.com", mails.EICAR)
+        packed = lzma.compress(inner.getvalue(), filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 64 << 20}])
+        limited = self.alone.workers()
+        for pid in limited:
+            with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+                self.alone.limit(pid, "as", int(f.read().split()[0]) * os.sysconf("SC_PAGESIZE") + (32 << 20))
+        try:
+            for _ in range(4):
+                outcome = self.alone.send(mails.attachment(packed, "a.xz"))
+                self.assertIn(outcome.code, (451, 554), str(outcome))
+        finally:
+            for pid in set(limited) & set(self.alone.workers()):
+                os.kill(pid, signal.SIGKILL)
+        self.eventually("a worker with memory", lambda: self.alone.send(mails.attachment(packed, "a.xz", subject="with memory")).code == 554, SLACK_S)
 
     def test_holder_killed_under_traffic(self):
         """The engine goes with its holder: what was being scanned is put off, what comes waits for the new one."""
