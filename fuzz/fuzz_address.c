@@ -26,7 +26,7 @@ static void check(const struct settings *set, const struct address *a)
         }
     }
     buf_init(&quoted, 4096);
-    if (mailbox_append_quoted(&quoted, span_head(a->whole, a->whole.n - a->domain.n - 1))) {
+    if (mailbox_append_quoted(&quoted, span_head(a->whole, a->whole.n - a->domain.n - 1)) && buf_span(&quoted).n <= MAILBOX_LOCAL_MAX) {
         buf_append_char(&quoted, '@');
         buf_append(&quoted, a->domain);
         if (buf_span(&quoted).n <= MAILBOX_MAX && (address_resolve(set, buf_span(&quoted), &again) != ADDRESS_OK || !span_eq(again.whole, a->whole)))

@@ -29,7 +29,7 @@ struct run {
     unsigned pads;             /* "=" in the group (PAD_IS_ZERO) */
     unsigned pads_due;         /* "=" that still belong to the group that ended */
     bool padded;               /* padding was met, no data since */
-    bool in_line, blank;       /* data in this line; a blank since */
+    bool in_line, blank;       /* anything in this line; a blank since */
     bool stop;
     char *to, *end;            /* room left */
     bool full;
@@ -62,10 +62,6 @@ static void data_char(struct run *r, uint32_t value)
         r->pads_due = 0;
         r->padded = false;
     }
-    if (r->blank && r->in_line)
-        r->seen |= BASE64_SAW_BLANK;
-    r->blank = false;
-    r->in_line = true;
     r->bits = r->bits << 6 | value;
     if (++r->n == 4) {
         put(r, r->bits, r->pads < 3 ? 3 - r->pads : 1);
@@ -137,6 +133,12 @@ static void junk_char(struct run *r, bool url)
 
 static void one_char(struct run *r, uint8_t value)
 {
+    if (value != V_BLANK && value != V_END) {
+        if (r->blank && r->in_line)
+            r->seen |= BASE64_SAW_BLANK;
+        r->blank = false;
+        r->in_line = true;
+    }
     if (value < 64) {
         data_char(r, value);
         return;
