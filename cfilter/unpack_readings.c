@@ -189,7 +189,7 @@ void unpack_readings(span file, unpack_reading_fn *fn, void *arg)
     struct telling t = { fn, arg };
     bool first = unpack_looks_like(file), more = true;
 
-    if (span_starts(file, SPAN("PK")) || ends_as_zip(file))
+    if ((first && span_starts(file, SPAN("PK"))) || ends_as_zip(file))
         more = tell_zips(file, first, &t);
     else if (first)
         more = fn(file, true, arg);
