@@ -24,8 +24,8 @@ const char *fact_kind_name(enum fact_kind k)
 const char *fact_class_name(enum fact_class c)
 {
     static const char *const names[FACT_CLASSES] = {
-        "", "encrypted_archive", "encrypted_document", "unreadable_archive", "macro", "phishing", "pua", "limit", "budget", "timeout", "ambiguous",
-        "shape", "other",
+        "", "encrypted_archive", "encrypted_document", "encrypted_mail", "unreadable_archive", "macro", "phishing", "pua", "limit", "budget", "timeout",
+        "ambiguous", "shape", "other",
     };
 
     return names[c];

@@ -26,6 +26,7 @@ enum fact_class {
     FACT_CLASS_NONE,
     FACT_CLASS_ENCRYPTED_ARCHIVE,
     FACT_CLASS_ENCRYPTED_DOCUMENT,
+    FACT_CLASS_ENCRYPTED_MAIL,       /* S/MIME, OpenPGP */
     FACT_CLASS_UNREADABLE_ARCHIVE,   /* neither libclamav nor libarchive can say what is in it */
     FACT_CLASS_MACRO,
     FACT_CLASS_PHISHING,

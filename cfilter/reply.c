@@ -28,6 +28,7 @@ static const struct {
     { VERDICT_REJECT, CAUSE_HEURISTIC, NULL, AT(heuristic) },
     { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_archive", AT(encrypted_archive) },
     { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_document", AT(encrypted_document) },
+    { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_mail", AT(encrypted_mail) },
     { VERDICT_REJECT, CAUSE_UNCHECKED, "unreadable_archive", AT(unreadable_archive) },
     { VERDICT_REJECT, CAUSE_UNCHECKED, "limit", AT(limit) },
     { VERDICT_REJECT, CAUSE_UNCHECKED, "budget", AT(budget) },

@@ -71,6 +71,8 @@ static void read_own(struct view *v, struct gather *g, struct facts *f)
         return;
     if (report.limit != NULL)
         unchecked(f, OWN, report.limit);
+    if (report.encrypted)
+        facts_add(f, OWN, FACT_UNCHECKED, FACT_CLASS_ENCRYPTED_MAIL, 0, fact_class_name(FACT_CLASS_ENCRYPTED_MAIL), "S/MIME or OpenPGP");
     tell_bits(f, FACT_UNCHECKED, FACT_CLASS_SHAPE, report.shapes, union_shape_name, "a shape that hides things");
     tell_bits(f, FACT_UNCHECKED, FACT_CLASS_AMBIGUOUS, report.disagreements & ~(unsigned)DISAGREE_USUAL, union_disagreement_name, differ);
     tell_bits(f, FACT_NOTE, FACT_CLASS_NONE, report.disagreements & DISAGREE_USUAL, union_disagreement_name, differ);

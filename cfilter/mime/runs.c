@@ -269,6 +269,14 @@ static void read_binhex(struct reading *r, span in, unsigned flags)
     }
 }
 
+static bool holds(span in, span word)
+{
+    return in.n >= word.n && memmem(in.p, in.n, word.p, word.n) != NULL;
+}
+
+/* RFC 9580, 6.2: what is only signed has other words. */
+static const span pgp = { "-----BEGIN PGP MESSAGE-----", 27 };
+
 static void read_armour(struct reading *r, span in, unsigned flags)
 {
     struct buf to = reading_buffer(r, in.n * GROWTH_UU + SLACK), scratch = reading_buffer(r, in.n + SLACK);
@@ -278,17 +286,12 @@ static void read_armour(struct reading *r, span in, unsigned flags)
     r->report->decoded_bytes += to.len + scratch.len;
     if (d.full)
         reading_full(r);
-    if (kind == CMS_ENCRYPTED)
+    if (kind == CMS_ENCRYPTED || holds(in, pgp))
         r->report->encrypted = true;
     else if (to.len > 0)
         page_later(r, buf_span(&to), flags & (unsigned)DECLARED);
     buf_free(&to);
     buf_free(&scratch);
-}
-
-static bool holds(span in, span word)
-{
-    return in.n >= word.n && memmem(in.p, in.n, word.p, word.n) != NULL;
 }
 
 static const span armour = { "-----BEGIN ", 11 }, binhex = { "with BinHex", 11 }, yenc = { "=ybegin", 7 }, uu = { "begin", 5 },

@@ -53,7 +53,7 @@ struct union_report {
     const char *limit;         /* "parts", "depth", "bytes", "fields"; NULL: all was read */
     size_t work_bytes;         /* read again and again: grows with the message, not with its square */
     unsigned shapes, disagreements;
-    bool encrypted;            /* S/MIME that cannot be looked into */
+    bool encrypted;            /* S/MIME or OpenPGP that cannot be looked into */
 };
 
 void union_read(span message, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out);

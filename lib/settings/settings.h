@@ -275,7 +275,7 @@ struct set_policy {
 enum class_action { CLASS_DEFER, CLASS_TAG, CLASS_PASS, CLASS_SCORE, CLASS_REJECT, CLASS_ACTIONS };
 struct set_class { int action; double points; /* of CLASS_SCORE */ };
 struct set_unchecked {
-    struct set_class encrypted_archive, encrypted_document, unreadable_archive, limit, budget, ambiguous;
+    struct set_class encrypted_archive, encrypted_document, encrypted_mail, unreadable_archive, limit, budget, ambiguous;
     struct set_class timeout, crashed;   /* never CLASS_REJECT: that is what unscannable is for */
     struct set_class engine;             /* never CLASS_REJECT, CLASS_SCORE; no points */
 };
@@ -367,7 +367,7 @@ struct set_rcpt_class {              /* recipients with a policy of their own */
 };
 
 struct set_replies {                 /* %v virus, %l list, %r %t reason, %s points, %i id */
-    const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *unreadable_archive, *limit, *budget, *ambiguous;
+    const char *virus, *spam, *unscannable, *shape, *heuristic, *encrypted_archive, *encrypted_document, *encrypted_mail, *unreadable_archive, *limit, *budget, *ambiguous;
     const char *timeout, *crashed, *engine, *put_off;      /* 4xx */
     const char *listed, *spoofed, *denied, *greylisted;
 };

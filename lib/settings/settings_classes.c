@@ -23,6 +23,7 @@ static const char *const all_words[] = { "defer", "tag", "pass", "score", "rejec
 CLASS(tagged, all_words, "tag", "2");
 CLASS(scored, all_words, "score", "2");
 CLASS(phishing, all_words, "score", "4");
+CLASS(passed, all_words, "pass", "2");
 CLASS(refused, all_words, "reject", "2");
 CLASS(put_off, scan_words, "defer", "2");
 #undef AT
@@ -36,6 +37,7 @@ CLASS(put_off, scan_words, "defer", "2");
 const struct conf_key unchecked_rows[] = {
     UNCHECKED(encrypted_archive, tagged_class, "An archive with a password: zip, RAR, 7-Zip, EGG."),
     UNCHECKED(encrypted_document, tagged_class, "A document with a password: PDF, Word, Excel, PowerPoint."),
+    UNCHECKED(encrypted_mail, passed_class, "A mail or a part that is encrypted to its reader: S/MIME, OpenPGP in ASCII armour. Where all mail is to be looked at, set tag or reject."),
     UNCHECKED(unreadable_archive, tagged_class, "An archive that is damaged, cut, or packed in a way that neither libclamav nor libarchive knows."),
     UNCHECKED(limit, tagged_class, "More, larger or deeper than the virus scan looks (filter.virus.max_...)."),
     UNCHECKED(budget, tagged_class, "More in it than the readers of MIME may unpack."),

@@ -4,6 +4,7 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
 import re
+import subprocess
 import signal
 import socket
 import threading
@@ -173,7 +174,7 @@ class Verdicts(HouseTest):
 
 class Classes(HouseTest):
     """Each way of not being able to check has its own action; explain and scan name class and action."""
-    options = {"filter": ", unchecked: {encrypted_archive: reject, limit: defer}, mime: {shapes: {partial: tag}}",
+    options = {"filter": ", unchecked: {encrypted_archive: reject, encrypted_mail: reject, limit: defer}, mime: {shapes: {partial: tag}}",
                "virus": "{database: db, trusted_databases: [demo.ndb], max_recursion: 6}"}
 
     def test_encrypted_archive(self):
@@ -186,6 +187,23 @@ class Classes(HouseTest):
         self.assertEqual(said.returncode, 1)
         self.assertIn("encrypted_archive: reject", said.stdout)
         self.assertRegex(self.house.gatepost.ctl("stats").stdout, r'findings\{[^}]*class="encrypted_archive"[^}]*\} [1-9]')
+
+    def test_encrypted_mail(self):
+        """To its reader: nobody on the way can look into it.  What is only signed can be read."""
+        key, cert = self.place.path("smime.key"), self.place.path("smime.pem")
+        plain = self.place.write("plain.txt", "Content-Type: text/plain\r\n\r\nto you alone\r\n")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bob", "-keyout", key, "-out", cert], check=True, capture_output=True)
+
+        def smime(*how):
+            return subprocess.run(["openssl", "smime", "-in", plain, "-subject", "S/MIME", "-from", "alice@sender.example", "-to", "bob@example.com", "-crlfeol", *how],
+                                  check=True, capture_output=True).stdout.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+        def armour(words):
+            return mails.plain("OpenPGP", b"-----BEGIN PGP " + words + b"-----\r\n\r\nhQEMA8Yx\r\n=aBcD\r\n-----END PGP " + words + b"-----\r\n")
+        for message in (smime("-encrypt", "-aes256", cert), armour(b"MESSAGE")):
+            self.assertReply(self.house.send(message), 554, "554 5.7.1 Message is encrypted, which cannot be checked for viruses, rejected")
+        for message in (smime("-sign", "-signer", cert, "-inkey", key), armour(b"SIGNATURE"), armour(b"PUBLIC KEY BLOCK")):
+            self.assertReply(self.house.send(message), 250)
 
     def test_readers_that_differ_score(self):
         two = (b"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nfirst\r\n"

@@ -84,6 +84,7 @@ static void each_class(void **state)
         { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_document", "encrypted_document", "554 5.7.1 Message contains an encrypted document, which cannot be checked for viruses, rejected (id 37EFND001W33R)" },
         { VERDICT_REJECT, CAUSE_UNCHECKED, "limit", "limit", "554 5.7.1 Message contains more than can be checked for viruses, rejected (id 37EFND001W33R)" },
         { VERDICT_REJECT, CAUSE_UNCHECKED, "budget", "budget", "554 5.6.0 Message is packed too deeply to be checked for viruses, rejected (id 37EFND001W33R)" },
+        { VERDICT_REJECT, CAUSE_UNCHECKED, "encrypted_mail", "encrypted_mail", "554 5.7.1 Message is encrypted, which cannot be checked for viruses, rejected (id 37EFND001W33R)" },
         { VERDICT_REJECT, CAUSE_UNCHECKED, "unreadable_archive", "unreadable_archive", "554 5.7.1 Message contains an archive that cannot be read, so not be checked for viruses, rejected (id 37EFND001W33R)" },
         { VERDICT_REJECT, CAUSE_UNCHECKED, "ambiguous", "ambiguous", "554 5.6.0 Message can be read in more than one way, rejected (id 37EFND001W33R)" },
         { VERDICT_DEFER, CAUSE_NOT_SCANNED, "timeout", "timeout", "451 4.7.1 Message could not be scanned for viruses now (timeout), try again later (id 37EFND001W33R)" },

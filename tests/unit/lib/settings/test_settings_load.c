@@ -96,6 +96,8 @@ static void test_minimal_file(void **state)
     assert_int_equal(s->filter.unscannable.after_tries, 3);
     assert_int_equal(s->filter.unchecked.encrypted_archive.action, CLASS_TAG);
     assert_int_equal(s->filter.unchecked.encrypted_document.action, CLASS_TAG);
+    assert_int_equal(s->filter.unchecked.encrypted_mail.action, CLASS_PASS);
+    assert_int_equal(s->filter.unchecked.unreadable_archive.action, CLASS_TAG);
     assert_int_equal(s->filter.unchecked.limit.action, CLASS_TAG);
     assert_int_equal(s->filter.unchecked.budget.action, CLASS_TAG);
     assert_int_equal(s->filter.unchecked.ambiguous.action, CLASS_SCORE);
