@@ -110,34 +110,39 @@ void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigne
     g->max_depth = max_depth;
 }
 
-static bool is_new(struct gather *g, span archive)
+/* A file is opened again if it was only taken for one before: then nothing was said of it. */
+static bool is_new(struct gather *g, span archive, bool file)
 {
-    uint64_t hash = siphash(archive, rand_process_key());
+    uint64_t hash = (siphash(archive, rand_process_key()) & ~UINT64_C(1)) | file;
 
     for (size_t i = 0; i < g->n_opened; i++)
-        if (g->opened[i] == hash)
+        if (g->opened[i] == hash || g->opened[i] == (hash | 1))
             return false;
     if (g->n_opened < GATHER_ARCHIVES_MAX)
         g->opened[g->n_opened++] = hash;
     return true;
 }
 
-static bool take_member(span member, void *arg)
-{
-    return gather_add(arg, member, GATHER_FILE, false);
-}
-
 struct opening {
     struct gather *g;
     struct errtext why;
     unsigned troubles;             /* of the file as it stands */
+    bool encrypted_document;
 };
+
+static bool take_member(span member, void *arg)
+{
+    struct opening *o = arg;
+
+    o->encrypted_document = o->encrypted_document || unpack_is_encrypted_manifest(member);
+    return gather_add(o->g, member, GATHER_FILE, false);
+}
 
 static bool open_reading(span bytes, bool first, void *arg)
 {
     struct opening *o = arg;
     struct errtext why = { "" };
-    unsigned troubles = unpack_members(bytes, &o->g->unpack, take_member, o->g, &why);
+    unsigned troubles = unpack_members(bytes, &o->g->unpack, take_member, o, &why);
 
     if (first) {
         o->troubles = troubles;
@@ -148,17 +153,19 @@ static bool open_reading(span bytes, bool first, void *arg)
 
 static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why)
 {
-    if (g->troubles == 0)
-        g->trouble_why = *why;
+    for (unsigned i = 0; i < UNPACK_TROUBLES; i++)
+        if ((troubles & ~g->troubles & 1U << i) != 0)
+            g->trouble_why[i] = *why;
     g->troubles |= troubles;
 }
 
-/* waits: the engine has yet to see it.  What libclamav finds in an archive is known then, and not looked at again. */
-static bool open_archive(struct gather *g, span archive, bool waits)
+/* file: somebody sent it as one; what only may be one is opened, too, but nothing is said of one that cannot be read.  waits: the engine has yet to
+ * see it.  What libclamav finds in an archive is known then, and not looked at again. */
+static bool open_archive(struct gather *g, span archive, bool file, bool waits)
 {
     struct opening o = { .g = g };
 
-    if (!is_new(g, archive))
+    if (!is_new(g, archive, file))
         return true;
     if (g->depth >= g->max_depth) {
         errtext_set(&o.why, "archives within archives within archives");
@@ -177,8 +184,10 @@ static bool open_archive(struct gather *g, span archive, bool waits)
     if (--g->depth == 0)
         gather_flush(g);               /* rare: so that its name stands behind what it alone has opened */
     gather_from(g, reader);
-    if (o.troubles != 0)
+    if (o.troubles != 0 && file)
         note_trouble(g, o.troubles, &o.why);
+    if (o.encrypted_document)
+        note_trouble(g, UNPACK_ENCRYPTED_DOCUMENT, &(struct errtext){ "OpenDocument" });
     return !g->spent && !gather_found(g);
 }
 
@@ -188,7 +197,7 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 
     if (g->spent || !add(g, bytes, as, text))
         return false;
-    if (as != GATHER_FILE || g->max_depth == 0 || !unpack_has_readings(bytes))
+    if (g->max_depth == 0 || !(as == GATHER_FILE ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
         return true;
-    return open_archive(g, bytes, g->files.members != waiting && g->files.members != 0);
+    return open_archive(g, bytes, as == GATHER_FILE, g->files.members != waiting && g->files.members != 0);
 }

@@ -24,10 +24,10 @@ struct gather {
 
     struct unpack_budget unpack;   /* 0 members: archives are not opened here */
     unsigned depth, max_depth;     /* archives within archives */
-    uint64_t opened[GATHER_ARCHIVES_MAX];   /* siphash of each archive that was: several readers bring the same */
+    uint64_t opened[GATHER_ARCHIVES_MAX];   /* siphash of each archive that was, the lowest bit says whether as a file: several readers bring the same */
     size_t n_opened;
     unsigned troubles;             /* enum unpack_trouble */
-    struct errtext trouble_why;    /* of the first */
+    struct errtext trouble_why[UNPACK_TROUBLES];   /* of the first of each kind */
 };
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls);

@@ -99,16 +99,14 @@ static bool is_told(const struct facts *f, enum fact_class klass)
 
 static void tell_archives(const struct gather *g, const struct set_virus *virus, struct facts *f)
 {
-    static const struct { unsigned bit; enum fact_class klass; } rows[] = {
-        { UNPACK_ENCRYPTED, FACT_CLASS_ENCRYPTED_ARCHIVE }, { UNPACK_UNREADABLE, FACT_CLASS_UNREADABLE_ARCHIVE }, { UNPACK_LIMIT, FACT_CLASS_LIMIT },
+    const struct { enum fact_class klass; bool wanted; } rows[UNPACK_TROUBLES] = {   /* by bit */
+        { FACT_CLASS_ENCRYPTED_ARCHIVE, virus->alert_encrypted }, { FACT_CLASS_UNREADABLE_ARCHIVE, true }, { FACT_CLASS_LIMIT, virus->alert_exceeds_max },
+        { FACT_CLASS_ENCRYPTED_DOCUMENT, virus->alert_encrypted },
     };
 
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bool wanted = rows[i].bit == UNPACK_ENCRYPTED ? virus->alert_encrypted : rows[i].bit != UNPACK_LIMIT || virus->alert_exceeds_max;
-
-        if ((g->troubles & rows[i].bit) != 0 && wanted && !is_told(f, rows[i].klass))
-            facts_add(f, "libarchive", FACT_UNCHECKED, rows[i].klass, 0, fact_class_name(rows[i].klass), g->trouble_why.text);
-    }
+    for (unsigned i = 0; i < UNPACK_TROUBLES; i++)
+        if ((g->troubles & 1U << i) != 0 && rows[i].wanted && !is_told(f, rows[i].klass))
+            facts_add(f, "libarchive", FACT_UNCHECKED, rows[i].klass, 0, fact_class_name(rows[i].klass), g->trouble_why[i].text);
 }
 
 static void extract(struct view *v, struct facts *f)

@@ -24,6 +24,23 @@ static const struct magic streams[] = {
     { 0, { "\x04\x22\x4d\x18", 4 } }, { 0, { "\x02\x21\x4c\x18", 4 } }, { 0, { "LZIP", 4 } }, { 0, { "\x1f\x9d", 2 } },
 };
 
+/* Neither libclamav nor libarchive sees files in these; Windows opens the disk images, others have tools. */
+static const struct { struct magic magic; const char *name; } closed[] = {
+    { { 7, { "**ACE**", 7 } }, "ACE" }, { { 0, { "vhdxfile", 8 } }, "VHDX" }, { { 0, { "conectix", 8 } }, "VHD" }, { { 0, { "MSWIM\0\0\0", 8 } }, "WIM" },
+    { { 0, { "KDMV", 4 } }, "VMDK" }, { { 0, { "QFI\xfb", 4 } }, "QCOW" }, { { 0, { "StuffIt ", 8 } }, "StuffIt" }, { { 0, { "SIT!", 4 } }, "StuffIt" },
+    { { 20, { "\xdc\xa7\xc4\xfd", 4 } }, "ZOO" },
+};
+enum { VHD_FOOTER = 512 };
+
+/* NULL: none of them. */
+static const char *closed_kind(span bytes)
+{
+    for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++)
+        if (bytes.n > closed[i].magic.at && span_starts(span_from(bytes, closed[i].magic.at), closed[i].magic.bytes))
+            return closed[i].name;
+    return bytes.n > VHD_FOOTER && span_starts(span_from(bytes, bytes.n - VHD_FOOTER), SPAN("conectix")) ? "VHD" : NULL;
+}
+
 /* .lzma has no magic number: the usual properties, a dictionary of 2^n or 2^n + 2^(n-1), a length that is unknown or below 256 GB (the
  * heuristics of xz(1) for its own input). */
 static bool looks_like_lzma(span s)
@@ -63,7 +80,14 @@ static bool is_stream(span bytes)
 
 bool unpack_looks_like(span bytes)
 {
-    return has_one_of(bytes, archives, sizeof(archives) / sizeof(archives[0])) || is_stream(bytes);
+    return has_one_of(bytes, archives, sizeof(archives) / sizeof(archives[0])) || is_stream(bytes) || closed_kind(bytes) != NULL;
+}
+
+bool unpack_is_encrypted_manifest(span member)
+{
+    static const span said = { "manifest:encryption-data", 24 };
+
+    return span_starts(member, SPAN("<")) && memmem(member.p, member.n, said.p, said.n) != NULL;
 }
 
 /* ---- libarchive ---- */
@@ -217,6 +241,12 @@ static void read_entries(struct reading *r)
 
 unsigned unpack_members(span bytes, struct unpack_budget *budget, unpack_member_fn *fn, void *arg, struct errtext *why)
 {
+    const char *kind = closed_kind(bytes);
+
+    if (kind != NULL) {
+        errtext_set(why, "a kind of archive or disk image that is not opened here: %s", kind);
+        return UNPACK_UNREADABLE;
+    }
     struct reading r = { .a = archive_read_new(), .budget = budget, .fn = fn, .arg = arg, .why = why };
 
     if (r.a == NULL) {

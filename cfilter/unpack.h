@@ -26,13 +26,17 @@ enum unpack_trouble {              /* bits: why there may be more in it than was
     UNPACK_ENCRYPTED = 1,
     UNPACK_UNREADABLE = 2,         /* damaged, cut, or packed in a way that nobody here knows */
     UNPACK_LIMIT = 4,
+    UNPACK_ENCRYPTED_DOCUMENT = 8,
 };
+enum { UNPACK_TROUBLES = 4 };
 
 /* false: no more is wanted. */
 typedef bool unpack_member_fn(span member, void *arg);
 
 /* To be asked once, before the process is locked in: which filters this libarchive has in itself. */
 void unpack_start(void);
+/* Is this the manifest of an OpenDocument file whose other members are encrypted?  They look like any others (OpenDocument 1.3, part 2, 4.8). */
+bool unpack_is_encrypted_manifest(span member);
 /* By its first bytes (of tar: at 257, of ISO 9660: at 32769). */
 bool unpack_looks_like(span bytes);
 /* Gives out each file in it, also what could be read of one that is damaged; not what is in archives within, and of a .tar.gz the tar.  Returns the troubles, with *why (of

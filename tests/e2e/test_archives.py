@@ -71,6 +71,20 @@ class Both(Packing):
         self.assertReply(self.send_archive(mails.zipped(mails.EICAR) + whole[:-7], "virus beside it."), 554, "virus")
 
 
+    def test_what_is_encrypted_or_never_opened(self):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+            z.writestr("content.xml", bytes(range(256)) * 4)
+            z.writestr("META-INF/manifest.xml", "<?xml version=\"1.0\"?><manifest:manifest><manifest:file-entry manifest:full-path=\"content.xml\">"
+                       "<manifest:encryption-data manifest:checksum=\"x\"/></manifest:file-entry></manifest:manifest>")
+        for name, data, klass in (("OpenDocument", out.getvalue(), "encrypted_document"), ("VHDX", b"vhdxfile" + bytes(3000), "unreadable_archive"),
+                                  ("VHD in 7-Zip", self.pack(bytes(3000) + b"conectix" + bytes(504), KINDS[2][1], "disk.vhd"), "unreadable_archive")):
+            self.assertReply(self.send_archive(data, f"never opened, {name}."), 250)
+            message = next(m for m in self.alone.hop.messages if f"Subject: never opened, {name}.".encode() in m.data)
+            self.assertIn(f"unchecked={klass}".encode(), message.data)
+
+
 class Readings(Packing):
     """One file, several archives: programs do not agree on where it begins and ends, and which of a zip's two descriptions counts."""
 

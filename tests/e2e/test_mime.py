@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import subprocess
 import unittest
 from collections import Counter
 
@@ -115,6 +116,26 @@ class WholeFile(MimeTest):
 
     def test_what_readers_open_comes_out_byte_for_byte(self):
         self.finds_enough(hostile_set.opened(whole=True))
+
+
+class Packed(MimeTest):
+    """The same shapes, and in each an archive that libclamav does not open."""
+
+    # Readings that take bytes out of what is no text, so out of the archive, if it has such bytes.
+    MAY_BE_DESTROYED = {"qp_odd/bad-escape-dropped", "qp_odd/bad-escape-dropped-zz", "qp_odd/soft-cr", "embedded/data-uri-percent"}
+
+    def test_rows(self):
+        folder = self.place.folder("pack")
+        with open(f"{folder}/eicar.com", "wb") as f:
+            f.write(EICAR)
+        subprocess.run(["bsdtar", "-c", "-f", "packed.7z", "--format=7zip", "--options=7zip:compression=bzip2", "eicar.com"], cwd=folder, check=True)
+        with open(f"{folder}/packed.7z", "rb") as f:
+            packed = f.read()
+        rows = [(f"{family.__name__}/{name}", data) for family in rows_hidden.FAMILIES if family is not rows_hidden.charsets for name, data in family(packed)]
+        answers = self.scan(rows)
+        self.assertGreater(len(rows), 300)
+        missed = {name for name, _ in rows if (answers[name]["action"], answers[name]["cause"]) != ("reject", "virus")}
+        self.assertLessEqual(missed, self.MAY_BE_DESTROYED)
 
 
 if __name__ == "__main__":

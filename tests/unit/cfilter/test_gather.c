@@ -203,7 +203,7 @@ static void test_archives(void **state)
             bytes = packed(bytes, cases[i].options[k], room[k % 2], sizeof room[0]);
         struct gather g = read_archive(bytes, cases[i].max_depth, &f);
         if (gather_found(&g) != cases[i].found || g.troubles != cases[i].troubles || g.n_opened != cases[i].opened)
-            fail_msg("%s: found %d, troubles %u (%s), %zu opened", cases[i].name, gather_found(&g), g.troubles, g.trouble_why.text, g.n_opened);
+            fail_msg("%s: found %d, troubles %u (%s), %zu opened", cases[i].name, gather_found(&g), g.troubles, g.trouble_why[2].text, g.n_opened);
         if (cases[i].found)
             assert_string_equal(f.v[0].scanner, "libarchive");
         gather_free(&g);

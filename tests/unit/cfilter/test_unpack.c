@@ -312,11 +312,43 @@ static void test_none(void **state)
     }
 }
 
+static void test_closed(void **state)
+{
+    static const span rows[] = {
+        { "1234567**ACE**0123456789", 24 }, { "vhdxfile, and more of it", 24 }, { "conectix, and more of it", 24 }, { "MSWIM\0\0\0 and more of it..", 24 },
+        { "KDMV and more of it....", 23 }, { "StuffIt (c)1997, more", 21 }, { "ZOO 2.10 Archive.\x1a\0\0\xdc\xa7\xc4\xfd..", 26 },
+    };
+    char image[1024] = "a disk image of fixed size";
+    struct errtext why;
+    struct got g = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_true(unpack_looks_like(rows[i]));
+        assert_int_equal(unpack(rows[i], plenty, &g, &why), UNPACK_UNREADABLE);
+        assert_non_null(strstr(why.text, "not opened here"));
+    }
+    assert_false(unpack_looks_like(span_of(image, sizeof(image))));
+    memcpy(image + 512, "conectix", 8);
+    assert_int_equal(unpack(span_of(image, sizeof(image)), plenty, &g, &why), UNPACK_UNREADABLE);
+    assert_int_equal(g.n, 0);
+}
+
+static void test_manifest(void **state)
+{
+    (void)state;
+    assert_true(unpack_is_encrypted_manifest(SPAN("<?xml version=\"1.0\"?><manifest:manifest><manifest:file-entry><manifest:encryption-data/>")));
+    assert_false(unpack_is_encrypted_manifest(SPAN("<?xml version=\"1.0\"?><manifest:manifest><manifest:file-entry/>")));
+    assert_false(unpack_is_encrypted_manifest(SPAN("a text on manifest:encryption-data")));
+    assert_false(unpack_is_encrypted_manifest(SPAN("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds), cmocka_unit_test(test_zeros_first), cmocka_unit_test(test_encrypted), cmocka_unit_test(test_cut), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_enough), cmocka_unit_test(test_none),
+        cmocka_unit_test(test_closed), cmocka_unit_test(test_manifest),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
