@@ -84,7 +84,7 @@ static void add_rest(struct gather *g, span bytes)
 
 static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
-    bool exact = as == GATHER_FILE;
+    bool exact = as == GATHER_FILE || as == GATHER_FOUND;
 
     if (bytes.n > LARGE) {
         if (!may_call(g))
@@ -104,9 +104,11 @@ static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
 
 /* ---- archives ---- */
 
-void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth)
+void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth, gather_member_fn *member, void *arg)
 {
     g->unpack = *budget;
+    g->member = member;
+    g->member_arg = arg;
     g->max_depth = max_depth;
 }
 
@@ -135,7 +137,9 @@ static bool take_member(span member, void *arg)
     struct opening *o = arg;
 
     o->encrypted_document = o->encrypted_document || unpack_is_encrypted_manifest(member);
-    return gather_add(o->g, member, GATHER_FILE, false);
+    if (!gather_add(o->g, member, GATHER_FILE, false))
+        return false;
+    return o->g->member == NULL || o->g->member(member, o->g->member_arg);
 }
 
 static bool open_reading(span bytes, bool first, void *arg)
@@ -197,7 +201,9 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 
     if (g->spent || !add(g, bytes, as, text))
         return false;
-    if (g->max_depth == 0 || !(as == GATHER_FILE ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
+    bool exact = as == GATHER_FILE || as == GATHER_FOUND;
+
+    if (g->max_depth == 0 || !(exact ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
         return true;
     return open_archive(g, bytes, as == GATHER_FILE, g->files.members != waiting && g->files.members != 0);
 }

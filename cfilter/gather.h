@@ -13,6 +13,9 @@
 
 enum { GATHER_ARCHIVES_MAX = 256 };
 
+/* A file out of an archive, for whoever reads mail in it; what it finds it adds with gather_add.  false: no more is wanted. */
+typedef bool gather_member_fn(span member, void *arg);
+
 struct gather {
     struct clamav *engine;
     struct facts *facts;
@@ -22,8 +25,10 @@ struct gather {
     struct buf rest;
     bool spent;                    /* an output was not looked at for want of calls */
 
-    struct unpack_budget unpack;   /* 0 members: archives are not opened here */
-    unsigned depth, max_depth;     /* archives within archives */
+    struct unpack_budget unpack;
+    gather_member_fn *member;      /* NULL: nobody does */
+    void *member_arg;
+    unsigned depth, max_depth;     /* archives within archives; max_depth 0: they are not opened here */
     uint64_t opened[GATHER_ARCHIVES_MAX];   /* siphash of each archive that was, the lowest bit says whether as a file: several readers bring the same */
     size_t n_opened;
     unsigned troubles;             /* enum unpack_trouble */
@@ -32,12 +37,13 @@ struct gather {
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls);
 void gather_free(struct gather *g);
-/* Archives among the files are opened by libarchive as well; what is in them counts as files, too. */
-void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth);
+/* Archives among the files are opened by libarchive as well; what is in them counts as files, too.  member: may be NULL. */
+void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth, gather_member_fn *member, void *arg);
 /* From here on outputs are of that reader.  What several readers found is told as found by "mime". */
 void gather_from(struct gather *g, const char *scanner);
 enum gather_as {
-    GATHER_FILE,                   /* may be a file as somebody sent it: its very bytes count */
+    GATHER_FILE,                   /* a file as somebody sent it: its very bytes count */
+    GATHER_FOUND,                  /* may be one, though nothing says so: nothing is said of an archive that cannot be read */
     GATHER_PART,                   /* what a reader shows, where line ends make no difference if it is text */
     GATHER_REST,                   /* a guess: patterns in it count, its kind does not */
 };

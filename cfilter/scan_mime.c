@@ -11,7 +11,8 @@
 
 #define GMIME "gmime"
 #define OWN "own"
-enum { BASE_BYTES = 16 * 1024 * 1024, PER_BYTE = 64 };   /* bytes read per byte of the message: ordinary mail 10, hard HTML 60 */
+/* Bytes read per byte of the message: ordinary mail 10, hard HTML 60; INNER_BYTES: of mail in an archive, beside that. */
+enum { BASE_BYTES = 16 * 1024 * 1024, PER_BYTE = 64, INNER_BYTES = 1024 * 1024 };
 
 static bool parser_wanted(const struct settings *set, const char *name)
 {
@@ -43,7 +44,7 @@ static void read_gmime(struct view *v, struct gather *g, struct facts *f)
 
 static bool take_output(const struct union_output *o, void *arg)
 {
-    return gather_add(arg, o->bytes, o->exact ? GATHER_FILE : o->declared ? GATHER_PART : GATHER_REST, o->text);
+    return gather_add(arg, o->bytes, o->exact ? (o->declared ? GATHER_FILE : GATHER_FOUND) : o->declared ? GATHER_PART : GATHER_REST, o->text);
 }
 
 static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klass, unsigned bits, const char *(*name)(unsigned), const char *detail)
@@ -78,14 +79,46 @@ static void read_own(struct view *v, struct gather *g, struct facts *f)
     tell_bits(f, FACT_NOTE, FACT_CLASS_NONE, report.disagreements & DISAGREE_USUAL, union_disagreement_name, differ);
 }
 
-static void open_archives(struct gather *g, const struct set_virus *virus)
+/* ---- archives ---- */
+
+/* Mail, or what is encoded as in mail, among the files of archives: a saved message is opened by the same programs. */
+struct inner {
+    struct gather *gather;
+    const struct set_mime *set;
+    size_t left;                       /* bytes that may still be made of all of them */
+    const char *limit;
+};
+
+static bool read_member(span member, void *arg)
 {
+    struct inner *in = arg;
+    size_t by_size = INNER_BYTES + PER_BYTE * member.n;
+    struct union_limits limits = {
+        .max_parts = (size_t)in->set->max_parts, .max_depth = (size_t)in->set->max_depth, .max_decoded_bytes = by_size < in->left ? by_size : in->left,
+        .key = *rand_process_key(),
+    };
+    struct union_report report;
+
+    union_read_file(member, &limits, take_output, in->gather, &report);
+    size_t spent = report.decoded_bytes + report.work_bytes;
+
+    in->left -= spent < in->left ? spent : in->left;
+    if (report.limit != NULL)
+        in->limit = report.limit;
+    return !in->gather->spent && !gather_found(in->gather);
+}
+
+static void open_archives(struct gather *g, const struct settings *set, size_t message_bytes, struct inner *in)
+{
+    const struct set_virus *virus = &set->filter.virus;
+    size_t most = (size_t)set->filter.mime.max_decoded_bytes, by_size = BASE_BYTES + PER_BYTE * message_bytes;
     struct unpack_budget budget = {
         .bytes = (uint64_t)virus->max_scan_bytes, .members = (size_t)virus->max_files, .max_member_bytes = (uint64_t)virus->max_file_bytes,
     };
 
+    *in = (struct inner){ .gather = g, .set = &set->filter.mime, .left = by_size < most ? by_size : most };
     if (virus->second_unpacker && virus->parse.archive)
-        gather_unpack(g, &budget, (unsigned)virus->max_recursion);
+        gather_unpack(g, &budget, (unsigned)virus->max_recursion, parser_wanted(set, OWN) ? read_member : NULL, in);
 }
 
 /* libclamav has told it already. */
@@ -112,11 +145,12 @@ static void tell_archives(const struct gather *g, const struct set_virus *virus,
 static void extract(struct view *v, struct facts *f)
 {
     struct gather g;
+    struct inner in;
 
     if (v->engine == NULL)
         return;
     gather_init(&g, v->engine, f, (size_t)v->set->filter.mime.max_calls);
-    open_archives(&g, &v->set->filter.virus);
+    open_archives(&g, v->set, v->bytes.n, &in);
     if (!gather_found(&g) && parser_wanted(v->set, GMIME))
         read_gmime(v, &g, f);
     if (!gather_found(&g) && parser_wanted(v->set, OWN))
@@ -126,6 +160,8 @@ static void extract(struct view *v, struct facts *f)
         unchecked(f, OWN, "engine calls");
     if (!gather_found(&g))
         tell_archives(&g, &v->set->filter.virus, f);
+    if (in.limit != NULL && !gather_found(&g))
+        unchecked(f, OWN, in.limit);
     gather_free(&g);
 }
 

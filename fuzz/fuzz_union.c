@@ -32,6 +32,11 @@ static void read_message(span message, struct wanted *w)
     struct union_limits limits = { .max_parts = 2000, .max_depth = 10, .max_decoded_bytes = 1024 * 1024 + 64 * message.n, .key = { 3, 4 } };
     struct union_report r;
 
+    struct wanted any = { .bytes = SPAN("") };
+
+    union_read_file(message, &limits, take, &any, &r);
+    if (r.decoded_bytes > limits.max_decoded_bytes || r.shapes != 0)
+        abort();
     union_read(message, &limits, take, w, &r);
     if (r.decoded_bytes > limits.max_decoded_bytes)
         abort();

@@ -19,15 +19,21 @@ static bool looks_cms(span s)
     return s.n > 16 && cms_is(s);
 }
 
+bool product_is_read_again(span bytes, unsigned *flags)
+{
+    if (look_mime(bytes))
+        return true;
+    *flags |= RUNS_ONLY;
+    return tnef_is(bytes) || looks_cms(bytes) || runs_any(bytes);
+}
+
 static void read_again(struct reading *r, span bytes, const struct entity *e, unsigned flags)
 {
     bool named = e != NULL && (e->types & (TYPE_MULTIPART | TYPE_MESSAGE)) != 0;
 
     flags &= DECLARED | ATTACHED;
-    if (named || look_mime(bytes))
+    if (named || product_is_read_again(bytes, &flags))
         page_later(r, bytes, flags);
-    else if (tnef_is(bytes) || looks_cms(bytes) || runs_any(bytes))
-        page_later(r, bytes, flags | RUNS_ONLY);
 }
 
 static void convert(struct reading *r, span bytes, const struct entity *e, enum charset c, unsigned flags)

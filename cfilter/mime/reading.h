@@ -96,6 +96,8 @@ void leaf_read(struct reading *r, span body, const struct entity *e, unsigned fl
 /* ---- product.c ---- */
 /* e: the entity it came from, for its types and charsets; NULL: none. */
 void product_take(struct reading *r, span bytes, const struct entity *e, unsigned flags, const char *how);
+/* Does this look like MIME again, or (then RUNS_ONLY is added) hold encoded runs? */
+bool product_is_read_again(span bytes, unsigned *flags);
 /* TNEF, S/MIME: what is in it, if it is one. */
 void containers_open(struct reading *r, span bytes, unsigned flags);
 /* ---- runs.c ---- */

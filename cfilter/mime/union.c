@@ -183,30 +183,52 @@ static void free_page(struct page *p)
     free(p);
 }
 
+static struct reading begin(const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
+{
+    *out = (struct union_report){ 0 };
+    return (struct reading){ .limits = limits, .sink = sink, .arg = arg, .report = out, .arena = arena_new(16 * 1024) };
+}
+
+static void read_pages(struct reading *r)
+{
+    for (struct page *p; (p = take_page(r)) != NULL; free_page(p)) {
+        if (r->stop)
+            continue;
+        r->report->pages++;
+        r->depth = p->depth;
+        r->page = p;
+        page_read(r, p);
+    }
+    r->report->work_bytes = r->work;
+    once_free(&r->outputs);
+    once_free(&r->pages_seen);
+    once_free(&r->boundaries);
+    arena_free(&r->arena);
+}
+
 void union_read(span message, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
 {
-    struct reading r = { .limits = limits, .sink = sink, .arg = arg, .report = out, .arena = arena_new(16 * 1024) };
+    struct reading r = begin(limits, sink, arg, out);
 
-    *out = (struct union_report){ 0 };
     r.last = &r.first;
     r.later_last = &r.later;
     if (message.n > UINT32_MAX / 2)
         reading_limit(&r, "bytes");
     else if (message.n > 0)
         start(&r, message);
-    for (struct page *p; (p = take_page(&r)) != NULL; free_page(p)) {
-        if (r.stop)
-            continue;
-        out->pages++;
-        r.depth = p->depth;
-        r.page = p;
-        page_read(&r, p);
-    }
-    out->work_bytes = r.work;
-    once_free(&r.outputs);
-    once_free(&r.pages_seen);
-    once_free(&r.boundaries);
-    arena_free(&r.arena);
+    read_pages(&r);
+}
+
+void union_read_file(span file, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
+{
+    struct reading r = begin(limits, sink, arg, out);
+    unsigned flags = DECLARED | ATTACHED;
+
+    r.last = &r.first;
+    r.later_last = &r.later;
+    if (file.n <= UINT32_MAX / 2 && product_is_read_again(file, &flags))
+        page_later(&r, file, flags);
+    read_pages(&r);
 }
 
 /* ---- names ---- */

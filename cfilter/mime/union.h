@@ -57,5 +57,8 @@ struct union_report {
 };
 
 void union_read(span message, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out);
+/* A file that was taken out of something, an archive say: read if it looks like mail, or holds what is encoded as in mail; of its shapes nothing is
+ * said.  The file itself is no output. */
+void union_read_file(span file, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out);
 
 #endif

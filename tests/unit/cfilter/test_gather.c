@@ -174,7 +174,7 @@ static struct gather read_archive(span archive, unsigned max_depth, struct facts
     clamav_begin_message(engine);
     gather_init(&g, engine, f, 10);
     if (max_depth > 0)
-        gather_unpack(&g, &budget, max_depth);
+        gather_unpack(&g, &budget, max_depth, NULL, NULL);
     for (int i = 0; i < 2; i++) {
         gather_from(&g, i == 0 ? "gmime" : "own");
         gather_add(&g, archive, GATHER_FILE, false);

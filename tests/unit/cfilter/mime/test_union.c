@@ -203,9 +203,42 @@ static void test_cost_grows_with_the_size(void **state)
     }
 }
 
+/* Out of an archive: read where it is like mail, left alone where it is not; a bounce within has no shapes that count. */
+static void test_a_file(void **state)
+{
+    static const struct { const char *name; span in; bool read, there; } files[] = {
+        { "a saved message", SPAN(MIXED "--b\r\n" OCTETS B64 "\r\n" FILE_64 END), true, true },
+        { "of a mailbox", SPAN("From a@example.org Mon Mar  2 10:00:00 2026\n" MIXED "--b\r\n" OCTETS B64 "\r\n" FILE_64 END), true, true },
+        { "no encoding declared", SPAN(MIXED "--b\r\n" OCTETS "\r\n" FILE_64 END), true, true },
+        { "uuencode and no header", SPAN("begin 644 x\n#0V%T\n`\nend\n"), true, false },
+        { "a malformed one", SPAN(TOP "Content-Type: message/partial; id=x; number=1; total=2\r\n\r\nhalf\r\n"), true, false },
+        { "prose", SPAN("Dear Bob,\n\nhere is what we agreed on.\n"), false, false },
+        { "a program", SPAN("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0 This program cannot be run in DOS mode."), false, false },
+        { "nothing", SPAN(""), false, false },
+    };
+    struct union_limits l = limits();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct found f = { .wanted = SPAN(FILE_TEXT) };
+        struct union_report r;
+
+        union_read_file(files[i].in, &l, take, &f, &r);
+        if ((r.pages > 0) != files[i].read || f.there != files[i].there || r.shapes != 0 || r.limit != NULL)
+            fail_msg("%s: %zu pages, there %d, shapes %u, limit %s", files[i].name, r.pages, f.there, r.shapes, r.limit != NULL ? r.limit : "none");
+    }
+    l.max_decoded_bytes = 10;
+    struct found f = { .wanted = SPAN(FILE_TEXT) };
+    struct union_report r;
+
+    union_read_file(files[0].in, &l, take, &f, &r);
+    assert_string_equal(r.limit, "bytes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_file),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_each_output_once),
         cmocka_unit_test(test_the_sink_may_stop),
