@@ -7,7 +7,6 @@
 #include <assert.h>
 
 #include "cfilter/unpack_readings.h"
-#include "lib/base/rand.h"
 
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
 
@@ -102,99 +101,6 @@ static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
     return !gather_found(g);
 }
 
-/* ---- archives ---- */
-
-void gather_unpack(struct gather *g, const struct unpack_budget *budget, unsigned max_depth, gather_member_fn *member, void *arg)
-{
-    g->unpack = *budget;
-    g->member = member;
-    g->member_arg = arg;
-    g->max_depth = max_depth;
-}
-
-/* A file is opened again if it was only taken for one before: then nothing was said of it. */
-static bool is_new(struct gather *g, span archive, bool file)
-{
-    uint64_t hash = (siphash(archive, rand_process_key()) & ~UINT64_C(1)) | file;
-
-    for (size_t i = 0; i < g->n_opened; i++)
-        if (g->opened[i] == hash || g->opened[i] == (hash | 1))
-            return false;
-    if (g->n_opened < GATHER_ARCHIVES_MAX)
-        g->opened[g->n_opened++] = hash;
-    return true;
-}
-
-struct opening {
-    struct gather *g;
-    struct errtext why;
-    unsigned troubles;             /* of the file as it stands */
-    bool encrypted_document;
-};
-
-static bool take_member(span member, void *arg)
-{
-    struct opening *o = arg;
-
-    o->encrypted_document = o->encrypted_document || unpack_is_encrypted_manifest(member);
-    if (!gather_add(o->g, member, GATHER_FILE, false))
-        return false;
-    return o->g->member == NULL || o->g->member(member, o->g->member_arg);
-}
-
-static bool open_reading(span bytes, bool first, void *arg)
-{
-    struct opening *o = arg;
-    struct errtext why = { "" };
-    unsigned troubles = unpack_members(bytes, &o->g->unpack, take_member, o, &why);
-
-    if (first) {
-        o->troubles = troubles;
-        o->why = why;
-    }
-    return !o->g->spent && !gather_found(o->g);
-}
-
-static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why)
-{
-    for (unsigned i = 0; i < UNPACK_TROUBLES; i++)
-        if ((troubles & ~g->troubles & 1U << i) != 0)
-            g->trouble_why[i] = *why;
-    g->troubles |= troubles;
-}
-
-/* file: somebody sent it as one; what only may be one is opened, too, but nothing is said of one that cannot be read.  waits: the engine has yet to
- * see it.  What libclamav finds in an archive is known then, and not looked at again. */
-static bool open_archive(struct gather *g, span archive, bool file, bool waits)
-{
-    struct opening o = { .g = g };
-
-    if (!is_new(g, archive, file))
-        return true;
-    if (g->depth >= g->max_depth) {
-        errtext_set(&o.why, "archives within archives within archives");
-        note_trouble(g, UNPACK_LIMIT, &o.why);
-        return true;
-    }
-    if (waits)
-        gather_flush(g);
-    if (gather_found(g))
-        return false;
-    const char *reader = g->next;
-
-    gather_from(g, "libarchive");
-    g->depth++;
-    unpack_readings(archive, open_reading, &o);
-    if (--g->depth == 0)
-        gather_flush(g);               /* rare: so that its name stands behind what it alone has opened */
-    gather_from(g, reader);
-    if (o.troubles != 0 && file)
-        note_trouble(g, o.troubles, &o.why);
-    if (o.encrypted_document)
-        note_trouble(g, UNPACK_ENCRYPTED_DOCUMENT, &(struct errtext){ "OpenDocument" });
-    return !g->spent && !gather_found(g);
-}
-
 bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
     size_t waiting = g->files.members;
@@ -205,5 +111,5 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 
     if (g->max_depth == 0 || !(exact ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
         return true;
-    return open_archive(g, bytes, as == GATHER_FILE, g->files.members != waiting && g->files.members != 0);
+    return gather_open_archive(g, bytes, as == GATHER_FILE, g->files.members != waiting && g->files.members != 0);
 }

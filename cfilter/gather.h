@@ -47,6 +47,9 @@ enum gather_as {
     GATHER_PART,                   /* what a reader shows, where line ends make no difference if it is text */
     GATHER_REST,                   /* a guess: patterns in it count, its kind does not */
 };
+/* gather_archive.c, for gather_add.  file: somebody sent it as one; what only may be one is opened, too, but nothing is said of one that cannot be read.
+ * waits: the engine has yet to see it. */
+bool gather_open_archive(struct gather *g, span archive, bool file, bool waits);
 /* false: no more is wanted, a virus is found or the calls are spent. */
 bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text);
 /* Looks at what waits. */
