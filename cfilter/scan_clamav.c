@@ -20,6 +20,7 @@
 #include "cfilter/ole2_encrypted.h"
 #include "cfilter/loaded.h"
 #include "cfilter/overrun.h"
+#include "cfilter/passed_over.h"
 #include "cfilter/scanner.h"
 #include "cfilter/virus_name.h"
 #include "cfilter/warmup.h"
@@ -39,6 +40,7 @@ struct clamav {
     char marker[SELFTEST_BYTES];
     struct layers *layers;
     struct overrun overrun;
+    struct passed_over passed_over;
     int64_t scantime_us;
 };
 
@@ -139,6 +141,8 @@ static cl_error_t on_layer(int fd, const char *type, const char **ancestors, siz
     if (layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)))
         return CL_BREAK;
     look_at_document(call, type, span_of(bytes, bytes != NULL ? size : 0));
+    if (passed_over_is(type) && bytes != NULL)
+        passed_over_add(&call->c->passed_over, span_of(bytes, size));
     if (!overrun_leaves_out(&call->c->overrun, size, time_us(CLOCK_PROCESS_CPUTIME_ID)))
         return CL_CLEAN;
     layers_alert(call->c->layers);           /* left out is not clean */
@@ -196,6 +200,29 @@ static void scan_map(struct call *call, span bytes)
         on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
 }
 
+/* What was passed over in a call; in these further calls nothing is. */
+static void scan_passed_over(struct call *call)
+{
+    struct passed_over *p = &call->c->passed_over;
+    span file;
+
+    if (p->n > 0)
+        layers_alert(call->c->layers);       /* the cache is told of what was looked at as it stands */
+    while (!facts_have_virus(call->facts) && passed_over_next(p, &file)) {
+        layers_begin_call(call->c->layers, LAYERS_BUNDLE, SPAN(""), NULL);
+        scan_map(call, file);
+    }
+    if (p->full)
+        on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
+    passed_over_reset(p);
+}
+
+static void scan_whole(struct call *call, span bytes)
+{
+    scan_map(call, bytes);
+    scan_passed_over(call);
+}
+
 /* ---- scanning ---- */
 
 void clamav_begin_message(struct clamav *c)
@@ -232,7 +259,7 @@ static void scan_as_mail(struct call *call, span message)
 
     layers_begin_call(call->c->layers, LAYERS_MESSAGE, SPAN(""), NULL);
     memcpy(begin, mail_mark, mark);
-    scan_map(call, span_of(begin, mark + message.n));
+    scan_whole(call, span_of(begin, mark + message.n));
 }
 
 void clamav_scan_message(struct clamav *c, span message, const char *scanner, struct facts *f)
@@ -250,7 +277,7 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
     if (bytes.n == 0 || layers_seen(c->layers, bytes, text, &digest))
         return false;
     layers_begin_call(c->layers, LAYERS_PART, bytes, &digest);
-    scan_map(&call, bytes);
+    scan_whole(&call, bytes);
     return true;
 }
 
@@ -270,7 +297,7 @@ void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, str
     struct call call = { .c = c, .facts = f, .scanner = scanner };
 
     layers_begin_call(c->layers, LAYERS_BUNDLE, SPAN(""), NULL);
-    scan_map(&call, archive);
+    scan_whole(&call, archive);
 }
 
 /* ---- loading ---- */
@@ -400,6 +427,7 @@ void clamav_free(struct clamav **cp)
         return;
     if (c->engine != NULL)
         cl_engine_free(c->engine);
+    passed_over_reset(&c->passed_over);
     map_free(&c->trusted, NULL);
     layers_free(&c->layers);
     free(c);

@@ -325,6 +325,37 @@ static void test_documents(void **state)
     buf_free(&directory), buf_free(&module), buf_free(&macro), buf_free(&locked);
 }
 
+/* Sound, by the first bytes: libclamav does not look at it.  A script may begin so as well. */
+static void test_passed_over(void **state)
+{
+    static const char *const begins[] = { "ID3=1;", "OggS ", "\xff\xfb\x90 " };
+    struct clamav *c = loaded();
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 1024 * 1024);
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        buf_reset(&b);
+        buf_append_str(&b, begins[i]);
+        buf_append_str(&b, begins[i]);             /* without its first bytes it is the same again */
+        scan_part(c, buf_span(&b));
+        assert_int_equal(facts.n, 0);
+        assert_true(facts.complete);
+        assert_int_equal(facts.engine_calls, 2);
+        buf_append_str(&b, " ... the one that is found ...");
+        scan_part(c, buf_span(&b));
+        assert_true(found("Test.Found"));
+        buf_reset(&b);
+        buf_append_str(&b, HEAD "Content-Type: audio/mpeg\r\n\r\n");
+        buf_append_str(&b, begins[i]);
+        buf_append_str(&b, " ... the one that is found ...");
+        scan_message(c, buf_span(&b));
+        assert_true(found("Test.Found"));
+    }
+    buf_free(&b);
+    clamav_free(&c);
+}
+
 /* Whoever makes libclamav suspect everything does not hide a virus behind it. */
 static void test_many_alerts(void **state)
 {
@@ -705,6 +736,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_encrypted, fresh),
         cmocka_unit_test_setup(test_documents, fresh),
+        cmocka_unit_test_setup(test_passed_over, fresh),
         cmocka_unit_test_setup(test_many_alerts, fresh),
         cmocka_unit_test_setup(test_limits, fresh),
         cmocka_unit_test_setup(test_a_message_of_the_largest_size, fresh),
