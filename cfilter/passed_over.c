@@ -1,51 +1,83 @@
-/* passed_over.c - files that libclamav takes for harmless by their first bytes.
+/* passed_over.c - files that libclamav does not look at as they are.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #include "cfilter/passed_over.h"
 
-#include <stdlib.h>
+/* Between files: no pattern goes over it.  Before the first there are more of these than libclamav reads to tell a kind by. */
+static const span between = { "\n\1\0\0\2\0\0\n", 8 };
+enum { LEADING = 256, ROOM = PASSED_OVER_BYTES - (LEADING + 1) * 8 };
 
-#include "lib/base/alloc.h"
-
-/* No kind of file begins so. */
-static const span before = { "\n\1\0\0\2\0\0\n", 8 };
-
-bool passed_over_is(const char *type)
+void passed_over_init(struct passed_over *p)
 {
-    return type != NULL && strcmp(type, "CL_TYPE_IGNORED") == 0;
+    *p = (struct passed_over){ .rounds = 0 };
+    buf_init(&p->kept, PASSED_OVER_BYTES);
+    buf_init(&p->taken, PASSED_OVER_BYTES);
+}
+
+void passed_over_free(struct passed_over *p)
+{
+    buf_free(&p->kept);
+    buf_free(&p->taken);
+}
+
+/* "<!--" begins a line of JavaScript as well; a tag or "<!DOCTYPE" nothing but markup. */
+static bool begins_as_markup(span file)
+{
+    if (span_starts(file, SPAN("\xef\xbb\xbf")))
+        file = span_from(file, 3);
+    while (file.n > 0 && (file.p[0] == ' ' || file.p[0] == '\t' || file.p[0] == '\r' || file.p[0] == '\n'))
+        file = span_from(file, 1);
+    if (file.n < 2 || file.p[0] != '<')
+        return false;
+    char c = ascii_lower(file.p[1]);
+
+    return (c >= 'a' && c <= 'z') || span_starts_nocase(file, SPAN("<!doctype"));
+}
+
+bool passed_over_is(const char *type, span file)
+{
+    if (type == NULL)
+        return false;
+    return strcmp(type, "CL_TYPE_IGNORED") == 0 || (strcmp(type, "CL_TYPE_HTML") == 0 && !begins_as_markup(file));
 }
 
 void passed_over_add(struct passed_over *p, span file)
 {
-    if (p->n == PASSED_OVER_FILES || file.n > PASSED_OVER_BYTES - p->total) {
+    if (file.n > ROOM || p->kept.len > ROOM - file.n) {
         p->full = true;
         return;
     }
-    char *bytes = xmalloc(before.n + file.n);
-
-    memcpy(bytes, before.p, before.n);
-    memcpy(bytes + before.n, file.p, file.n);
-    p->v[p->n].bytes = bytes;
-    p->v[p->n++].n = before.n + file.n;
-    p->total += file.n;
+    for (int i = p->kept.len == 0 ? LEADING : 1; i > 0; i--)
+        buf_append(&p->kept, between);
+    buf_append(&p->kept, file);
 }
 
-bool passed_over_next(struct passed_over *p, span *out)
+/* A file that holds itself would come again and again. */
+bool passed_over_take(struct passed_over *p, span *out)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (p->v[i].n > 0) {
-            *out = span_of(p->v[i].bytes, p->v[i].n);
-            p->v[i].n = 0;
-            return true;
-        }
-    return false;
+    struct buf taken = p->kept;
+
+    if (taken.len == 0)
+        return false;
+    if (p->rounds++ == PASSED_OVER_ROUNDS) {
+        p->full = true;
+        return false;
+    }
+    p->kept = p->taken;
+    p->taken = taken;
+    buf_reset(&p->kept);
+    *out = buf_span(&p->taken);
+    return true;
 }
 
+/* Gives the memory back: few messages have such files. */
 void passed_over_reset(struct passed_over *p)
 {
-    for (size_t i = 0; i < p->n; i++)
-        free(p->v[i].bytes);
-    p->n = p->total = 0;
+    buf_reset(&p->kept);
+    buf_reset(&p->taken);
+    buf_shrink(&p->kept);
+    buf_shrink(&p->taken);
+    p->rounds = 0;
     p->full = false;
 }

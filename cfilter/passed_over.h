@@ -1,30 +1,34 @@
-/* passed_over.h - files that libclamav takes for harmless by their first bytes, and does not look at: sound and pictures in motion.
+/* passed_over.h - files that libclamav does not look at as they are, because of what it takes them for.
  *
- * "ID3=1;" begins a script as well, and "OggS" a line of a batch file that the shell only complains of.  So such files are kept during a call of the
- * engine, and given to it again behind bytes of which it knows nothing: patterns in them count, their kind does not.
+ * - Sound and pictures in motion: "ID3=1;" begins a script as well, and "OggS" a line of a batch file that the shell only complains of.
+ * - HTML: it sees the text that it makes of it, in lower case and without comments.  A batch file that says "rem <html>" is HTML to it, too.
+ * So such files are kept during a call of the engine, and given to it again, strung together behind bytes of which it knows nothing: patterns in them
+ * count, their kind does not.  HTML that begins like HTML is left alone: nothing else reads that.
  * Units:     bytes.
  * Ownership: the list owns its copies.
- * Source:    libclamav 1.4, filetypes_int.h and daily.ftm: CL_TYPE_IGNORED.
+ * Source:    libclamav 1.4: filetypes_int.h and daily.ftm (CL_TYPE_IGNORED), scanners.c (HTML_SKIPRAW).
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_PASSED_OVER_H
 #define GATEPOST_CFILTER_PASSED_OVER_H
 
-#include "lib/base/span.h"
+#include "lib/base/buf.h"
 
-enum { PASSED_OVER_FILES = 32, PASSED_OVER_BYTES = 64 * 1024 * 1024 };
+enum { PASSED_OVER_BYTES = 64 * 1024 * 1024, PASSED_OVER_ROUNDS = 4 };
 
 struct passed_over {
-    struct { char *bytes; size_t n; } v[PASSED_OVER_FILES];
-    size_t n, total;
-    bool full;                     /* one did not find room since the last reset: it was not looked at */
+    struct buf kept, taken;
+    unsigned rounds;
+    bool full;                     /* something did not find room since the last reset: it was not looked at */
 };
 
-/* By libclamav's name of its type. */
-bool passed_over_is(const char *type);
+void passed_over_init(struct passed_over *p);
+void passed_over_free(struct passed_over *p);
+/* type: libclamav's name of it. */
+bool passed_over_is(const char *type, span file);
 void passed_over_add(struct passed_over *p, span file);
-/* What is to be looked at, valid until the next call; false: there is nothing more. */
-bool passed_over_next(struct passed_over *p, span *out);
+/* What was kept so far, in one piece, valid until the next call; false: nothing was. */
+bool passed_over_take(struct passed_over *p, span *out);
 void passed_over_reset(struct passed_over *p);
 
 #endif

@@ -141,7 +141,7 @@ static cl_error_t on_layer(int fd, const char *type, const char **ancestors, siz
     if (layers_enter(call->c->layers, level, type, attributes, span_of(bytes, bytes != NULL ? size : 0)))
         return CL_BREAK;
     look_at_document(call, type, span_of(bytes, bytes != NULL ? size : 0));
-    if (passed_over_is(type) && bytes != NULL)
+    if (bytes != NULL && passed_over_is(type, span_of(bytes, size)))
         passed_over_add(&call->c->passed_over, span_of(bytes, size));
     if (!overrun_leaves_out(&call->c->overrun, size, time_us(CLOCK_PROCESS_CPUTIME_ID)))
         return CL_CLEAN;
@@ -200,17 +200,16 @@ static void scan_map(struct call *call, span bytes)
         on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
 }
 
-/* What was passed over in a call; in these further calls nothing is. */
+/* What was passed over in a call. */
 static void scan_passed_over(struct call *call)
 {
     struct passed_over *p = &call->c->passed_over;
-    span file;
+    span files;
 
-    if (p->n > 0)
-        layers_alert(call->c->layers);       /* the cache is told of what was looked at as it stands */
-    while (!facts_have_virus(call->facts) && passed_over_next(p, &file)) {
+    while (!facts_have_virus(call->facts) && passed_over_take(p, &files)) {
+        layers_alert(call->c->layers);       /* the cache is told only of what was looked at as it stands */
         layers_begin_call(call->c->layers, LAYERS_BUNDLE, SPAN(""), NULL);
-        scan_map(call, file);
+        scan_map(call, files);
     }
     if (p->full)
         on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
@@ -390,6 +389,7 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     c->trusted = clamav_trusted_names(&set->filter.virus, warning);
     c->scantime_us = clamav_scan_time_ms(set) * 1000;
     c->overrun = (struct overrun){ .max_bytes = (uint64_t)clamav_scan_bytes(set), .grace_us = set->filter.scan_timeout_ms * 1000 / 10 };
+    passed_over_init(&c->passed_over);
     c->layers = layers_new();
     c->engine = cl_engine_new();
     if (c->engine == NULL || c->layers == NULL || cl_engine_set_str(c->engine, CL_ENGINE_TMPDIR, scratch) != CL_SUCCESS) {
@@ -427,7 +427,7 @@ void clamav_free(struct clamav **cp)
         return;
     if (c->engine != NULL)
         cl_engine_free(c->engine);
-    passed_over_reset(&c->passed_over);
+    passed_over_free(&c->passed_over);
     map_free(&c->trusted, NULL);
     layers_free(&c->layers);
     free(c);

@@ -325,10 +325,10 @@ static void test_documents(void **state)
     buf_free(&directory), buf_free(&module), buf_free(&macro), buf_free(&locked);
 }
 
-/* Sound, by the first bytes: libclamav does not look at it.  A script may begin so as well. */
+/* Sound, by the first bytes, or HTML: libclamav does not look at it as it is.  A script may begin so as well. */
 static void test_passed_over(void **state)
 {
-    static const char *const begins[] = { "ID3=1;", "OggS ", "\xff\xfb\x90 " };
+    static const char *const begins[] = { "ID3=1;", "OggS ", "\xff\xfb\x90 ", "@echo off\r\nrem <html>\r\n", "<!-- <html>\r\n" };
     struct clamav *c = loaded();
     struct buf b;
 
