@@ -6,13 +6,15 @@
 
 /* Between files: no pattern goes over it.  Before the first there are more of these than libclamav reads to tell a kind by. */
 static const span between = { "\n\1\0\0\2\0\0\n", 8 };
-enum { LEADING = 256, ROOM = PASSED_OVER_BYTES - (LEADING + 1) * 8 };
+enum { LEADING = 256 };
 
-void passed_over_init(struct passed_over *p)
+void passed_over_init(struct passed_over *p, size_t limit_bytes)
 {
-    *p = (struct passed_over){ .rounds = 0 };
-    buf_init(&p->kept, PASSED_OVER_BYTES);
-    buf_init(&p->taken, PASSED_OVER_BYTES);
+    size_t limit = limit_bytes < PASSED_OVER_BYTES_MAX ? limit_bytes : PASSED_OVER_BYTES_MAX;
+
+    *p = (struct passed_over){ .room = limit };
+    buf_init(&p->kept, limit + (LEADING + 1) * between.n);
+    buf_init(&p->taken, limit + (LEADING + 1) * between.n);
 }
 
 void passed_over_free(struct passed_over *p)
@@ -44,7 +46,7 @@ bool passed_over_is(const char *type, span file)
 
 void passed_over_add(struct passed_over *p, span file)
 {
-    if (file.n > ROOM || p->kept.len > ROOM - file.n) {
+    if (file.n > p->room || p->kept.len > p->room - file.n) {
         p->full = true;
         return;
     }

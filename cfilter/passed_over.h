@@ -14,15 +14,16 @@
 
 #include "lib/base/buf.h"
 
-enum { PASSED_OVER_BYTES = 64 * 1024 * 1024, PASSED_OVER_ROUNDS = 4 };
+enum { PASSED_OVER_BYTES_MAX = 64 * 1024 * 1024, PASSED_OVER_ROUNDS = 4 };
 
 struct passed_over {
     struct buf kept, taken;
+    size_t room;
     unsigned rounds;
     bool full;                     /* something did not find room since the last reset: it was not looked at */
 };
 
-void passed_over_init(struct passed_over *p);
+void passed_over_init(struct passed_over *p, size_t limit_bytes);    /* never more than PASSED_OVER_BYTES_MAX */
 void passed_over_free(struct passed_over *p);
 /* type: libclamav's name of it. */
 bool passed_over_is(const char *type, span file);

@@ -389,7 +389,7 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     c->trusted = clamav_trusted_names(&set->filter.virus, warning);
     c->scantime_us = clamav_scan_time_ms(set) * 1000;
     c->overrun = (struct overrun){ .max_bytes = (uint64_t)clamav_scan_bytes(set), .grace_us = set->filter.scan_timeout_ms * 1000 / 10 };
-    passed_over_init(&c->passed_over);
+    passed_over_init(&c->passed_over, (size_t)set->filter.worker_memory_bytes / 8);
     c->layers = layers_new();
     c->engine = cl_engine_new();
     if (c->engine == NULL || c->layers == NULL || cl_engine_set_str(c->engine, CL_ENGINE_TMPDIR, scratch) != CL_SUCCESS) {

@@ -112,8 +112,11 @@ static void open_archives(struct gather *g, const struct settings *set, size_t m
 {
     const struct set_virus *virus = &set->filter.virus;
     size_t most = (size_t)set->filter.mime.max_decoded_bytes, by_size = BASE_BYTES + PER_BYTE * message_bytes;
+    /* The worker ends when it has no memory; what is unpacked stays in it while archives within are opened. */
+    int64_t whole = set->filter.worker_memory_bytes / 2, one = set->filter.worker_memory_bytes / 4;
     struct unpack_budget budget = {
-        .bytes = (uint64_t)virus->max_scan_bytes, .members = (size_t)virus->max_files, .max_member_bytes = (uint64_t)virus->max_file_bytes,
+        .bytes = (uint64_t)(virus->max_scan_bytes < whole ? virus->max_scan_bytes : whole), .members = (size_t)virus->max_files,
+        .max_member_bytes = (uint64_t)(virus->max_file_bytes < one ? virus->max_file_bytes : one),
     };
 
     *in = (struct inner){ .gather = g, .set = &set->filter.mime, .left = by_size < most ? by_size : most };

@@ -33,7 +33,7 @@ static void test_in_one_piece(void **state)
     span s;
 
     (void)state;
-    passed_over_init(&p);
+    passed_over_init(&p, 1000000);
     assert_false(passed_over_take(&p, &s));
     passed_over_add(&p, span_str(own));
     memset(own, 'x', sizeof(own));            /* it has a copy */
@@ -57,7 +57,7 @@ static void test_one_that_holds_itself(void **state)
     span s;
 
     (void)state;
-    passed_over_init(&p);
+    passed_over_init(&p, 1000000);
     passed_over_add(&p, SPAN("ID3"));
     while (passed_over_take(&p, &s)) {
         rounds++;
@@ -74,16 +74,18 @@ static void test_one_that_holds_itself(void **state)
 static void test_room(void **state)
 {
     struct passed_over p;
-    size_t large = PASSED_OVER_BYTES / 2 + 1;
-    char *bytes = xmalloc(large);
+    char *bytes = xmalloc(600000);
+    span s;
 
     (void)state;
-    memset(bytes, 'x', large);
-    passed_over_init(&p);
-    passed_over_add(&p, span_of(bytes, large));
+    memset(bytes, 'x', 600000);
+    passed_over_init(&p, 1000000);
+    passed_over_add(&p, span_of(bytes, 600000));
     assert_false(p.full);
-    passed_over_add(&p, span_of(bytes, large));
+    passed_over_add(&p, span_of(bytes, 600000));
     assert_true(p.full);
+    assert_true(passed_over_take(&p, &s));
+    assert_true(s.n > 600000 && memcmp(s.p + s.n - 600000, bytes, 600000) == 0);
     passed_over_free(&p);
     free(bytes);
 }
