@@ -2,11 +2,12 @@
 
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
+import hashlib
 import io
 import subprocess
 import zipfile
 
-from rig import mails
+from rig import mails, rar
 from rig.alone import AloneTest
 
 # name, arguments of bsdtar
@@ -15,7 +16,7 @@ KINDS = [(f"7-Zip {how}", ["--format=7zip", f"--options=7zip:compression={how}"]
     ("tar.gz", ["-z"]), ("tar.bz2", ["-j"]), ("tar.xz", ["-J"]), ("tar.lzma", ["--lzma"]), ("tar.zst", ["--zstd"]), ("tar.lz4", ["--lz4"]),
     ("tar.Z", ["-Z"]), ("tar.lz", ["--lzip"]),
 ]
-ONLY_HERE = ("7-Zip bzip2", "7-Zip deflate", "tar.lzma", "tar.zst", "tar.Z", "tar.lz", "zip with LZMA", "7-Zip bzip2 in zip")
+ONLY_HERE = ("7-Zip bzip2", "7-Zip deflate", "tar.lzma", "tar.zst", "tar.Z", "tar.lz", "zip with LZMA", "Zip64", "7-Zip bzip2 in zip")
 
 
 class Packing(AloneTest):
@@ -36,6 +37,12 @@ class Packing(AloneTest):
         with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as z:
             z.writestr("inside.com", content)
         yield "zip with LZMA", out.getvalue()
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z, z.open("inside.com", "w", force_zip64=True) as member:
+            member.write(content)
+        yield "Zip64", out.getvalue()
+        yield "RAR 4", rar.rar4(content)
+        yield "RAR 5", rar.rar5(content)
         yield "7-Zip bzip2 in zip", mails.zipped(self.pack(content, KINDS[2][1]), "inner.7z")
 
     def send_archive(self, data, subject):
@@ -83,6 +90,23 @@ class Both(Packing):
             self.assertReply(self.send_archive(data, f"never opened, {name}."), 250)
             message = next(m for m in self.alone.hop.messages if f"Subject: never opened, {name}.".encode() in m.data)
             self.assertIn(f"unchecked={klass}".encode(), message.data)
+
+
+class ByDigest(Packing):
+    """A file that is known by its digest alone: it must come out byte for byte."""
+
+    options = {"filter": ", unscannable: {after_tries: 1000, after: 30d}"}
+    KNOWN = bytes(range(256)) * 3
+
+    @classmethod
+    def prepare(cls):
+        cls.place.write("db/whole.hdb", f"{hashlib.md5(cls.KNOWN).hexdigest()}:{len(cls.KNOWN)}:Test.Whole\n")
+
+    def test_each(self):
+        for name, data in self.archives(self.KNOWN):
+            self.assertReply(self.send_archive(data, f"by digest, {name}."), 554, "Test.Whole")
+        for name, data in self.archives(self.KNOWN[:-1] + b"."):
+            self.assertReply(self.send_archive(data, f"another one, {name}."), 250)
 
 
 class Readings(Packing):
