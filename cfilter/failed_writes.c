@@ -15,7 +15,6 @@
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -103,6 +102,20 @@ struct failed_writes failed_writes_end(void)
 
 /* ---- the calls ---- */
 
+/* What would have been called: the C library's, or a sanitizer's before it. */
+static void *next_of(const char *name, void **kept)
+{
+    if (*kept == NULL)
+        *kept = dlsym(RTLD_NEXT, name);
+    return *kept;
+}
+
+/* A pointer to a function out of one to an object, as POSIX has dlsym(3) and ISO C has not. */
+#define NEXT(name, next)                                                                                                                  \
+    static void *kept_##next;                                                                                                             \
+    void *found_##next = next_of(name, &kept_##next);                                                                                     \
+    memcpy(&(next), &found_##next, sizeof(next))
+
 static long noted(long result)
 {
     if (result < 0)
@@ -112,49 +125,59 @@ static long noted(long result)
 
 ssize_t write(int fd, const void *bytes, size_t n)
 {
-    return noted(syscall(SYS_write, fd, bytes, n));
+    ssize_t (*next)(int, const void *, size_t);
+
+    NEXT("write", next);
+    return noted(next(fd, bytes, n));
 }
 
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
-    return noted(syscall(SYS_writev, fd, v, n));
+    ssize_t (*next)(int, const struct iovec *, int);
+
+    NEXT("writev", next);
+    return noted(next(fd, v, n));
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 {
-    return noted(syscall(SYS_pwrite64, fd, bytes, n, at));
+    ssize_t (*next)(int, const void *, size_t, off64_t);
+
+    NEXT("pwrite64", next);
+    return noted(next(fd, bytes, n, at));
 }
 
 int mkdir(const char *path, mode_t mode)
 {
-    return (int)noted(syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+    int (*next)(const char *, mode_t);
+
+    NEXT("mkdir", next);
+    return (int)noted(next(path, mode));
 }
 
 /* Also what is opened to be read: a file that was written, and cannot be opened again, is not looked at either. */
 int open64(const char *path, int flags, ...)
 {
+    int (*next)(const char *, int, ...);
     mode_t mode = 0;
 
-    if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+    NEXT("open64", next);
+    if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) {
         va_list more;
 
         va_start(more, flags);
         mode = va_arg(more, mode_t);
         va_end(more);
     }
-    return (int)noted(syscall(SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode));
+    return (int)noted(next(path, flags, mode));
 }
 
 int fclose(FILE *f)
 {
-    static int (*next)(FILE *);
+    int (*next)(FILE *);
     bool failed_before = ferror(f) != 0 && __fwritable(f) != 0;
 
-    if (next == NULL) {
-        void *found = dlsym(RTLD_NEXT, "fclose");
-
-        memcpy(&next, &found, sizeof(next));
-    }
+    NEXT("fclose", next);
     int result = next(f);
 
     if (result != 0)
