@@ -32,23 +32,40 @@ bool gather_found(const struct gather *g)
     return facts_have_virus(g->facts);
 }
 
-static bool may_call(struct gather *g)
+static bool costs_by_size(const struct gather *g, size_t bytes)
 {
-    if (g->calls < g->max_calls)
+    return bytes > LARGE && bytes <= g->large_left;
+}
+
+static bool may_call(struct gather *g, size_t bytes)
+{
+    if (costs_by_size(g, bytes) || g->calls < g->max_calls)
         return true;
     g->spent = true;
     return false;
 }
 
+static void count_call(struct gather *g, size_t bytes)
+{
+    if (costs_by_size(g, bytes))
+        g->large_left -= bytes;
+    else
+        g->calls++;
+}
+
+static void scan_part(struct gather *g, span bytes, bool text)
+{
+    if (clamav_scan_part(g->engine, bytes, text, g->scanner, g->facts))
+        count_call(g, bytes.n);
+}
+
 void gather_flush(struct gather *g)
 {
-    if (g->rest.len > 0 && !bundle_add(&g->files, buf_span(&g->rest))) {
-        if (may_call(g))
-            g->calls += clamav_scan_part(g->engine, buf_span(&g->rest), false, g->scanner, g->facts);
-    }
+    if (g->rest.len > 0 && !bundle_add(&g->files, buf_span(&g->rest)) && may_call(g, g->rest.len))
+        scan_part(g, buf_span(&g->rest), false);
     buf_reset(&g->rest);
-    if (g->files.members > 0 && may_call(g)) {
-        g->calls++;
+    if (g->files.members > 0 && may_call(g, g->files.tar.len)) {
+        count_call(g, g->files.tar.len);
         clamav_scan_bundle(g->engine, bundle_bytes(&g->files), g->scanner, g->facts);
     }
     bundle_reset(&g->files);
@@ -81,15 +98,23 @@ static void add_rest(struct gather *g, span bytes)
     buf_append(&g->rest, bytes);
 }
 
+static bool add_large(struct gather *g, span bytes, bool text)
+{
+    if (g->calls >= g->max_calls && !costs_by_size(g, bytes.n) && clamav_knows(g->engine, bytes, text, false))
+        return true;
+    if (!may_call(g, bytes.n))
+        return false;
+    scan_part(g, bytes, text);
+    return !gather_found(g);
+}
+
 static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
     bool exact = as == GATHER_FILE || as == GATHER_FOUND;
 
-    if (bytes.n > LARGE) {
-        if (!may_call(g))
-            return false;
-        g->calls += clamav_scan_part(g->engine, bytes, text && !exact, g->scanner, g->facts);
-    } else if (!clamav_knows(g->engine, bytes, text && !exact, as != GATHER_REST)) {
+    if (bytes.n > LARGE)
+        return add_large(g, bytes, text && !exact);
+    if (!clamav_knows(g->engine, bytes, text && !exact, as != GATHER_REST)) {
         if (as != GATHER_REST)
             add_file(g, bytes);
         else

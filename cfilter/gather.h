@@ -21,6 +21,7 @@ struct gather {
     struct facts *facts;
     const char *scanner, *next;    /* whose outputs wait, and whose will come */
     size_t calls, max_calls;
+    uint64_t large_left;           /* bytes that may be looked at in large calls, which cost by their size; those are not counted as calls */
     struct bundle files;
     struct buf rest;
     bool spent;                    /* an output was not looked at for want of calls */

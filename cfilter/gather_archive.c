@@ -77,7 +77,10 @@ bool gather_open_archive(struct gather *g, span archive, bool file, bool waits)
         note_trouble(g, UNPACK_LIMIT, &o.why);
         return true;
     }
-    if (waits)
+    /* Calls for the sake of order; a message of many archives has none to spare for that. */
+    bool spares = g->calls * 2 < g->max_calls;
+
+    if (waits && spares)
         gather_flush(g);
     if (gather_found(g))
         return false;
@@ -86,8 +89,8 @@ bool gather_open_archive(struct gather *g, span archive, bool file, bool waits)
     gather_from(g, "libarchive");
     g->depth++;
     unpack_readings(archive, open_reading, &o);
-    if (--g->depth == 0)
-        gather_flush(g);               /* rare: so that its name stands behind what it alone has opened */
+    if (--g->depth == 0 && spares)
+        gather_flush(g);               /* so that libarchive's name stands behind what it alone has opened */
     gather_from(g, reader);
     if (o.troubles != 0 && file)
         note_trouble(g, o.troubles, &o.why);

@@ -153,6 +153,7 @@ static void extract(struct view *v, struct facts *f)
     if (v->engine == NULL)
         return;
     gather_init(&g, v->engine, f, (size_t)v->set->filter.mime.max_calls);
+    g.large_left = (uint64_t)v->set->filter.virus.max_scan_bytes;
     open_archives(&g, v->set, v->bytes.n, &in);
     if (!gather_found(&g) && parser_wanted(v->set, GMIME))
         read_gmime(v, &g, f);

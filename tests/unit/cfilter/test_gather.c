@@ -139,6 +139,31 @@ static void test_spent_calls_are_told(void **state)
     free(large);
 }
 
+/* Large ones cost by their size, as long as there is room for it. */
+static void test_large_ones(void **state)
+{
+    static struct facts f;
+    struct gather g;
+    char *large = malloc(3 << 20);
+
+    (void)state;
+    assert_non_null(large);
+    facts_init(&f);
+    clamav_begin_message(engine);
+    gather_init(&g, engine, &f, 1);
+    g.large_left = 7 << 20;
+    for (char c = 'a'; c <= 'd'; c++) {
+        memset(large, c, 3 << 20);
+        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);
+        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);        /* known by now */
+        assert_int_equal(g.spent, c == 'd');
+    }
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.large_left, 1 << 20);
+    gather_free(&g);
+    free(large);
+}
+
 /* ---- archives ---- */
 
 /* options "7zip:compression=bzip2": one that libclamav does not open. */
@@ -210,6 +235,31 @@ static void test_archives(void **state)
     }
 }
 
+/* A hundred archives do not cost a hundred calls. */
+static void test_many_archives(void **state)
+{
+    static struct facts f;
+    static char room[65536];
+    struct unpack_budget b = { .bytes = 10000000, .members = 1000, .max_member_bytes = 100000 };
+    struct gather g;
+
+    (void)state;
+    facts_init(&f);
+    clamav_begin_message(engine);
+    gather_init(&g, engine, &f, 10);
+    gather_unpack(&g, &b, 3, NULL, NULL);
+    for (int i = 0; i < 100; i++) {
+        char text[40];
+        int n = snprintf(text, sizeof text, "harmless file %d", i);
+        gather_add(&g, packed(span_of(text, (size_t)n), "7zip:compression=bzip2", room, sizeof room), GATHER_FILE, false);
+    }
+    gather_add(&g, packed(SPAN(VIRUS), "7zip:compression=bzip2", room, sizeof room), GATHER_FILE, false);
+    gather_flush(&g);
+    assert_true(gather_found(&g));
+    assert_false(g.spent);
+    gather_free(&g);
+}
+
 /* What libclamav has taken out of an archive is not looked at again. */
 static void test_archive_that_both_open(void **state)
 {
@@ -230,8 +280,8 @@ static void test_archive_that_both_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows), cmocka_unit_test(test_spent_calls_are_told), cmocka_unit_test(test_archives),
-        cmocka_unit_test(test_archive_that_both_open),
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_spent_calls_are_told), cmocka_unit_test(test_large_ones), cmocka_unit_test(test_archives),
+        cmocka_unit_test(test_many_archives), cmocka_unit_test(test_archive_that_both_open),
     };
 
     return cmocka_run_group_tests(tests, world_start, world_end);
