@@ -19,7 +19,22 @@
 /* ---- libclamav's own words: the last error explains a failed load ---- */
 
 static char last_words[200];
-static bool lacked_memory;
+static uint64_t lacked_bytes;
+
+/* "cli_max_malloc(): Can't allocate memory (67108864 bytes).": from where memory is asked for; who goes without says so in other words, also where more
+ * was wanted than libclamav ever asks for. */
+static void note_memory(void)
+{
+    const char *words = strncmp(last_words, "cli_max_", 8) == 0 ? strstr(last_words, "allocate memory") : NULL;
+
+    if (words == NULL)
+        return;
+    words += strcspn(words, "0123456789");
+    uint64_t wanted = strtoull(words, NULL, 10);
+
+    if (lacked_bytes == 0 || wanted < lacked_bytes)
+        lacked_bytes = wanted > 0 ? wanted : 1;
+}
 
 static void on_clamav_message(enum cl_msg severity, const char *full, const char *msg, void *context)
 {
@@ -29,14 +44,14 @@ static void on_clamav_message(enum cl_msg severity, const char *full, const char
         return;
     snprintf(last_words, sizeof last_words, "%s", msg);
     last_words[strcspn(last_words, "\r\n")] = '\0';
-    lacked_memory = lacked_memory || strstr(last_words, "allocate memory") != NULL;
+    note_memory();
 }
 
-bool clamav_lacked_memory(void)
+uint64_t clamav_lacked_memory(void)
 {
-    bool lacked = lacked_memory;
+    uint64_t lacked = lacked_bytes;
 
-    lacked_memory = false;
+    lacked_bytes = 0;
     return lacked;
 }
 

@@ -13,8 +13,9 @@ struct cl_engine;
 
 /* libclamav as such, once. */
 bool clamav_start(struct errtext *err);
-/* Whether it has complained, since this was last asked, that it got no memory: what it wanted it for it leaves out, and that is all it says. */
-bool clamav_lacked_memory(void);
+/* It has complained, since this was last asked, that it got no memory: how many bytes it wanted, at the least; 0: it has not.  What it wanted them for
+ * it leaves out, and that is all it says. */
+uint64_t clamav_lacked_memory(void);
 
 /* All databases of the settings into an engine that is not compiled yet; *n_out: signatures.  Fewer than filter.virus.min_signatures is an error. */
 bool clamav_load_databases(struct cl_engine *e, const struct set_virus *set, uint64_t *n_out, struct errtext *err);

@@ -42,6 +42,7 @@ struct clamav {
     struct overrun overrun;
     struct passed_over passed_over;
     int64_t scantime_us;
+    uint64_t memory_bytes;          /* of a worker, beside the engine */
 };
 
 /* One call of the engine. */
@@ -194,7 +195,12 @@ static void scan_map(struct call *call, span bytes)
         snprintf(why, sizeof why, "libclamav: %s", cl_strerror(r));
         facts_incomplete(f, why);
     }
-    if ((r == CL_CLEAN && !whole) || clamav_lacked_memory())
+    uint64_t lacked = clamav_lacked_memory();
+
+    /* What asks for so much, by a damaged length mostly, would get it nowhere. */
+    if (lacked > call->c->memory_bytes / 4)
+        on_alert(-1, "Heuristics.Limits.Exceeded.MaxFileSize", call);
+    else if ((r == CL_CLEAN && !whole) || lacked > 0)
         facts_incomplete(f, "libclamav: no memory for one of the layers");
     if (call->c->overrun.used_up)
         on_alert(-1, "Heuristics.Limits.Exceeded.MaxScanSize", call);
@@ -389,6 +395,7 @@ struct clamav *clamav_load(const struct settings *set, const char *scratch, stru
     c->trusted = clamav_trusted_names(&set->filter.virus, warning);
     c->scantime_us = clamav_scan_time_ms(set) * 1000;
     c->overrun = (struct overrun){ .max_bytes = (uint64_t)clamav_scan_bytes(set), .grace_us = set->filter.scan_timeout_ms * 1000 / 10 };
+    c->memory_bytes = (uint64_t)set->filter.worker_memory_bytes;
     passed_over_init(&c->passed_over, (size_t)set->filter.worker_memory_bytes / 8);
     c->layers = layers_new();
     c->engine = cl_engine_new();
