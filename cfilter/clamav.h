@@ -37,6 +37,10 @@ bool clamav_scan_part(struct clamav *c, span bytes, bool text, const char *scann
 /* Whether the engine has seen these bytes in this message, or they are known to be clean.  remember: if not, they count as seen from now on, because
  * the caller has them looked at as a file of their own. */
 bool clamav_knows(struct clamav *c, span bytes, bool text, bool remember);
+/* Were these bytes passed over in this message because they are known to be clean?  layers.h. */
+bool clamav_passed_over(struct clamav *c, span bytes);
+/* Something in this message was not looked at: nothing of it is to be called known. */
+void clamav_not_whole(struct clamav *c);
 /* Several parts as the members of one archive. */
 void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f);
 

@@ -58,8 +58,12 @@ static bool open_reading(span bytes, bool first, void *arg)
     return !o->g->spent && !gather_found(o->g);
 }
 
-static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why)
+/* told: else it only keeps the verdict cache from learning the archive, whose other copy may be read to its end. */
+static void note_trouble(struct gather *g, unsigned troubles, const struct errtext *why, bool told)
 {
+    clamav_not_whole(g->engine);
+    if (!told)
+        return;
     for (unsigned i = 0; i < UNPACK_TROUBLES; i++)
         if ((troubles & ~g->troubles & 1U << i) != 0)
             g->trouble_why[i] = *why;
@@ -70,11 +74,11 @@ bool gather_open_archive(struct gather *g, span archive, bool file, bool waits)
 {
     struct opening o = { .g = g };
 
-    if (!is_new(g, archive, file))
+    if (!is_new(g, archive, file) || clamav_passed_over(g->engine, archive))
         return true;
     if (g->depth >= g->max_depth) {
         errtext_set(&o.why, "archives within archives within archives");
-        note_trouble(g, UNPACK_LIMIT, &o.why);
+        note_trouble(g, UNPACK_LIMIT, &o.why, true);
         return true;
     }
     /* Calls for the sake of order; a message of many archives has none to spare for that. */
@@ -92,9 +96,9 @@ bool gather_open_archive(struct gather *g, span archive, bool file, bool waits)
     if (--g->depth == 0 && spares)
         gather_flush(g);               /* so that libarchive's name stands behind what it alone has opened */
     gather_from(g, reader);
-    if (o.troubles != 0 && file)
-        note_trouble(g, o.troubles, &o.why);
+    if (o.troubles != 0)
+        note_trouble(g, o.troubles, &o.why, file);
     if (o.encrypted_document)
-        note_trouble(g, UNPACK_ENCRYPTED_DOCUMENT, &(struct errtext){ "OpenDocument" });
+        note_trouble(g, UNPACK_ENCRYPTED_DOCUMENT, &(struct errtext){ "OpenDocument" }, true);
     return !g->spent && !gather_found(g);
 }

@@ -30,8 +30,9 @@ struct layers {
     bool unbalanced;
 
     bool alerted;                  /* of the message */
-    size_t hits, n;
+    size_t hits, n, n_passed;
     struct digest clean[LAYERS_CLEAN_MAX];
+    struct digest passed[LAYERS_CLEAN_MAX];    /* contents of what was passed over: more are not told apart from what was looked at */
 };
 
 struct layers *layers_new(void)
@@ -65,7 +66,7 @@ void layers_begin_message(struct layers *l)
     seen_reset(l->seen);
     l->alerted = false;
     l->hits = 0;
-    l->n = 0;
+    l->n = l->n_passed = 0;
 }
 
 /* ---- keys ---- */
@@ -96,13 +97,20 @@ static bool vouched(const struct layers *l, const struct digest *key)
     return clean_view_has(l->known, key, clean_worker(l->generation, l->serial));
 }
 
+static void pass_over(struct layers *l, const struct digest *content)
+{
+    l->hits++;
+    if (l->n_passed < LAYERS_CLEAN_MAX)
+        l->passed[l->n_passed++] = *content;
+}
+
 static bool part_is_known(struct layers *l, span part, const struct digest *digest)
 {
     struct digest key;
 
     if (l->known == NULL || l->alerted || !part_key(l, part.n, digest, &key) || !vouched(l, &key))
         return false;
-    l->hits++;
+    pass_over(l, digest);
     seen_add(l->seen, part, digest, true);
     return true;
 }
@@ -117,6 +125,18 @@ bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_o
         return false;
     }
     return seen_has(l->seen, digest_out) || (text && seen_has_text(l->seen, part)) || part_is_known(l, part, digest_out);
+}
+
+bool layers_passed_over(struct layers *l, span part)
+{
+    struct digest digest;
+
+    if (l->n_passed == 0 || l->alerted || !seen_digest(l->seen, part, &digest))
+        return false;
+    for (size_t i = 0; i < l->n_passed; i++)
+        if (memcmp(&l->passed[i], &digest, sizeof digest) == 0)
+            return true;
+    return false;
 }
 
 void layers_remember(struct layers *l, span part, const struct digest *digest)
@@ -176,7 +196,8 @@ bool layers_enter(struct layers *l, uint32_t level, const char *type, uint32_t a
         here.has_key = l->root == LAYERS_MESSAGE ? make_key(l, LAYERS_MESSAGE, type, attributes, bytes.n, &digest, &here.key)
                                                  : part_key(l, bytes.n, &digest, &here.key);
     here.known = here.has_key && l->root == LAYERS_MESSAGE && vouched(l, &here.key);     /* a part was asked for before */
-    l->hits += here.known;
+    if (here.known)
+        pass_over(l, &digest);
     l->open[l->depth++] = here;
     return here.known;
 }

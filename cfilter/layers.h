@@ -34,6 +34,10 @@ void layers_begin_message(struct layers *l);
 /* Was that part taken out of this message before, by whatever parser, or is it known clean?  *digest_out: of its bytes, for layers_begin_call. */
 bool layers_seen(struct layers *l, span part, bool text, struct digest *digest_out);
 
+/* Was it passed over in this message because it is known clean?  Then so is all that any reader found in it: nothing is learned of a message of which
+ * not all was seen. */
+bool layers_passed_over(struct layers *l, span part);
+
 /* It will be looked at as a member of a bundle: from now on it counts as seen. */
 void layers_remember(struct layers *l, span part, const struct digest *digest);
 

@@ -297,6 +297,16 @@ bool clamav_knows(struct clamav *c, span bytes, bool text, bool remember)
     return false;
 }
 
+bool clamav_passed_over(struct clamav *c, span bytes)
+{
+    return layers_passed_over(c->layers, bytes);
+}
+
+void clamav_not_whole(struct clamav *c)
+{
+    layers_alert(c->layers);
+}
+
 void clamav_scan_bundle(struct clamav *c, span archive, const char *scanner, struct facts *f)
 {
     struct call call = { .c = c, .facts = f, .scanner = scanner };

@@ -109,6 +109,24 @@ class ByDigest(Packing):
             self.assertReply(self.send_archive(data, f"another one, {name}."), 250)
 
 
+class Known(Packing):
+    """What comes again is not unpacked again; but only what was read to its end is known."""
+
+    options = {"filter": ", workers: \"1\", unscannable: {after_tries: 1000, after: 30d}",
+               "virus": "{database: db, trusted_databases: [demo.ndb], max_files: 40, alert_exceeds_max: no}"}
+
+    def test_not_learned_behind_a_limit(self):
+        """The files of another archive have used up the budget: this one was not opened, and its virus is found when it comes alone."""
+        full = self.pack(b"x", ["--format=7zip", "--options=7zip:compression=bzip2"] + ["words.txt"] * 60)
+        virus = self.pack(mails.EICAR, KINDS[2][1])
+        both = (mails.head("two archives", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n") + b"".join(
+            b"--b\r\nContent-Type: application/octet-stream; name=a.7z\r\nContent-Transfer-Encoding: base64\r\n\r\n" + mails.wrap64(d) + b"\r\n"
+            for d in (full, virus)) + b"--b--\r\n")
+        for _ in range(2):
+            self.assertReply(self.alone.send(both), 250)
+        self.assertReply(self.send_archive(virus, "alone"), 554, "Eicar-Test-Signature")
+
+
 class Readings(Packing):
     """One file, several archives: programs do not agree on where it begins and ends, and which of a zip's two descriptions counts."""
 

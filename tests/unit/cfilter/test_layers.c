@@ -220,6 +220,27 @@ static void test_unbalanced(void **state)
     assert_int_equal(told(), 0);
 }
 
+/* Whoever reads the same part otherwise asks whether it is known clean, not whether it was seen. */
+static void test_passed_over(void **state)
+{
+    (void)state;
+    assert_false(message_with(ZIP, 0, BYTES));
+    assert_false(layers_passed_over(layers, BYTES));       /* looked at in this very message */
+    assert_false(part_of(ZIP, SPAN("own")));
+    assert_false(layers_passed_over(layers, SPAN("own")));
+    next_message();
+    assert_false(layers_passed_over(layers, BYTES));       /* nobody has come upon it yet */
+    assert_true(message_with(ZIP, 0, BYTES));
+    assert_true(part_of(ZIP, SPAN("own")));
+    assert_true(layers_passed_over(layers, BYTES));
+    assert_true(layers_passed_over(layers, SPAN("own")));
+    assert_false(layers_passed_over(layers, SPAN("another")));
+    layers_alert(layers);
+    assert_false(layers_passed_over(layers, BYTES));
+    next_message();
+    assert_false(layers_passed_over(layers, BYTES));
+}
+
 static void test_many(void **state)
 {
     (void)state;
@@ -235,7 +256,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(test_second_time), TEST(test_parts_of_this_message), TEST(test_not_cacheable), TEST(test_nothing_is_told_after),
-        TEST(test_unbalanced), TEST(test_many),
+        TEST(test_unbalanced), TEST(test_passed_over), TEST(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
