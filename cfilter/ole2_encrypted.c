@@ -10,7 +10,7 @@ enum { SECTOR = 512, FIRST_FIB = 0x65, LAST_FIB = 0x200 };   /* versions of Word
 
 static unsigned u16(span s, size_t at)
 {
-    return (unsigned char)s.p[at] | (unsigned)(unsigned char)s.p[at + 1] << 8;
+    return (unsigned)bytes_le(s.p + at, 2);
 }
 
 /* Names of streams are UTF-16LE, with their end, in entries of 128 bytes: MS-CFB 2.6.1. */

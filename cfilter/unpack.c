@@ -45,16 +45,10 @@ static const char *closed_kind(span bytes)
  * heuristics of xz(1) for its own input). */
 static bool looks_like_lzma(span s)
 {
-    uint32_t dictionary = 0;
-    uint64_t length = 0;
-
     if (s.n < 14 || s.p[0] != 0x5d)
         return false;
-    for (int i = 3; i >= 0; i--)
-        dictionary = dictionary << 8 | (uint8_t)s.p[1 + i];
-    for (int i = 7; i >= 0; i--)
-        length = length << 8 | (uint8_t)s.p[5 + i];
-    uint32_t d = dictionary - 1;
+    uint32_t dictionary = (uint32_t)bytes_le(s.p + 1, 4), d = dictionary - 1;
+    uint64_t length = bytes_le(s.p + 5, 8);
 
     d |= d >> 2 | d >> 3;
     d |= d >> 4;
@@ -85,9 +79,7 @@ bool unpack_looks_like(span bytes)
 
 bool unpack_is_encrypted_manifest(span member)
 {
-    static const span said = { "manifest:encryption-data", 24 };
-
-    return span_starts(member, SPAN("<")) && memmem(member.p, member.n, said.p, said.n) != NULL;
+    return span_starts(member, SPAN("<")) && span_find_span(member, SPAN("manifest:encryption-data")) < member.n;
 }
 
 /* ---- libarchive ---- */

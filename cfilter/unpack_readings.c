@@ -17,15 +17,6 @@ enum { LOCAL_FLAGS = 6, LOCAL_SHARED_BYTES = 20, ENTRY_FLAGS = 8, ENTRY_NAME_BYT
 #define ENTRY_SIGNATURE "PK\1\2"
 #define END_SIGNATURE   "PK\5\6"
 
-static uint32_t le(const char *p, int n)
-{
-    uint32_t v = 0;
-
-    for (int i = n - 1; i >= 0; i--)
-        v = v << 8 | (uint8_t)p[i];
-    return v;
-}
-
 static bool has_at(span s, size_t at, const char *four)
 {
     return at <= s.n && s.n - at >= 4 && memcmp(s.p + at, four, 4) == 0;
@@ -36,18 +27,15 @@ static bool has_at(span s, size_t at, const char *four)
 /* The place of the next end record from `from` on whose comment ends within the file; file.n: none. */
 static size_t next_end(span file, size_t from, size_t *after_out)
 {
-    while (from < file.n) {
-        const char *p = memmem(file.p + from, file.n - from, END_SIGNATURE, 4);
-
-        if (p == NULL)
+    for (size_t at; (at = from + span_find_span(span_from(file, from), SPAN(END_SIGNATURE))) < file.n; from = at + 4) {
+        if (file.n - at < END)
             break;
-        size_t at = (size_t)(p - file.p);
+        size_t comment = bytes_le(file.p + at + END_COMMENT_BYTES, 2);
 
-        if (file.n - at >= END && file.n - at - END >= le(p + END_COMMENT_BYTES, 2)) {
-            *after_out = at + END + le(p + END_COMMENT_BYTES, 2);
+        if (file.n - at - END >= comment) {
+            *after_out = at + END + comment;
             return at;
         }
-        from = at + 4;
     }
     return file.n;
 }
@@ -77,11 +65,11 @@ static bool find_directory(span zip, struct directory *d)
         return false;
     const char *p = zip.p + end;
 
-    *d = (struct directory){ .bytes = le(p + END_BYTES, 4), .entries = le(p + END_ENTRIES, 2) };
-    if (d->bytes > end || le(p + END_AT, 4) > end - d->bytes)
+    *d = (struct directory){ .bytes = bytes_le(p + END_BYTES, 4), .entries = bytes_le(p + END_ENTRIES, 2) };
+    if (d->bytes > end || bytes_le(p + END_AT, 4) > end - d->bytes)
         return false;              /* Zip64, or nonsense */
     d->at = end - d->bytes;
-    d->before = d->at - le(p + END_AT, 4);
+    d->before = d->at - bytes_le(p + END_AT, 4);
     return true;
 }
 
@@ -92,7 +80,7 @@ static bool header_differs(span zip, size_t local, const char *entry)
 
     if (memcmp(p, LOCAL_SIGNATURE, 4) != 0)
         return true;
-    return ((le(p + LOCAL_FLAGS, 2) ^ le(entry + ENTRY_FLAGS, 2)) & 1) != 0 || le(p + LOCAL_FLAGS + 2, 2) != le(entry + ENTRY_FLAGS + 2, 2);
+    return ((bytes_le(p + LOCAL_FLAGS, 2) ^ bytes_le(entry + ENTRY_FLAGS, 2)) & 1) != 0 || bytes_le(p + LOCAL_FLAGS + 2, 2) != bytes_le(entry + ENTRY_FLAGS + 2, 2);
 }
 
 /* Every header as the directory has it; NULL: they do not differ.  The caller frees it. */
@@ -105,9 +93,9 @@ static char *by_directory(span zip)
         return NULL;
     for (size_t i = 0, at = d.at; i < d.entries && at + ENTRY <= d.at + d.bytes && has_at(zip, at, ENTRY_SIGNATURE); i++) {
         const char *entry = zip.p + at;
-        size_t local = d.before + le(entry + ENTRY_LOCAL_AT, 4);
+        size_t local = d.before + bytes_le(entry + ENTRY_LOCAL_AT, 4);
 
-        at += ENTRY + le(entry + ENTRY_NAME_BYTES, 2) + le(entry + ENTRY_EXTRA_BYTES, 2) + le(entry + ENTRY_COMMENT_BYTES, 2);
+        at += ENTRY + bytes_le(entry + ENTRY_NAME_BYTES, 2) + bytes_le(entry + ENTRY_EXTRA_BYTES, 2) + bytes_le(entry + ENTRY_COMMENT_BYTES, 2);
         if (local > d.at || d.at - local < LOCAL || !header_differs(zip, local, entry))
             continue;
         if (copy == NULL) {
@@ -157,14 +145,14 @@ static bool tell_within(span file, span magic, const struct telling *t)
 {
     size_t from = 1;
 
-    for (int i = 0; i < UNPACK_READINGS_MAX && from < file.n; i++) {
-        const char *p = memmem(file.p + from, file.n - from, magic.p, magic.n);
+    for (int i = 0; i < UNPACK_READINGS_MAX; i++) {
+        size_t at = from + span_find_span(span_from(file, from), magic);
 
-        if (p == NULL)
+        if (at >= file.n)
             break;
-        if (!t->fn(span_from(file, (size_t)(p - file.p)), false, t->arg))
+        if (!t->fn(span_from(file, at), false, t->arg))
             return false;
-        from = (size_t)(p - file.p) + 1;
+        from = at + 1;
     }
     return true;
 }
@@ -174,7 +162,7 @@ static const span within[] = { { "7z\xbc\xaf\x27\x1c", 6 }, { "Rar!\x1a\x07", 6 
 static bool has_within(span file)
 {
     for (size_t i = 0; i < sizeof(within) / sizeof(within[0]); i++)
-        if (memmem(file.p, file.n, within[i].p, within[i].n) != NULL)
+        if (span_find_span(file, within[i]) < file.n)
             return true;
     return false;
 }

@@ -15,14 +15,12 @@ static void put_le(struct buf *to, uint64_t v, size_t n)
 
 static uint64_t get_le(struct wire_in *in, size_t n)
 {
-    uint64_t v = 0;
-
     if (in->bad || in->rest.n < n) {
         in->bad = true;
         return 0;
     }
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)(uint8_t)in->rest.p[i] << (8 * i);
+    uint64_t v = bytes_le(in->rest.p, n);
+
     in->rest = span_of(in->rest.p + n, in->rest.n - n);
     return v;
 }

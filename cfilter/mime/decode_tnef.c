@@ -27,9 +27,7 @@ enum { HEAD_BYTES = 6, ATTRIBUTE_HEAD = 9, CHECKSUM = 2, NAMED_FROM = 0x8000, GU
 
 static uint32_t le32(const char *p)
 {
-    const unsigned char *u = (const unsigned char *)p;
-
-    return u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
+    return (uint32_t)bytes_le(p, 4);
 }
 
 static bool take32(span *s, uint32_t *out)

@@ -67,6 +67,15 @@ span span_trim(span s);                            /* without leading and traili
 /* Cuts the next piece up to `sep` off *rest; false when *rest was used up (p == NULL). */
 bool span_next(span *rest, char sep, span *piece_out);
 /* Decimal digits only, whole span, 1 to 19 digits; false on anything else or overflow. */
+/* The little-endian number of so many bytes, at most 8. */
+static inline uint64_t bytes_le(const char *p, size_t n)
+{
+    uint64_t v = 0;
+
+    for (size_t i = n; i > 0; i--)
+        v = v << 8 | (uint8_t)p[i - 1];
+    return v;
+}
 /* Copies s to *at and steps over it; the copy. */
 span span_keep(char **at, span s);
 bool span_to_u64(span s, uint64_t *value_out);
