@@ -6,13 +6,10 @@
 
 #include <assert.h>
 
+#include "cfilter/gap.h"
 #include "cfilter/unpack_readings.h"
 
 enum { BUNDLE_BYTES = 4 * 1024 * 1024, MEMBERS_MAX = 250, LARGE = 1024 * 1024, REST_BYTES = 2 * 1024 * 1024 };
-
-/* Before and between outputs that are strung together: no signature may begin in one and end in the next, and the whole is to be no file of any
- * kind to the engine, which would read it as a mail, say, with all that was ever quoted in it. */
-static const span gap = { "\n\1\0\0\2\0\0\n", 8 };
 
 void gather_init(struct gather *g, struct clamav *engine, struct facts *f, size_t max_calls)
 {
@@ -30,6 +27,11 @@ void gather_free(struct gather *g)
 bool gather_found(const struct gather *g)
 {
     return facts_have_virus(g->facts);
+}
+
+static bool is_exact(enum gather_as as)
+{
+    return as == GATHER_FILE || as == GATHER_FOUND;
 }
 
 static bool costs_by_size(const struct gather *g, size_t bytes)
@@ -92,9 +94,9 @@ static void add_file(struct gather *g, span bytes)
 
 static void add_rest(struct gather *g, span bytes)
 {
-    if (g->rest.len + bytes.n + gap.n > REST_BYTES)
+    if (g->rest.len + bytes.n + GAP_BYTES > REST_BYTES)
         gather_flush(g);
-    buf_append(&g->rest, gap);
+    buf_append(&g->rest, GAP);
     buf_append(&g->rest, bytes);
 }
 
@@ -110,11 +112,11 @@ static bool add_large(struct gather *g, span bytes, bool text)
 
 static bool add(struct gather *g, span bytes, enum gather_as as, bool text)
 {
-    bool exact = as == GATHER_FILE || as == GATHER_FOUND;
+    bool any_ends = text && !is_exact(as);
 
     if (bytes.n > LARGE)
-        return add_large(g, bytes, text && !exact);
-    if (!clamav_knows(g->engine, bytes, text && !exact, as != GATHER_REST)) {
+        return add_large(g, bytes, any_ends);
+    if (!clamav_knows(g->engine, bytes, any_ends, as != GATHER_REST)) {
         if (as != GATHER_REST)
             add_file(g, bytes);
         else
@@ -132,9 +134,7 @@ bool gather_add(struct gather *g, span bytes, enum gather_as as, bool text)
 
     if (g->spent || !add(g, bytes, as, text))
         return false;
-    bool exact = as == GATHER_FILE || as == GATHER_FOUND;
-
-    if (g->max_depth == 0 || !(exact ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
+    if (g->max_depth == 0 || !(is_exact(as) ? unpack_has_readings(bytes) : unpack_looks_like(bytes)))
         return true;
     return gather_open_archive(g, bytes, as == GATHER_FILE, g->files.members != waiting && g->files.members != 0);
 }

@@ -4,17 +4,17 @@
  */
 #include "cfilter/passed_over.h"
 
-/* Between files: no pattern goes over it.  Before the first there are more of these than libclamav reads to tell a kind by. */
-static const span between = { "\n\1\0\0\2\0\0\n", 8 };
-enum { LEADING = 256 };
+#include "cfilter/gap.h"
+
+enum { LEADING = 256 };            /* gaps before the first file: more than libclamav reads to tell a kind by */
 
 void passed_over_init(struct passed_over *p, size_t limit_bytes)
 {
     size_t limit = limit_bytes < PASSED_OVER_BYTES_MAX ? limit_bytes : PASSED_OVER_BYTES_MAX;
 
     *p = (struct passed_over){ .room = limit };
-    buf_init(&p->kept, limit + (LEADING + 1) * between.n);
-    buf_init(&p->taken, limit + (LEADING + 1) * between.n);
+    buf_init(&p->kept, limit + (LEADING + 1) * GAP_BYTES);
+    buf_init(&p->taken, limit + (LEADING + 1) * GAP_BYTES);
 }
 
 void passed_over_free(struct passed_over *p)
@@ -28,8 +28,7 @@ static bool begins_as_markup(span file)
 {
     if (span_starts(file, SPAN("\xef\xbb\xbf")))
         file = span_from(file, 3);
-    while (file.n > 0 && (file.p[0] == ' ' || file.p[0] == '\t' || file.p[0] == '\r' || file.p[0] == '\n'))
-        file = span_from(file, 1);
+    file = span_trim(file);
     if (file.n < 2 || file.p[0] != '<')
         return false;
     char c = ascii_lower(file.p[1]);
@@ -51,7 +50,7 @@ void passed_over_add(struct passed_over *p, span file)
         return;
     }
     for (int i = p->kept.len == 0 ? LEADING : 1; i > 0; i--)
-        buf_append(&p->kept, between);
+        buf_append(&p->kept, GAP);
     buf_append(&p->kept, file);
 }
 

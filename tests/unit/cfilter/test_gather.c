@@ -83,6 +83,31 @@ static int world_end(void **state)
     return 0;
 }
 
+static struct facts facts;
+
+/* A new message. */
+static struct gather begun(size_t max_calls)
+{
+    struct gather g;
+
+    facts_init(&facts);
+    clamav_begin_message(engine);
+    gather_init(&g, engine, &facts, max_calls);
+    return g;
+}
+
+enum { LARGE_BYTES = 3 << 20 };            /* too large to travel with others */
+
+static void add_large(struct gather *g, char filled_with)
+{
+    char *large = malloc(LARGE_BYTES);
+
+    assert_non_null(large);
+    memset(large, filled_with, LARGE_BYTES);
+    gather_add(g, span_of(large, LARGE_BYTES), GATHER_FILE, true);
+    free(large);
+}
+
 static const struct { const char *name; enum gather_as first, second; span bytes; bool found; size_t calls; } rows[] = {
     { "a whole file", GATHER_FILE, GATHER_FILE, SPAN(VIRUS), true, 1 },
     { "a part", GATHER_PART, GATHER_PART, SPAN(VIRUS), true, 1 },
@@ -95,73 +120,52 @@ static const struct { const char *name; enum gather_as first, second; span bytes
 
 static void test_rows(void **state)
 {
-    static struct facts f;
-
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct gather g;
-        facts_init(&f);
-        clamav_begin_message(engine);
-        gather_init(&g, engine, &f, 10);
+        struct gather g = begun(10);
         gather_from(&g, "own");
         for (int k = 0; k < 20; k++)
             gather_add(&g, span_of("x0123456789abcdefghijkl" + k, 2), GATHER_FILE, true);
         gather_add(&g, rows[i].bytes, rows[i].first, false);
         gather_add(&g, rows[i].bytes, rows[i].second, false);
-        assert_int_equal(f.engine_calls, 0);               /* all wait */
+        assert_int_equal(facts.engine_calls, 0);               /* all wait */
         gather_flush(&g);
         if (gather_found(&g) != rows[i].found || g.calls != rows[i].calls || g.spent)
             fail_msg("%s: found %d, %zu calls", rows[i].name, gather_found(&g), g.calls);
         if (rows[i].found)
-            assert_string_equal(f.v[0].scanner, "own");
+            assert_string_equal(facts.v[0].scanner, "own");
         gather_free(&g);
     }
 }
 
 static void test_spent_calls_are_told(void **state)
 {
-    static struct facts f;
-    struct gather g;
-    char *large = malloc(3 << 20);
+    struct gather g = begun(2);
 
     (void)state;
-    assert_non_null(large);
-    facts_init(&f);
-    clamav_begin_message(engine);
-    gather_init(&g, engine, &f, 2);
-    for (char c = 'a'; c <= 'c'; c++) {                     /* too large to travel with others */
-        memset(large, c, 3 << 20);
-        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);
+    for (char c = 'a'; c <= 'c'; c++) {
+        add_large(&g, c);
         assert_int_equal(g.spent, c == 'c');
     }
     assert_int_equal(g.calls, 2);
     gather_free(&g);
-    free(large);
 }
 
 /* Large ones cost by their size, as long as there is room for it. */
 static void test_large_ones(void **state)
 {
-    static struct facts f;
-    struct gather g;
-    char *large = malloc(3 << 20);
+    struct gather g = begun(1);
 
     (void)state;
-    assert_non_null(large);
-    facts_init(&f);
-    clamav_begin_message(engine);
-    gather_init(&g, engine, &f, 1);
     g.large_left = 7 << 20;
     for (char c = 'a'; c <= 'd'; c++) {
-        memset(large, c, 3 << 20);
-        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);
-        gather_add(&g, span_of(large, 3 << 20), GATHER_FILE, true);        /* known by now */
+        add_large(&g, c);
+        add_large(&g, c);                  /* known by now */
         assert_int_equal(g.spent, c == 'd');
     }
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.large_left, 1 << 20);
     gather_free(&g);
-    free(large);
 }
 
 /* ---- archives ---- */
@@ -191,13 +195,10 @@ static span packed(span content, const char *options, char *to, size_t room)
 static const struct unpack_budget budget = { .bytes = 1000000, .members = 10, .max_member_bytes = 100000 };
 
 /* One message that holds the archive twice, as two readers bring it. */
-static struct gather read_archive(span archive, unsigned max_depth, struct facts *f)
+static struct gather read_archive(span archive, unsigned max_depth)
 {
-    struct gather g;
+    struct gather g = begun(10);
 
-    facts_init(f);
-    clamav_begin_message(engine);
-    gather_init(&g, engine, f, 10);
     if (max_depth > 0)
         gather_unpack(&g, &budget, max_depth, NULL, NULL);
     for (int i = 0; i < 2; i++) {
@@ -217,7 +218,6 @@ static void test_archives(void **state)
         { "one too deep", { "7zip:compression=bzip2", "7zip:compression=deflate" }, 1, false, UNPACK_LIMIT, 2 },
         { "three of two kinds", { "7zip:compression=bzip2", "zip:compression=deflate", "7zip:compression=bzip2" }, 5, true, 0, 3 },
     };
-    static struct facts f;
     static char room[2][65536];
 
     (void)state;
@@ -226,11 +226,11 @@ static void test_archives(void **state)
         span bytes = SPAN(VIRUS);
         for (size_t k = 0; k < 3 && cases[i].options[k] != NULL; k++)
             bytes = packed(bytes, cases[i].options[k], room[k % 2], sizeof room[0]);
-        struct gather g = read_archive(bytes, cases[i].max_depth, &f);
+        struct gather g = read_archive(bytes, cases[i].max_depth);
         if (gather_found(&g) != cases[i].found || g.troubles != cases[i].troubles || g.n_opened != cases[i].opened)
             fail_msg("%s: found %d, troubles %u (%s), %zu opened", cases[i].name, gather_found(&g), g.troubles, g.trouble_why[2].text, g.n_opened);
         if (cases[i].found)
-            assert_string_equal(f.v[0].scanner, "libarchive");
+            assert_string_equal(facts.v[0].scanner, "libarchive");
         gather_free(&g);
     }
 }
@@ -238,15 +238,11 @@ static void test_archives(void **state)
 /* A hundred archives do not cost a hundred calls. */
 static void test_many_archives(void **state)
 {
-    static struct facts f;
     static char room[65536];
     struct unpack_budget b = { .bytes = 10000000, .members = 1000, .max_member_bytes = 100000 };
-    struct gather g;
+    struct gather g = begun(10);
 
     (void)state;
-    facts_init(&f);
-    clamav_begin_message(engine);
-    gather_init(&g, engine, &f, 10);
     gather_unpack(&g, &b, 3, NULL, NULL);
     for (int i = 0; i < 100; i++) {
         char text[40];
@@ -263,13 +259,12 @@ static void test_many_archives(void **state)
 /* What libclamav has taken out of an archive is not looked at again. */
 static void test_archive_that_both_open(void **state)
 {
-    static struct facts f;
     static char room[65536];
     span zip = packed(SPAN("harmless words, and more of them"), "zip:compression=deflate", room, sizeof room);
 
     (void)state;
     for (unsigned depth = 0; depth < 2; depth++) {
-        struct gather g = read_archive(zip, depth, &f);
+        struct gather g = read_archive(zip, depth);
         assert_int_equal(g.n_opened, depth);
         assert_int_equal(g.calls, 1);
         assert_int_equal(g.troubles, 0);
