@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "cfilter/verdict_class.h"
 #include "cfilter/verdict_tell.h"
 
 enum { RECIPIENTS_TOLD_MAX = 20 };
@@ -42,14 +43,6 @@ static void count(struct front *f, const struct record *r)
             ++*f->classes[i];
 }
 
-/* Why it was not scanned, or not to its end; "" if it was. */
-static const char *scan_why(const struct assess_result *a)
-{
-    if (a->outcome != SCAN_DONE)
-        return a->why;
-    return a->facts != NULL && !a->facts->complete ? a->facts->incomplete_why : "";
-}
-
 static void log_verdict(struct logline *l, const struct assess_result *a, struct buf *hits)
 {
     const struct verdict *v = a->verdict;
@@ -74,8 +67,10 @@ static void log_verdict(struct logline *l, const struct assess_result *a, struct
     }
     if (a->outcome != SCAN_DONE)
         logline_str(l, "scan", span_str(scan_outcome_name(a->outcome)));
-    if (scan_why(a)[0] != '\0')
-        logline_str(l, "scan_why", span_str(scan_why(a)));
+    const char *why = verdict_not_scanned_why(a->outcome, a->why, a->facts);
+
+    if (why[0] != '\0')
+        logline_str(l, "scan_why", span_str(why));
 }
 
 bool record_has_classes(const struct assess_result *a)
@@ -174,8 +169,10 @@ static void event_verdict(struct json_out *j, const struct assess_result *a)
     }
     json_array_end(j);
     json_cstr(j, "scan", scan_outcome_name(a->outcome));
-    if (scan_why(a)[0] != '\0')
-        json_cstr(j, "scan_why", scan_why(a));
+    const char *why = verdict_not_scanned_why(a->outcome, a->why, a->facts);
+
+    if (why[0] != '\0')
+        json_cstr(j, "scan_why", why);
     if (a->facts != NULL) {
         json_int(j, "generation", a->facts->generation);
         json_int(j, "scan_us", a->facts->took_us);

@@ -54,14 +54,25 @@ static void tell_bits(struct facts *f, enum fact_kind kind, enum fact_class klas
             facts_add(f, OWN, kind, klass, 0, name(bit), detail);
 }
 
+/* What decoders may make of so many bytes, and the most in any case. */
+static size_t most_decoded(const struct set_mime *m, size_t bytes)
+{
+    size_t by_size = BASE_BYTES + PER_BYTE * bytes, most = (size_t)m->max_decoded_bytes;
+
+    return by_size < most ? by_size : most;
+}
+
+static struct union_limits limits_of(const struct set_mime *m, size_t max_decoded_bytes)
+{
+    return (struct union_limits){
+        .max_parts = (size_t)m->max_parts, .max_depth = (size_t)m->max_depth, .max_decoded_bytes = max_decoded_bytes, .key = *rand_process_key(),
+    };
+}
+
 static void read_own(struct view *v, struct gather *g, struct facts *f)
 {
     const struct set_mime *m = &v->set->filter.mime;
-    size_t by_size = BASE_BYTES + PER_BYTE * v->bytes.n, most = (size_t)m->max_decoded_bytes;
-    struct union_limits limits = {
-        .max_parts = (size_t)m->max_parts, .max_depth = (size_t)m->max_depth, .max_decoded_bytes = by_size < most ? by_size : most,
-        .key = *rand_process_key(),
-    };
+    struct union_limits limits = limits_of(m, most_decoded(m, v->bytes.n));
     static const char differ[] = "readers of mail differ";
     struct union_report report;
 
@@ -93,10 +104,7 @@ static bool read_member(span member, void *arg)
 {
     struct inner *in = arg;
     size_t by_size = INNER_BYTES + PER_BYTE * member.n;
-    struct union_limits limits = {
-        .max_parts = (size_t)in->set->max_parts, .max_depth = (size_t)in->set->max_depth, .max_decoded_bytes = by_size < in->left ? by_size : in->left,
-        .key = *rand_process_key(),
-    };
+    struct union_limits limits = limits_of(in->set, by_size < in->left ? by_size : in->left);
     struct union_report report;
 
     union_read_file(member, &limits, take_output, in->gather, &report);
@@ -111,7 +119,6 @@ static bool read_member(span member, void *arg)
 static void open_archives(struct gather *g, const struct settings *set, size_t message_bytes, struct inner *in)
 {
     const struct set_virus *virus = &set->filter.virus;
-    size_t most = (size_t)set->filter.mime.max_decoded_bytes, by_size = BASE_BYTES + PER_BYTE * message_bytes;
     /* The worker ends when it has no memory; what is unpacked stays in it while archives within are opened. */
     int64_t whole = set->filter.worker_memory_bytes / 2, one = set->filter.worker_memory_bytes / 4;
     struct unpack_budget budget = {
@@ -119,7 +126,7 @@ static void open_archives(struct gather *g, const struct settings *set, size_t m
         .max_member_bytes = (uint64_t)(virus->max_file_bytes < one ? virus->max_file_bytes : one),
     };
 
-    *in = (struct inner){ .gather = g, .set = &set->filter.mime, .left = by_size < most ? by_size : most };
+    *in = (struct inner){ .gather = g, .set = &set->filter.mime, .left = most_decoded(&set->filter.mime, message_bytes) };
     if (virus->second_unpacker && virus->parse.archive)
         gather_unpack(g, &budget, (unsigned)virus->max_recursion, parser_wanted(set, OWN) ? read_member : NULL, in);
 }

@@ -184,13 +184,6 @@ static const char *not_scanned_name(const struct verdict_input *in)
     return in->facts->complete ? "timeout" : "incomplete";
 }
 
-static const char *not_scanned_why(const struct verdict_input *in)
-{
-    if (in->outcome != SCAN_DONE)
-        return in->why != NULL ? in->why : "";
-    return in->facts->incomplete_why;
-}
-
 static bool is_tried_enough(const struct verdict_input *in)
 {
     const struct set_unscannable *u = &in->set->filter.unscannable;
@@ -208,7 +201,8 @@ static void not_scanned(const struct verdict_input *in, struct tally *t, struct 
     const char *klass = verdict_not_scanned_class(in->outcome, in->facts);
     const struct set_class *c = klass != NULL ? settings_class(in->set, klass) : NULL;
     int action = c != NULL ? c->action : CLASS_DEFER;
-    struct proposal p = { VERDICT_DEFER, CAUSE_NOT_SCANNED, klass != NULL ? klass : "", not_scanned_name(in), not_scanned_why(in) };
+    struct proposal p = { VERDICT_DEFER, CAUSE_NOT_SCANNED, klass != NULL ? klass : "", not_scanned_name(in),
+                          verdict_not_scanned_why(in->outcome, in->why, in->facts) };
     double points = action == CLASS_SCORE && v->scored ? c->points : 0;
 
     if (action == CLASS_DEFER && is_tried_enough(in)) {

@@ -55,6 +55,13 @@ const char *verdict_not_scanned_class(enum scan_outcome outcome, const struct fa
     return !facts->complete ? "crashed" : has_timeout(facts) ? "timeout" : NULL;
 }
 
+const char *verdict_not_scanned_why(enum scan_outcome outcome, const char *why, const struct facts *facts)
+{
+    if (outcome == SCAN_DONE)
+        return facts != NULL ? facts->incomplete_why : "";
+    return why != NULL ? why : "";
+}
+
 const char *verdict_class_action_name(int class_action)
 {
     static const char *const names[CLASS_ACTIONS] = { "defer", "tag", "pass", "score", "reject" };

@@ -15,6 +15,9 @@ enum verdict_cause verdict_class_cause(const struct fact *f);
 /* Of a message that was not scanned (whole): "timeout", "crashed", "engine"; NULL: none, it is put off whatever is set (no worker was free). */
 const char *verdict_not_scanned_class(enum scan_outcome outcome, const struct facts *facts);
 
+/* Why, in the words of whoever knows: of the outcome, or of facts that are not complete; "" of those that are.  facts: NULL unless SCAN_DONE. */
+const char *verdict_not_scanned_why(enum scan_outcome outcome, const char *why, const struct facts *facts);
+
 const char *verdict_class_action_name(int class_action);      /* "defer", "tag", ... */
 
 #endif

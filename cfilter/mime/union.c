@@ -183,10 +183,12 @@ static void free_page(struct page *p)
     free(p);
 }
 
-static struct reading begin(const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
+static void begin(struct reading *r, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
 {
     *out = (struct union_report){ 0 };
-    return (struct reading){ .limits = limits, .sink = sink, .arg = arg, .report = out, .arena = arena_new(16 * 1024) };
+    *r = (struct reading){ .limits = limits, .sink = sink, .arg = arg, .report = out, .arena = arena_new(16 * 1024) };
+    r->last = &r->first;
+    r->later_last = &r->later;
 }
 
 static void read_pages(struct reading *r)
@@ -208,10 +210,9 @@ static void read_pages(struct reading *r)
 
 void union_read(span message, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
 {
-    struct reading r = begin(limits, sink, arg, out);
+    struct reading r;
 
-    r.last = &r.first;
-    r.later_last = &r.later;
+    begin(&r, limits, sink, arg, out);
     if (message.n > UINT32_MAX / 2)
         reading_limit(&r, "bytes");
     else if (message.n > 0)
@@ -221,11 +222,10 @@ void union_read(span message, const struct union_limits *limits, union_sink *sin
 
 void union_read_file(span file, const struct union_limits *limits, union_sink *sink, void *arg, struct union_report *out)
 {
-    struct reading r = begin(limits, sink, arg, out);
     unsigned flags = DECLARED | ATTACHED;
+    struct reading r;
 
-    r.last = &r.first;
-    r.later_last = &r.later;
+    begin(&r, limits, sink, arg, out);
     if (file.n <= UINT32_MAX / 2 && product_is_read_again(file, &flags))
         page_later(&r, file, flags);
     read_pages(&r);
