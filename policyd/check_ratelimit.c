@@ -27,8 +27,8 @@ struct group {
     bool open;
     bool asking;                         /* inside store_limits */
     size_t n;                            /* rates */
-    const struct limit_rule *rules[STORE_LIMITS_MAX];
-    struct store_limit limits[STORE_LIMITS_MAX];
+    const struct limit_rule **rules;     /* [STORE_LIMITS_MAX] both */
+    struct store_limit *limits;
     struct store_limits_request ask;
 };
 
@@ -415,6 +415,15 @@ static void charge_recipients(const struct check_run *run)
 
 /* ---- start ---- */
 
+static void group_init(struct group *g, struct check_run *run, size_t n_rules)
+{
+    g->run = run;
+    if (n_rules == 0)
+        return;
+    g->rules = arena_take(run->arena, STORE_LIMITS_MAX * sizeof(*g->rules));
+    g->limits = arena_take(run->arena, STORE_LIMITS_MAX * sizeof(*g->limits));
+}
+
 static void ratelimit_start(struct check_run *run)
 {
     const struct rules *rules = run->rules;
@@ -422,7 +431,8 @@ static void ratelimit_start(struct check_run *run)
     struct ratelimit_run *st;
 
     st = run->state = arena_alloc(run->arena, sizeof(*st));
-    st->enforced.run = st->observed.run = run;
+    group_init(&st->enforced, run, rules->n_enforced_limits);
+    group_init(&st->observed, run, rules->n_limits - rules->n_enforced_limits);
     wiring = wiring_of(&run->services->wiring, run->req);
     st->charge_here = (run->services->wiring.rcpt_only || !wiring_asks_at_data(wiring)) && !run->dry;
     st->asks_at_end = wiring_asks_at_end(wiring);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/bytes8.h"
 
 enum { ARENA_ALIGN = alignof(max_align_t), ARENA_BLOCK_MAX = 256 * 1024 };
 
@@ -88,15 +89,13 @@ static void add_block(struct arena *a, size_t at_least)
     a->newest = b;
 }
 
-/* Not zeroed. */
-static char *take(struct arena *a, size_t size_bytes)
+void *arena_take(struct arena *a, size_t size_bytes)
 {
-    size_t size;
+    size_t size = (size_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     char *p;
 
     if (size_bytes > SIZE_MAX / 2)
         return xmalloc(SIZE_MAX / 2);   /* cannot be had: ends the process */
-    size = (size_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     if (a->newest->size - a->newest->used < size)
         add_block(a, size);
     p = a->newest->bytes + a->newest->used;
@@ -107,7 +106,7 @@ static char *take(struct arena *a, size_t size_bytes)
 
 void *arena_alloc(struct arena *a, size_t size_bytes)
 {
-    void *p = take(a, size_bytes);
+    void *p = arena_take(a, size_bytes);
 
     memset(p, 0, size_bytes);
     return p;
@@ -115,7 +114,7 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
 
 void *arena_dup(struct arena *a, const void *p, size_t size_bytes)
 {
-    char *copy = take(a, size_bytes);
+    char *copy = arena_take(a, size_bytes);
 
     if (size_bytes > 0)
         memcpy(copy, p, size_bytes);
@@ -124,7 +123,7 @@ void *arena_dup(struct arena *a, const void *p, size_t size_bytes)
 
 char *arena_str(struct arena *a, span s)
 {
-    char *copy = take(a, s.n + 1);
+    char *copy = arena_take(a, s.n + 1);
 
     if (s.n > 0)
         memcpy(copy, s.p, s.n);
@@ -140,12 +139,15 @@ span arena_span(struct arena *a, span s)
 span arena_lower(struct arena *a, span s)
 {
     char *copy;
+    size_t i = 0;
 
     if (s.n == 0)
         return (span){ NULL, 0 };
-    copy = arena_dup(a, s.p, s.n);
-    for (size_t i = 0; i < s.n; i++)
-        copy[i] = ascii_lower(copy[i]);
+    copy = arena_take(a, s.n);
+    for (; i + 8 <= s.n; i += 8)
+        bytes8_store(copy + i, bytes8_lower(bytes8_load(s.p + i)));
+    for (; i < s.n; i++)
+        copy[i] = ascii_lower(s.p[i]);
     return span_of(copy, s.n);
 }
 
@@ -162,7 +164,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
         return arena_str(a, (span){ NULL, 0 });
     if ((size_t)n < sizeof(small))
         return arena_str(a, (span){ small, (size_t)n });
-    text = take(a, (size_t)n + 1);
+    text = arena_take(a, (size_t)n + 1);
     va_start(ap, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, ap);
     va_end(ap);

@@ -13,6 +13,7 @@ struct arena *arena_new(size_t first_block_bytes);
 void arena_free(struct arena **a);                       /* accepts NULL, leaves NULL */
 void arena_reset(struct arena *a);                       /* all memory unused again; the first block is kept */
 void *arena_alloc(struct arena *a, size_t size_bytes);   /* zeroed, aligned for any type */
+void *arena_take(struct arena *a, size_t size_bytes);    /* the same with what happens to be there, for what is filled at once */
 void *arena_dup(struct arena *a, const void *p, size_t size_bytes);
 char *arena_str(struct arena *a, span s);                /* NUL-terminated copy */
 span arena_span(struct arena *a, span s);                /* copy */

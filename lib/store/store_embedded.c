@@ -20,7 +20,7 @@ struct slot *embedded_find(struct embedded *e, enum store_table_id id, uint64_t 
     if (s == NULL)
         return NULL;
     if (s->expires_ms <= now_ms) {
-        table_remove(&e->tables[id], s);
+        table_remove(&e->tables[id], hash, s);
         return NULL;
     }
     s->used_s = (uint32_t)(now_ms / 1000);
@@ -125,7 +125,7 @@ static void embedded_remember(struct store *store, const char *table, span key, 
     struct value_data *d;
 
     if (s != NULL && s->data_bytes != sizeof(*d) + value.n) {
-        table_remove(t, s);
+        table_remove(t, hash, s);
         s = NULL;
     }
     if (s != NULL) {
@@ -174,10 +174,11 @@ static void embedded_forget(struct store *store, const char *table, span key, st
     char room[VALUE_KEY_MAX];
     enum store_table_id id = strcmp(table, "limits") == 0 ? TABLE_LIMITS : strcmp(table, "grey") == 0 ? TABLE_GREY : TABLE_VALUES;
     span full = id == TABLE_VALUES ? embedded_value_key(table, key, room) : key;
-    struct slot *s = table_find(&e->tables[id], embedded_hash(e, full), full);
+    uint64_t hash = embedded_hash(e, full);
+    struct slot *s = table_find(&e->tables[id], hash, full);
 
     if (s != NULL)
-        table_remove(&e->tables[id], s);
+        table_remove(&e->tables[id], hash, s);
     fn(&(struct store_value_result){ .outcome = s != NULL ? STORE_HIT : STORE_MISS }, arg);
 }
 

@@ -39,7 +39,7 @@ static void write_state(struct slot *s, const struct limit_state *st)
 static void keep_state(struct embedded *e, struct slot *s, uint64_t hash, span key, const struct limit_state *st, int64_t now_ms)
 {
     if (s != NULL && s->data_bytes != limit_data_bytes(st->kind)) {
-        table_remove(&e->tables[TABLE_LIMITS], s);
+        table_remove(&e->tables[TABLE_LIMITS], hash, s);
         s = NULL;
     }
     if (s != NULL)
@@ -48,6 +48,19 @@ static void keep_state(struct embedded *e, struct slot *s, uint64_t hash, span k
         s = embedded_insert(e, TABLE_LIMITS, hash, key, limit_data_bytes(st->kind), now_ms);
     if (s != NULL)
         write_state(s, st);
+}
+
+/* What has expired counts nothing, and its slot is written over when the key is charged: it need not go and come again. */
+static struct slot *limit_find(struct embedded *e, uint64_t hash, span key, int64_t now_ms, struct limit_state *st)
+{
+    struct slot *s = table_find(&e->tables[TABLE_LIMITS], hash, key);
+
+    embedded_limit_read(s, st);
+    if (s != NULL) {
+        st->there = st->there && s->expires_ms > now_ms;
+        s->used_s = (uint32_t)(now_ms / 1000);
+    }
+    return s;
 }
 
 static bool limits_look(struct embedded *e, const struct store_limits_request *q, struct limit_step *steps, int64_t now_ms,
@@ -65,8 +78,7 @@ static bool limits_look(struct embedded *e, const struct store_limits_request *q
         struct limit_step *st = &steps[i];
 
         st->rate = limit_rate_of(&q->limits[i]);
-        st->slot = embedded_find(e, TABLE_LIMITS, st->hash, q->limits[i].key, now_ms);
-        embedded_limit_read(st->slot, &st->state);
+        st->slot = limit_find(e, st->hash, q->limits[i].key, now_ms, &st->state);
         if (limit_now(&st->rate, &st->state, now_ms * 1000) && st->slot != NULL)
             keep_state(e, st->slot, st->hash, q->limits[i].key, &st->state, now_ms);
         limit_look(&st->rate, &st->state, now_ms * 1000, &results[i]);
@@ -153,10 +165,9 @@ static void give_back(struct embedded *e, const struct store_limits_request *q, 
     for (size_t i = 0; i < q->n; i++) {
         struct limit_rate rate = limit_rate_of(&q->limits[i]);
         uint64_t hash = embedded_hash(e, q->limits[i].key);
-        struct slot *s = embedded_find(e, TABLE_LIMITS, hash, q->limits[i].key, now_ms);
         struct limit_state st;
+        struct slot *s = limit_find(e, hash, q->limits[i].key, now_ms, &st);
 
-        embedded_limit_read(s, &st);
         if (!st.there || st.kind != rate.kind || rate.cost == 0)
             continue;
         limit_now(&rate, &st, now_ms * 1000);

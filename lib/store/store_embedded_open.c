@@ -84,7 +84,7 @@ static void import_slot(struct embedded *e, enum store_table_id id, const struct
     if (to != NULL && to->used_s > from->used_s)
         return;
     if (to != NULL)
-        table_remove(&e->tables[id], to);
+        table_remove(&e->tables[id], hash, to);
     if ((to = table_insert(&e->tables[id], hash, key, from->data_bytes)) == NULL)
         return;
     memcpy(slot_data(to), from->body, from->data_bytes);

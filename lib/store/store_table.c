@@ -97,17 +97,6 @@ static void index_remove_at(struct table *t, size_t hole)
     }
 }
 
-static size_t index_find_ref(const struct table *t, uint32_t tag, uint32_t ref)
-{
-    size_t at = place_of(t, tag);
-
-    while (t->index[at].ref != ref) {
-        assert(t->index[at].ref != 0);
-        at = (at + 1) & (t->index_size - 1);
-    }
-    return at;
-}
-
 void table_prefetch(const struct table *t, uint64_t hash)
 {
     __builtin_prefetch(&t->index[place_of(t, (uint32_t)hash)]);
@@ -204,13 +193,15 @@ static uint64_t hash_of(const struct table *t, const struct slot *s)
     return siphash(slot_key(s), t->key);
 }
 
-void table_remove(struct table *t, struct slot *s)
+void table_remove(struct table *t, uint64_t hash, struct slot *s)
 {
-    uint64_t hash = hash_of(t, s);
-    uint32_t ref = find_ref(t, hash, slot_key(s));
+    size_t at = place_of(t, (uint32_t)hash);
 
-    assert(ref != 0);
-    remove_at(t, index_find_ref(t, (uint32_t)hash, ref));
+    while (t->index[at].tag != (uint32_t)hash || t->index[at].ref == 0 || ref_slot(t, t->index[at].ref) != s) {
+        assert(t->index[at].ref != 0);
+        at = (at + 1) & (t->index_size - 1);
+    }
+    remove_at(t, at);
 }
 
 /* Of a few entries beside each other in the index (so in no order of their keys) the one used longest ago. */
@@ -285,7 +276,7 @@ static bool adopt(struct table *t, size_t class, uint32_t n, uint64_t hash)
     if (other != NULL && other->used_s > s->used_s)
         return false;
     if (other != NULL)
-        table_remove(t, other);
+        table_remove(t, hash, other);
     if (t->count >= t->max_entries)
         return false;
     index_put(t, (uint32_t)hash, ref_of(class, n));

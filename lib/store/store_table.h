@@ -46,7 +46,7 @@ struct slot *table_find(const struct table *t, uint64_t hash, span key);
 /* A slot for a key that is not there, with room for data_bytes; inside table_write_begin, expires_ms and the data to be filled in.
  * NULL: no memory for it. */
 struct slot *table_insert(struct table *t, uint64_t hash, span key, size_t data_bytes);
-void table_remove(struct table *t, struct slot *s);
+void table_remove(struct table *t, uint64_t hash, struct slot *s);   /* hash: of its key */
 
 static inline void table_write_begin(struct slot *s)
 {
