@@ -6,15 +6,6 @@
 
 #include "lib/proto/domain.h"
 
-void request_take(struct request *r, const struct policy_request *attrs, const char *from, const char *copy)
-{
-    r->attrs = *attrs;
-    for (size_t i = 0; i < POLICY_ATTRS; i++) {
-        if (r->attrs.v[i].p != NULL)
-            r->attrs.v[i].p = copy + (r->attrs.v[i].p - from);
-    }
-}
-
 static bool is_ascii(span s)
 {
     for (size_t i = 0; i < s.n; i++) {

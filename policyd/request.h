@@ -29,9 +29,6 @@ struct request {
     bool exempt;                     /* trusted, a login or a submission: DNSBL and spoofing rules do not apply */
 };
 
-/* Takes over what policy_parse found in the bytes at `from`; their copy of the same length stands at `copy`, where all spans
- * will point. */
-void request_take(struct request *r, const struct policy_request *attrs, const char *from, const char *copy);
 /* Derives the typed members.  Never fails: what cannot be read is left out. */
 void request_prepare(struct request *r, const struct settings *set, struct arena *arena);
 /* The domain of a mailbox in lower case, as the members have it: A-labels where they can be had. */

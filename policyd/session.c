@@ -96,18 +96,30 @@ static void on_answer(span answer, void *arg)
         session_step(s);
 }
 
-/* The request's bytes move to its own memory, because the buffer may while it is judged. */
-static void judge(struct session *s, const struct policy_request *attrs, size_t used)
+/* Judges the next request, if it is there.  Its bytes move to its own memory, because the buffer may while it is judged. */
+static enum policy_status next_request(struct session *s)
 {
-    struct eval *e = eval_take(s->all->services);
     span in = stream_in(s->stream);
-    const char *copy = arena_dup(e->arena, in.p, used);
+    struct eval *e;
+    enum policy_status status;
+    size_t used;
+    char *copy;
 
-    request_take(&e->req, attrs, in.p, copy);
+    if (in.n == 0)
+        return POLICY_MORE;
+    e = eval_take(s->all->services);
+    copy = arena_take(e->arena, in.n);
+    status = policy_parse_to(&s->parser, in, POLICY_REQUEST_MAX, copy, &e->req.attrs, &used);
+    if (status != POLICY_OK) {
+        eval_release(&e);
+        return status;
+    }
+    memcpy(copy, in.p, used);
     stream_consume(s->stream, used);
     s->under_way = true;
     s->all->busy++;
     serve(&s->serving, e, *s->all->rules, on_answer, s);
+    return status;
 }
 
 /* Reading rests while a request is judged. */
@@ -139,17 +151,11 @@ static const char *junk_reason(enum policy_status status)
 /* Judges what has come, one request after the other; all answers go out in one write.  s may be gone when it returns. */
 static void session_step(struct session *s)
 {
-    struct policy_request attrs;
-    enum policy_status status = POLICY_MORE;
-    size_t used;
+    enum policy_status status = POLICY_OK;
 
     s->in_step = true;
-    while (!s->under_way && stream_out_pending(s->stream) < OUT_FULL) {
-        status = policy_parse(&s->parser, stream_in(s->stream), POLICY_REQUEST_MAX, &attrs, &used);
-        if (status != POLICY_OK)
-            break;
-        judge(s, &attrs, used);
-    }
+    while (status == POLICY_OK && !s->under_way && stream_out_pending(s->stream) < OUT_FULL)
+        status = next_request(s);
     s->in_step = false;
     if (!s->under_way && junk_reason(status) != NULL)
         return junk(s, junk_reason(status));

@@ -4,6 +4,8 @@
  */
 #include "lib/proto/policy.h"
 
+#include "lib/base/bytes8.h"
+
 static const span names[POLICY_ATTRS] = {
     [POLICY_REQUEST] = SPAN("request"),
     [POLICY_PROTOCOL_STATE] = SPAN("protocol_state"),
@@ -55,6 +57,38 @@ static const uint8_t slots[SLOTS] = {
     [120] = POLICY_CCERT_PUBKEY_FINGERPRINT + 1,
 };
 
+/* The order in which Postfix 3.7 writes them, from each to the next; 0 (the first): nothing is expected. */
+static const uint8_t follows[POLICY_ATTRS] = {
+    [POLICY_REQUEST] = POLICY_PROTOCOL_STATE, [POLICY_PROTOCOL_STATE] = POLICY_PROTOCOL_NAME,
+    [POLICY_PROTOCOL_NAME] = POLICY_CLIENT_ADDRESS, [POLICY_CLIENT_ADDRESS] = POLICY_CLIENT_NAME,
+    [POLICY_CLIENT_NAME] = POLICY_CLIENT_PORT, [POLICY_CLIENT_PORT] = POLICY_REVERSE_CLIENT_NAME,
+    [POLICY_REVERSE_CLIENT_NAME] = POLICY_SERVER_ADDRESS, [POLICY_SERVER_ADDRESS] = POLICY_SERVER_PORT,
+    [POLICY_SERVER_PORT] = POLICY_HELO_NAME, [POLICY_HELO_NAME] = POLICY_SENDER, [POLICY_SENDER] = POLICY_RECIPIENT,
+    [POLICY_RECIPIENT] = POLICY_RECIPIENT_COUNT, [POLICY_RECIPIENT_COUNT] = POLICY_QUEUE_ID, [POLICY_QUEUE_ID] = POLICY_INSTANCE,
+    [POLICY_INSTANCE] = POLICY_SIZE, [POLICY_SIZE] = POLICY_ETRN_DOMAIN, [POLICY_ETRN_DOMAIN] = POLICY_STRESS,
+    [POLICY_STRESS] = POLICY_SASL_METHOD, [POLICY_SASL_METHOD] = POLICY_SASL_USERNAME, [POLICY_SASL_USERNAME] = POLICY_SASL_SENDER,
+    [POLICY_SASL_SENDER] = POLICY_CCERT_SUBJECT, [POLICY_CCERT_SUBJECT] = POLICY_CCERT_ISSUER,
+    [POLICY_CCERT_ISSUER] = POLICY_CCERT_FINGERPRINT, [POLICY_CCERT_FINGERPRINT] = POLICY_CCERT_PUBKEY_FINGERPRINT,
+    [POLICY_CCERT_PUBKEY_FINGERPRINT] = POLICY_ENCRYPTION_PROTOCOL, [POLICY_ENCRYPTION_PROTOCOL] = POLICY_ENCRYPTION_CIPHER,
+    [POLICY_ENCRYPTION_CIPHER] = POLICY_ENCRYPTION_KEYSIZE, [POLICY_ENCRYPTION_KEYSIZE] = POLICY_CONTEXT,
+    [POLICY_CONTEXT] = POLICY_COMPATIBILITY_LEVEL, [POLICY_COMPATIBILITY_LEVEL] = POLICY_MAIL_VERSION,
+};
+
+/* Two reads that may overlap: a name has at least four bytes. */
+static bool same_name(const char *p, span name)
+{
+    uint32_t a[2], b[2];
+
+    if (name.n >= 8)
+        return bytes8_load(p) == bytes8_load(name.p) && bytes8_load(p + name.n - 8) == bytes8_load(name.p + name.n - 8) &&
+               (name.n <= 16 || bytes8_load(p + 8) == bytes8_load(name.p + 8));
+    memcpy(&a[0], p, sizeof(a[0]));
+    memcpy(&b[0], name.p, sizeof(b[0]));
+    memcpy(&a[1], p + name.n - sizeof(a[1]), sizeof(a[1]));
+    memcpy(&b[1], name.p + name.n - sizeof(b[1]), sizeof(b[1]));
+    return a[0] == b[0] && a[1] == b[1];
+}
+
 enum policy_attr policy_attr_find(span name)
 {
     const unsigned char *p = (const unsigned char *)name.p;
@@ -99,29 +133,47 @@ static bool has_foreign_bytes(span s)
     return s.n > 0 && (memchr(s.p, '\0', s.n) != NULL || memchr(s.p, '\r', s.n) != NULL);
 }
 
-/* Up to the first empty line, which is there; *used_out: with that. */
-static enum policy_status parse_lines(span in, struct policy_request *q, size_t *used_out)
+/* The attribute that begins the line at p, with the place of its '='; NULL: it is no line name=value. */
+static const char *name_at(const char *p, const char *lf, enum policy_attr expected, enum policy_attr *out)
+{
+    size_t n = names[expected].n;
+    const char *eq;
+
+    *out = expected;
+    if ((size_t)(lf - p) > n && p[n] == '=' && same_name(p, names[expected]))
+        return p + n;
+    eq = memchr(p, '=', (size_t)(lf - p));
+    if (eq == NULL || eq == p)
+        return NULL;
+    *out = policy_attr_find(span_of(p, (size_t)(eq - p)));
+    return eq;
+}
+
+/* Up to the first empty line, which is there; *used_out: with that.  at: where in.p will stand. */
+static enum policy_status parse_lines(span in, const char *at, struct policy_request *q, size_t *used_out)
 {
     const char *p = in.p, *end = in.p + in.n;
+    enum policy_attr a = POLICY_REQUEST, expected = POLICY_REQUEST;
+    bool ours = false;
 
     for (;;) {
         const char *lf = memchr(p, '\n', (size_t)(end - p)), *eq;
-        enum policy_attr a;
 
         if (lf == p && p > in.p)
             break;
-        eq = memchr(p, '=', (size_t)(lf - p));
-        if (eq == NULL || eq == p)
+        if ((eq = name_at(p, lf, expected, &a)) == NULL)
             return POLICY_E_SYNTAX;
-        a = policy_attr_find(span_of(p, (size_t)(eq - p)));
-        if (a == POLICY_ATTRS)
+        if (a == POLICY_ATTRS) {
             q->unknown++;
-        else if (q->v[a].p == NULL)
-            q->v[a] = span_of(eq + 1, (size_t)(lf - eq - 1));
+        } else if (q->v[a].p == NULL) {
+            q->v[a] = span_of(at + (eq + 1 - in.p), (size_t)(lf - eq - 1));
+            ours = ours || (a == POLICY_REQUEST && span_eq(span_of(eq + 1, (size_t)(lf - eq - 1)), SPAN("smtpd_access_policy")));
+            expected = (enum policy_attr)follows[a];
+        }
         p = lf + 1;
     }
     *used_out = (size_t)(p + 1 - in.p);
-    return span_eq(q->v[POLICY_REQUEST], SPAN("smtpd_access_policy")) ? POLICY_OK : POLICY_E_REQUEST;
+    return ours ? POLICY_OK : POLICY_E_REQUEST;
 }
 
 /* So comes nearly every request: then nobody needs to look for the line first. */
@@ -130,9 +182,8 @@ static bool ends_with_empty_line(span in)
     return in.n >= 2 && in.p[in.n - 1] == '\n' && in.p[in.n - 2] == '\n';
 }
 
-enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, struct policy_request *out, size_t *used_out)
+enum policy_status policy_parse_to(struct policy_parser *p, span in, size_t max, const char *at, struct policy_request *out, size_t *used_out)
 {
-    struct policy_request q;
     size_t from = p->at, end = 0;
     enum policy_status status;
 
@@ -143,18 +194,22 @@ enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, st
         if (end == 0)
             return in.n >= max ? POLICY_E_SIZE : POLICY_MORE;
     }
-    memset(&q, 0, sizeof(q));
-    status = parse_lines(in, &q, &end);
+    memset(out, 0, sizeof(*out));
+    status = parse_lines(in, at, out, &end);
     if (status != POLICY_OK)
         return status;
     if (has_foreign_bytes(span_head(in, end)))
         return POLICY_E_SYNTAX;
     if (end > max)
         return POLICY_E_SIZE;
-    *out = q;
     *used_out = end;
     policy_parser_init(p);
     return POLICY_OK;
+}
+
+enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, struct policy_request *out, size_t *used_out)
+{
+    return policy_parse_to(p, in, max, in.p, out, used_out);
 }
 
 bool policy_append_attr(struct buf *to, span name, span value)
