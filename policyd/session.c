@@ -198,7 +198,7 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
     session_free(s);
 }
 
-static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
+static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained, .read_all_first = true };
 
 static void sweep(void *arg)
 {

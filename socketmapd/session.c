@@ -299,7 +299,7 @@ static void on_end(struct stream *stream, enum stream_end end, const char *why, 
     session_free(s);
 }
 
-static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end };
+static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .read_all_first = true };
 
 void session_new(struct session_owner *o, struct listener *from, int fd)
 {

@@ -500,6 +500,7 @@ bool loop_turn(struct loop *l, int64_t max_wait_ms)
 
     for (;;) {
         wait_and_dispatch(l, max_wait_ms);
+        run_tasks(l);                    /* what has come is looked at before the time for it is said to be over */
         run_timers(l, first_new);
         run_tasks(l);
         if (l->ran != ran_before)

@@ -73,7 +73,8 @@ int loop_io_start(struct loop *l, struct loop_io *io, int fd, int want, loop_io_
 void loop_io_want(struct loop_io *io, int want);
 void loop_io_stop(struct loop_io *io);                  /* does not close fd */
 
-/* Runs fn(arg) at the end of this turn, before the loop waits again: for freeing and for one write per turn. */
+/* Runs fn(arg) in this turn, when all descriptors were seen to (what timers defer: when all of these have run), before the loop waits
+ * again: for freeing and for one write per turn. */
 void loop_defer(struct loop *l, struct loop_task *t, loop_task_fn *fn, void *arg);
 void loop_task_cancel(struct loop_task *t);
 /* Runs fn(arg) at the beginning of loop_free: for objects that only the loop still knows. */

@@ -176,14 +176,19 @@ static long read_some(struct stream *s)
     return n;
 }
 
+static void keep_lent(struct stream *s)
+{
+    if (!s->closed && s->lent.n > 0)
+        buf_append(&s->in, s->lent);
+    s->lent = (span){ NULL, 0 };
+}
+
 /* The owner looks at what came where it was read to; only what it leaves is copied. */
 static void give_input(struct stream *s)
 {
     s->give_again = false;
     s->handler->on_input(s, s->arg);
-    if (!s->closed && s->lent.n > 0)
-        buf_append(&s->in, s->lent);
-    s->lent = (span){ NULL, 0 };
+    keep_lent(s);
 }
 
 static void at_eof(struct stream *s)
@@ -221,6 +226,12 @@ static void on_readable(struct stream *s)
 {
     long n = read_some(s);
 
+    if (n > 0 && s->handler->read_all_first && !s->out_dead) {   /* who can no longer be answered ends this very moment */
+        keep_lent(s);
+        s->give_again = true;
+        stream_read_again(s);
+        return;
+    }
     if (n > 0)
         give_input(s);
     if (s->closed || s->ended)

@@ -42,6 +42,9 @@ struct stream_handler {
     void (*on_connected)(struct stream *s, void *arg);   /* stream_connect succeeded; NULL (no wake-up for it) where the peer speaks first */
     void (*on_drained)(struct stream *s, void *arg);     /* may be NULL; the output queue has become empty */
     void (*on_tls)(struct stream *s, void *arg);         /* may be NULL; handshake and verification done */
+    /* on_input waits for the end of the turn, when all that has come was read: for many small requests.  Then reading, work and writing each
+     * run in one piece, and work finds its memory in the caches that a system call between any two of them would have cost. */
+    bool read_all_first;
 };
 
 struct stream_limits {

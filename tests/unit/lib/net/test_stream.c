@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,18 @@ static struct {
     int pause_on_input;
     size_t consume;               /* so many bytes at each input */
     const char *answer;           /* to each input */
+    int64_t next_deadline_ms;     /* from each input on */
+    int unread;                   /* bytes that still waited at other_fd when inputs were given */
+    int other_fd;
 } saw;
+
+static void count_unread(void)
+{
+    int n = 0;
+
+    assert_int_equal(ioctl(saw.other_fd, FIONREAD, &n), 0);
+    saw.unread += n;
+}
 
 static void on_input(struct stream *st, void *arg)
 {
@@ -41,6 +53,10 @@ static void on_input(struct stream *st, void *arg)
     assert_ptr_equal(arg, &saw);
     assert_int_equal(saw.ends, 0);
     saw.inputs++;
+    if (saw.other_fd > 0)
+        count_unread();
+    if (saw.next_deadline_ms > 0)
+        stream_deadline(st, saw.next_deadline_ms);
     if (saw.answer != NULL)
         stream_write(st, span_str(saw.answer));
     stream_consume(st, saw.consume < n ? saw.consume : n);
@@ -78,7 +94,7 @@ static void on_drained(struct stream *st, void *arg)
         stream_close(&s);
 }
 
-static const struct stream_handler handler = { on_input, on_end, on_connected, on_drained, NULL };
+static struct stream_handler handler = { on_input, on_end, on_connected, on_drained, NULL, .read_all_first = false };
 
 static int setup_kind(int domain, struct stream_limits limits)
 {
@@ -99,9 +115,16 @@ static int setup(void **state)
     return setup_kind(AF_UNIX, (struct stream_limits){ 4096, 64 * 1024 });
 }
 
+static int setup_read_all_first(void **state)
+{
+    handler.read_all_first = true;
+    return setup(state);
+}
+
 static int teardown(void **state)
 {
     (void)state;
+    handler.read_all_first = false;
     stream_close(&s);
     if (peer >= 0)
         close(peer);
@@ -184,6 +207,46 @@ static void test_rest_of_the_input_is_kept(void **state)
     assert_true(span_eq(stream_in(other), SPAN("WXYZ")));
     stream_close(&other);
     close(p[1]);
+}
+
+/* Whichever of two is read first, the other has been read when its input is given. */
+static void test_all_is_read_before_any_is_given(void **state)
+{
+    int p[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
+    struct stream *other = stream_new(l, p[0], (struct stream_limits){ 4096, 4096 }, &handler, &saw);
+
+    saw.consume = 100;
+    saw.answer = "yes";
+    saw.other_fd = p[0];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(send(i == 0 ? peer : p[1], "abc", 3, MSG_NOSIGNAL), 3);
+        assert_int_equal(send(i == 0 ? p[1] : peer, "abc", 3, MSG_NOSIGNAL), 3);
+        saw.inputs = saw.unread = 0;
+        assert_true(loop_turn(l, 0));
+        assert_int_equal(saw.inputs, 2);             /* in the same turn */
+        assert_int_equal(saw.unread, 0);
+        assert_string_equal(peer_hears(), "yes");
+    }
+    saw.other_fd = 0;
+    stream_close(&other);
+    close(p[1]);
+}
+
+/* Bytes that are there when the deadline passes have come in time. */
+static void test_input_before_the_deadline(void **state)
+{
+    (void)state;
+    saw.next_deadline_ms = 1000;
+    stream_deadline(s, 0);
+    assert_int_equal(send(peer, "abc", 3, MSG_NOSIGNAL), 3);
+    assert_true(loop_turn(l, 0));
+    assert_int_equal(saw.inputs, 1);
+    assert_int_equal(saw.ends, 0);
+    loop_fake_advance(l, 1000);
+    assert_int_equal(saw.ends, 1);
 }
 
 static void test_full_buffer_pauses_the_peer(void **state)
@@ -830,15 +893,18 @@ static void test_peer_uid(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define R(f) { #f " (all is read first)", f, setup_read_all_first, teardown, NULL }
+#define BOTH(f) T(f), R(f)
     const struct CMUnitTest tests[] = {
-        T(test_input_in_pieces), T(test_rest_of_the_input_is_kept), T(test_full_buffer_pauses_the_peer), T(test_pause_and_resume), T(test_resume_gives_what_waits),
-        T(test_eof), T(test_input_before_eof), T(test_end_waits_for_the_pause), T(test_answer_after_eof), T(test_reset),
-        T(test_write_to_the_gone), T(test_last_words_of_the_peer), T(test_peer_gone), T(test_close_in_on_input),
-        T(test_close_in_on_end), T(test_close_in_on_drained), T(test_close_calls_nobody), T(test_one_write_a_turn),
-        T(test_overflow), T(test_no_hole_after_overflow), T(test_slow_reader), T(test_send_file), T(test_send_lent), T(test_close_drained),
-        T(test_close_drained_gives_up), T(test_loop_ends_before_drained), T(test_deadline), T(test_deadline_removed),
-        T(test_connect), T(test_connect_refused), T(test_connect_to_who_speaks_first), T(test_connect_nonsense), T(test_close_while_connecting),
-        T(test_last_words_over_tcp), T(test_peer_uid),
+        BOTH(test_input_in_pieces), BOTH(test_rest_of_the_input_is_kept), BOTH(test_full_buffer_pauses_the_peer), BOTH(test_pause_and_resume),
+        BOTH(test_resume_gives_what_waits), BOTH(test_eof), BOTH(test_input_before_eof), BOTH(test_end_waits_for_the_pause),
+        BOTH(test_answer_after_eof), BOTH(test_reset), BOTH(test_write_to_the_gone), BOTH(test_last_words_of_the_peer), BOTH(test_peer_gone),
+        BOTH(test_close_in_on_input), BOTH(test_close_in_on_end), BOTH(test_close_in_on_drained), BOTH(test_close_calls_nobody),
+        BOTH(test_one_write_a_turn), BOTH(test_overflow), BOTH(test_no_hole_after_overflow), BOTH(test_slow_reader),
+        T(test_send_file), T(test_send_lent), BOTH(test_close_drained), BOTH(test_close_drained_gives_up), BOTH(test_loop_ends_before_drained),
+        BOTH(test_deadline), T(test_deadline_removed), BOTH(test_input_before_the_deadline), R(test_all_is_read_before_any_is_given),
+        T(test_connect), T(test_connect_refused), BOTH(test_connect_to_who_speaks_first), T(test_connect_nonsense), T(test_close_while_connecting),
+        BOTH(test_last_words_over_tcp), T(test_peer_uid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,7 @@ static void on_tls(struct stream *s, void *arg)
     ((struct side *)arg)->tls++;
 }
 
-static const struct stream_handler handler = { on_input, on_end, NULL, on_drained, on_tls };
+static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained, .on_tls = on_tls };
 
 static int setup(void **state)
 {
