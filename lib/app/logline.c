@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/app/log.h"
+#include "lib/base/bytes8.h"
 #include "lib/base/decimal.h"
 
 /* VALUE_BYTES: no single value (a HELO name of 500 bytes) pushes the ones behind it off the line. */
@@ -50,21 +51,14 @@ static void add_key(struct logline *l, const char *key)
     add(l, "=", 1);
 }
 
-static bool is_plain(unsigned char c, const char *also)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && strchr(also, c) == NULL;
-}
-
 /* The next piece of a value: a run of plain bytes, or one byte escaped into `coded`. */
 static span next_piece(span *value, const char *also, char coded[4])
 {
     static const char hex[] = "0123456789ABCDEF";
     unsigned char c = (unsigned char)value->p[0];
-    size_t n = 0;
+    size_t n = bytes8_plain_run(*value, 0x20, also);
     span piece;
 
-    while (n < value->n && is_plain((unsigned char)value->p[n], also))
-        n++;
     if (n > 0) {
         piece = span_head(*value, n);
     } else if (c == '"' || c == '\\') {
@@ -81,7 +75,7 @@ static span next_piece(span *value, const char *also, char coded[4])
     return piece;
 }
 
-/* `also`: printable bytes that would end the value where it stands, written as \xNN. */
+/* `also`: the quotation mark, the backslash, and printable bytes that would end the value where it stands, written as \xNN. */
 static void add_escaped(struct logline *l, span value, const char *also)
 {
     size_t room = VALUE_BYTES;
@@ -118,7 +112,7 @@ void logline_str(struct logline *l, const char *key, span value)
     add_key(l, key);
     if (quote)
         add(l, "\"", 1);
-    add_escaped(l, value, "");
+    add_escaped(l, value, "\"\\");
     if (quote)
         add(l, "\"", 1);
 }
@@ -127,7 +121,7 @@ void logline_addr(struct logline *l, const char *key, span mailbox)
 {
     add_key(l, key);
     add(l, "<", 1);
-    add_escaped(l, mailbox, " <>");
+    add_escaped(l, mailbox, "\"\\ <>");
     add(l, ">", 1);
 }
 
@@ -137,7 +131,7 @@ void logline_client(struct logline *l, const char *key, span name, const struct 
 
     ipaddr_format(a, text);
     add_key(l, key);
-    add_escaped(l, name.n > 0 ? name : SPAN("unknown"), " []");
+    add_escaped(l, name.n > 0 ? name : SPAN("unknown"), "\"\\ []");
     add(l, "[", 1);
     add(l, text[0] != '\0' ? text : "unknown", text[0] != '\0' ? strlen(text) : 7);
     add(l, "]", 1);

@@ -90,11 +90,6 @@ bool buf_append_str(struct buf *b, const char *cstr)
     return buf_append(b, span_str(cstr));
 }
 
-bool buf_append_char(struct buf *b, char c)
-{
-    return buf_append(b, (span){ &c, 1 });
-}
-
 bool buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
     char small[512];

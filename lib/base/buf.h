@@ -33,7 +33,13 @@ static inline span buf_span(const struct buf *b)
 
 bool buf_append(struct buf *b, span s);
 bool buf_append_str(struct buf *b, const char *cstr);
-bool buf_append_char(struct buf *b, char c);
+static inline bool buf_append_char(struct buf *b, char c)
+{
+    if (b->overflow || b->len >= b->limit || b->head + b->len >= b->cap)
+        return buf_append(b, (span){ &c, 1 });
+    b->base[b->head + b->len++] = c;
+    return true;
+}
 bool buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 /* Room for at least n more bytes, to be filled by the caller (read(2)) and then told with buf_commit.

@@ -6,8 +6,7 @@
 #ifndef GATEPOST_BASE_BYTES8_H
 #define GATEPOST_BASE_BYTES8_H
 
-#include <stdint.h>
-#include <string.h>
+#include "lib/base/span.h"
 
 #define BYTES8_ALL(c) (UINT64_C(0x0101010101010101) * (c))
 #define BYTES8_UPPER  BYTES8_ALL(0x80)
@@ -42,6 +41,28 @@ static inline uint64_t bytes8_from(uint64_t w, unsigned char c)
 static inline uint64_t bytes8_lower(uint64_t w)
 {
     return w | ((bytes8_from(w, 'A') & ~bytes8_from(w, 'Z' + 1)) >> 2);
+}
+
+/* How many bytes at the head of s are printable ASCII from `least` (0x20 or 0x21) on and none of `except`: what needs no escape. */
+static inline size_t bytes8_plain_run(span s, unsigned char least, const char *except)
+{
+    size_t n = 0;
+
+    for (; n + 8 <= s.n; n += 8) {
+        uint64_t w = bytes8_load(s.p + n), other = bytes8_from(w, 0x7f);
+
+        for (const char *c = except; *c != '\0'; c++)
+            other |= bytes8_equal(w, (unsigned char)*c);
+        if ((bytes8_from(w, least) & ~other) != BYTES8_UPPER)
+            break;
+    }
+    for (; n < s.n; n++) {
+        unsigned char c = (unsigned char)s.p[n];
+
+        if (c < least || c >= 0x7f || strchr(except, c) != NULL)
+            break;
+    }
+    return n;
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "lib/base/bytes8.h"
 #include "lib/base/decimal.h"
 
 /* Length of the UTF-8 character at the head of s (RFC 3629: shortest form, no surrogates), or 0. */
@@ -43,11 +44,6 @@ static size_t utf8_length(span s)
     return n;
 }
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
-}
-
 static void put_escaped(struct buf *to, char c)
 {
     static const char from[] = "\"\\\b\f\n\r\t", into[] = "\"\\bfnrt";
@@ -66,10 +62,8 @@ static void put_string(struct buf *to, span s)
 {
     buf_append_char(to, '"');
     while (s.n > 0) {
-        size_t run = 0;
+        size_t run = bytes8_plain_run(s, 0x20, "\"\\");
 
-        while (run < s.n && is_plain(s.p[run]))
-            run++;
         if (run == 0 && (unsigned char)s.p[0] < 0x80) {
             put_escaped(to, s.p[0]);
             run = 1;

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "lib/base/bytes8.h"
-#include "lib/base/span.h"
 static const unsigned char neighbours[] = { 0x00, 0x20, 0x25, 0x40, 0x41, 0x5a, 0x5b, 0x7f, 0x80, 0xff };
 
 /* Calls check with each byte at each place among each neighbour. */
@@ -58,6 +57,25 @@ static void check_lower(const unsigned char text[8])
         assert_int_equal(lower[i], ascii_lower((char)text[i]));
 }
 
+static void test_plain_run(void **state)
+{
+    char text[24];
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '%';
+
+        for (size_t at = 0; at < sizeof(text); at++) {
+            memset(text, 'x', sizeof(text));
+            text[at] = (char)c;
+            assert_int_equal(bytes8_plain_run(span_of(text, sizeof(text)), 0x20, "\"%"), plain ? sizeof(text) : at);
+            assert_int_equal(bytes8_plain_run(span_of(text, at), 0x20, "\"%"), at);
+        }
+    }
+    assert_int_equal(bytes8_plain_run(SPAN("ab cd"), 0x21, ""), 2);
+    assert_int_equal(bytes8_plain_run((span){ NULL, 0 }, 0x20, ""), 0);
+}
+
 static void test_equal(void **state)
 {
     (void)state;
@@ -78,7 +96,8 @@ static void test_lower(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_equal), cmocka_unit_test(test_from), cmocka_unit_test(test_lower) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_equal), cmocka_unit_test(test_from), cmocka_unit_test(test_lower),
+                                        cmocka_unit_test(test_plain_run) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
