@@ -24,8 +24,6 @@
 struct check_run;
 struct message;
 
-enum check_stage { CHECK_FACTS, CHECK_AFTER, CHECK_CHARGE };
-
 #define CHECK_AT(state) (1u << (state))
 
 struct check {
@@ -113,7 +111,7 @@ void check_skip(struct check_run *run, const char *name, enum mode mode, const c
 
 extern const struct check *const all_checks[];   /* ended by NULL */
 enum { CHECKS_MAX = 24 };
-/* Bits of all_checks that are in use. */
-unsigned checks_in_use(const struct rules *rules);
+/* Fills rules->checks, once, of new rules. */
+void checks_in_use(struct rules *rules);
 
 #endif

@@ -14,13 +14,16 @@ const struct check *const all_checks[] = {
 
 _Static_assert(sizeof(all_checks) / sizeof(all_checks[0]) <= CHECKS_MAX + 1, "a decision has room for all checks");
 
-unsigned checks_in_use(const struct rules *rules)
+void checks_in_use(struct rules *rules)
 {
-    unsigned bits = 0;
-
     for (unsigned i = 0; all_checks[i] != NULL; i++) {
-        if (all_checks[i]->in_use == NULL || all_checks[i]->in_use(rules))
-            bits |= 1U << i;
+        const struct check *check = all_checks[i];
+
+        if (check->in_use != NULL && !check->in_use(rules))
+            continue;
+        for (unsigned state = 0; state < POLICY_STATES; state++) {
+            if ((check->states & CHECK_AT(state)) != 0)
+                rules->checks[check->stage][state] |= 1U << i;
+        }
     }
-    return bits;
 }

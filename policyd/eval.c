@@ -96,12 +96,13 @@ static void start_stage(struct eval *e, enum check_stage stage)
     size_t first = e->n_runs;
 
     e->starting = true;
-    for (size_t i = 0; all_checks[i] != NULL; i++) {
-        if ((e->rules->checks >> i & 1) == 0 || all_checks[i]->stage != stage || (all_checks[i]->states & CHECK_AT(e->req.state)) == 0 ||
-            (e->req.harvest && !all_checks[i]->harvest_too))
+    for (unsigned left = e->rules->checks[stage][e->req.state]; left != 0; left &= left - 1) {
+        const struct check *check = all_checks[__builtin_ctz(left)];
+
+        if (e->req.harvest && !check->harvest_too)
             continue;
         e->runs[e->n_runs++] = (struct check_run){
-            .check = all_checks[i], .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message, .facts = &e->facts,
+            .check = check, .req = &e->req, .rules = e->rules, .services = e->services, .message = e->message, .facts = &e->facts,
             .arena = e->arena, .dry = e->dry, .eval = e,
         };
     }

@@ -300,7 +300,7 @@ struct rules *rules_new(struct loop *loop, struct settings *set, struct dnsbl_he
     if (!limits || !make_countries(r, err) || !make_handover(r, serving, err) || !make_resolver(r, loop, old, err) || !make_lists(r, lists, err))
         rules_unref(&r);
     else
-        r->checks = checks_in_use(r);
+        checks_in_use(r);
     return r;
 }
 

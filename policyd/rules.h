@@ -108,13 +108,16 @@ struct lua_rule {
     const char *args[3];
 };
 
+/* In this order: what is known, what looks at what was found, what counts. */
+enum check_stage { CHECK_FACTS, CHECK_AFTER, CHECK_CHARGE, CHECK_STAGES };
+
 struct rules {
     unsigned refs;
     uint64_t serial;                     /* no two sets of rules have the same */
     struct settings *set;                /* a reference */
     struct arena *arena;
     enum mode mode;                      /* of policyd as a whole */
-    unsigned checks;                     /* checks_in_use */
+    unsigned checks[CHECK_STAGES][POLICY_STATES];   /* bits of all_checks that are in use there */
     struct access_rule allow, deny;
     struct spoof_rule spoof;
     struct lua_rule lua;

@@ -55,7 +55,7 @@ bool policy_append_attr(struct buf *to, span name, span value);
 
 enum policy_state {
     POLICY_STATE_OTHER, POLICY_STATE_CONNECT, POLICY_STATE_HELO /* also EHLO */, POLICY_STATE_MAIL, POLICY_STATE_RCPT, POLICY_STATE_DATA,
-    POLICY_STATE_END_OF_MESSAGE, POLICY_STATE_VRFY, POLICY_STATE_ETRN
+    POLICY_STATE_END_OF_MESSAGE, POLICY_STATE_VRFY, POLICY_STATE_ETRN, POLICY_STATES
 };
 enum policy_state policy_request_state(const struct policy_request *q);
 /* A numeric attribute (size, recipient_count, client_port ...); 0 when absent or not a number. */
