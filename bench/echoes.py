@@ -39,7 +39,7 @@ def compare(place, kind, daemon_path, daemon_pid, seconds, keys):
     echo_path = place.path(f"echo-{kind}.sock")
     echo = place.start(f"echo-{kind}", [os.path.join(BUILD, "bench", "echo"), kind, echo_path])
     wait_for("the echo server", lambda: answers(echo_path))
-    for connections in (1, 50):
+    for connections in (1, 10, 50):
         limit, ours = Figures(), Figures()
         for _ in range(ROUNDS):
             limit.measure(kind, echo_path, echo.pid, connections, seconds, keys)
