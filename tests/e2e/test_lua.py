@@ -149,7 +149,7 @@ class Lua(unittest.TestCase):
             wait_for("the old script", lambda: "catalogue" in self.ask("reject"))
 
     def test_on_failure(self):
-        host = PolicyHost("{lua: {file: policy.lua, timeout: 200ms, on_failure: defer}}")
+        host = PolicyHost("{lua: {file: policy.lua, timeout: 3s, on_failure: defer}}")
         self.addCleanup(host.close)
         host.place.write("policy.lua", SCRIPT)
         host.start()
