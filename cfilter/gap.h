@@ -10,6 +10,5 @@
 #include "lib/base/span.h"
 
 #define GAP SPAN("\n\1\0\0\2\0\0\n")
-enum { GAP_BYTES = 8 };
 
 #endif

@@ -94,7 +94,7 @@ static void add_file(struct gather *g, span bytes)
 
 static void add_rest(struct gather *g, span bytes)
 {
-    if (g->rest.len + bytes.n + GAP_BYTES > REST_BYTES)
+    if (g->rest.len + bytes.n + GAP.n > REST_BYTES)
         gather_flush(g);
     buf_append(&g->rest, GAP);
     buf_append(&g->rest, bytes);

@@ -13,8 +13,8 @@ void passed_over_init(struct passed_over *p, size_t limit_bytes)
     size_t limit = limit_bytes < PASSED_OVER_BYTES_MAX ? limit_bytes : PASSED_OVER_BYTES_MAX;
 
     *p = (struct passed_over){ .room = limit };
-    buf_init(&p->kept, limit + (LEADING + 1) * GAP_BYTES);
-    buf_init(&p->taken, limit + (LEADING + 1) * GAP_BYTES);
+    buf_init(&p->kept, limit + (LEADING + 1) * GAP.n);
+    buf_init(&p->taken, limit + (LEADING + 1) * GAP.n);
 }
 
 void passed_over_free(struct passed_over *p)

@@ -18,7 +18,7 @@ static enum policy_status parse_dripping(span in, struct policy_request *q, size
 
     policy_parser_init(&p);
     for (size_t n = 1; n <= in.n; n++) {
-        enum policy_status s = policy_parse(&p, span_head(in, n), LIMIT, q, used);
+        enum policy_status s = policy_parse(&p, span_head(in, n), LIMIT, in.p, q, used);
 
         if (s != POLICY_MORE)
             return s;
@@ -34,7 +34,7 @@ static void check_request(span in)
     enum policy_status s, d;
 
     policy_parser_init(&p);
-    s = policy_parse(&p, in, LIMIT, &whole, &used);
+    s = policy_parse(&p, in, LIMIT, in.p, &whole, &used);
     d = parse_dripping(in, &drip, &used_drip);
     if ((s == POLICY_OK) != (d == POLICY_OK) || (s == POLICY_MORE) != (d == POLICY_MORE))
         abort();

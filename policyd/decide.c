@@ -71,7 +71,7 @@ static bool side_certain(const struct tally *t, enum outcome outcome, double low
 
         return (top == OUTCOME_REJECT) == (bottom == OUTCOME_REJECT);
     }
-    return decide_level(thresholds, t->score + low) == decide_level(thresholds, t->score + high);
+    return (low >= 0 && high <= 0) || decide_level(thresholds, t->score + low) == decide_level(thresholds, t->score + high);
 }
 
 static struct decide_side side_of(const struct tally *t, double low, double high, const struct decide_pending *pending,
@@ -97,27 +97,12 @@ static struct decide_side side_of(const struct tally *t, double low, double high
     return side;
 }
 
-static bool nothing_pends(const struct decide_pending *p)
-{
-    return p->low >= 0 && p->high <= 0 && p->would_low >= 0 && p->would_high <= 0 && !p->may_allow && !p->may_refuse;
-}
-
-/* Nearly every request, at each of its stages: nobody found anything, and nobody will. */
-static struct decision nothing_found(const struct set_score *thresholds)
-{
-    struct decide_side side = { .outcome = decide_level(thresholds, 0), .cause = DECIDE_NO_CAUSE, .certain = true };
-
-    return (struct decision){ .enforced = side, .would = side, .certain = true };
-}
-
 struct decision decide(const struct decide_hit *hits, size_t n, const struct decide_pending *pending, const struct set_score *thresholds)
 {
     struct tally enforced = { .allow = DECIDE_NO_CAUSE, .defer = DECIDE_NO_CAUSE, .reject = DECIDE_NO_CAUSE, .most = DECIDE_NO_CAUSE };
     struct tally would = enforced;
     struct decision d;
 
-    if (n == 0 && nothing_pends(pending))
-        return nothing_found(thresholds);
     for (size_t i = 0; i < n; i++) {
         if (hits[i].mode == MODE_ENFORCE)
             tally_add(&enforced, &hits[i], i);

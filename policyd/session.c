@@ -109,7 +109,7 @@ static enum policy_status next_request(struct session *s)
         return POLICY_MORE;
     e = eval_take(s->all->services);
     copy = arena_take(e->arena, in.n);
-    status = policy_parse_to(&s->parser, in, POLICY_REQUEST_MAX, copy, &e->req.attrs, &used);
+    status = policy_parse(&s->parser, in, POLICY_REQUEST_MAX, copy, &e->req.attrs, &used);
     if (status != POLICY_OK) {
         eval_release(&e);
         return status;

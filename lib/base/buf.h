@@ -35,7 +35,7 @@ bool buf_append(struct buf *b, span s);
 bool buf_append_str(struct buf *b, const char *cstr);
 static inline bool buf_append_char(struct buf *b, char c)
 {
-    if (b->overflow || b->len >= b->limit || b->head + b->len >= b->cap)
+    if (b->len >= b->limit || b->head + b->len >= b->cap)
         return buf_append(b, (span){ &c, 1 });
     b->base[b->head + b->len++] = c;
     return true;

@@ -102,23 +102,6 @@ static inline uint64_t load_le64(const char *p)
     return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(v) : v;
 }
 
-/* The last 1 to 7 bytes of a text, little-endian: two reads that may overlap instead of a loop. */
-static inline uint64_t load_tail(const char *p, size_t n)
-{
-    const unsigned char *b = (const unsigned char *)p;
-    uint32_t first, last;
-
-    if (n < 4)
-        return (uint64_t)b[0] | (uint64_t)b[n / 2] << (8 * (n / 2)) | (uint64_t)b[n - 1] << (8 * (n - 1));
-    memcpy(&first, p, sizeof(first));
-    memcpy(&last, p + n - sizeof(last), sizeof(last));
-    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
-        first = __builtin_bswap32(first);
-        last = __builtin_bswap32(last);
-    }
-    return (uint64_t)first | (uint64_t)last << (8 * (n - sizeof(last)));
-}
-
 static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
@@ -151,7 +134,7 @@ uint64_t siphash(span s, const struct hash_key *key)
         v[0] ^= m;
     }
     if (s.n > whole)
-        last |= load_tail(s.p + whole, s.n - whole);
+        last |= bytes_le(s.p + whole, s.n - whole);
     v[3] ^= last;
     sip_round(v);
     sip_round(v);

@@ -66,7 +66,6 @@ size_t span_count(span s, char c);                 /* how many of its bytes are 
 span span_trim(span s);                            /* without leading and trailing SP, TAB, CR, LF */
 /* Cuts the next piece up to `sep` off *rest; false when *rest was used up (p == NULL). */
 bool span_next(span *rest, char sep, span *piece_out);
-/* Decimal digits only, whole span, 1 to 19 digits; false on anything else or overflow. */
 /* The little-endian number of so many bytes, at most 8. */
 static inline uint64_t bytes_le(const char *p, size_t n)
 {
@@ -78,6 +77,7 @@ static inline uint64_t bytes_le(const char *p, size_t n)
 }
 /* Copies s to *at and steps over it; the copy. */
 span span_keep(char **at, span s);
+/* Decimal digits only, whole span, 1 to 19 digits; false on anything else or overflow. */
 bool span_to_u64(span s, uint64_t *value_out);
 
 #endif

@@ -4,8 +4,6 @@
  */
 #include "lib/proto/policy.h"
 
-#include "lib/base/bytes8.h"
-
 static const span names[POLICY_ATTRS] = {
     [POLICY_REQUEST] = SPAN("request"),
     [POLICY_PROTOCOL_STATE] = SPAN("protocol_state"),
@@ -74,21 +72,6 @@ static const uint8_t follows[POLICY_ATTRS] = {
     [POLICY_CONTEXT] = POLICY_COMPATIBILITY_LEVEL, [POLICY_COMPATIBILITY_LEVEL] = POLICY_MAIL_VERSION,
 };
 
-/* Two reads that may overlap: a name has at least four bytes. */
-static bool same_name(const char *p, span name)
-{
-    uint32_t a[2], b[2];
-
-    if (name.n >= 8)
-        return bytes8_load(p) == bytes8_load(name.p) && bytes8_load(p + name.n - 8) == bytes8_load(name.p + name.n - 8) &&
-               (name.n <= 16 || bytes8_load(p + 8) == bytes8_load(name.p + 8));
-    memcpy(&a[0], p, sizeof(a[0]));
-    memcpy(&b[0], name.p, sizeof(b[0]));
-    memcpy(&a[1], p + name.n - sizeof(a[1]), sizeof(a[1]));
-    memcpy(&b[1], name.p + name.n - sizeof(b[1]), sizeof(b[1]));
-    return a[0] == b[0] && a[1] == b[1];
-}
-
 enum policy_attr policy_attr_find(span name)
 {
     const unsigned char *p = (const unsigned char *)name.p;
@@ -140,7 +123,7 @@ static const char *name_at(const char *p, const char *lf, enum policy_attr expec
     const char *eq;
 
     *out = expected;
-    if ((size_t)(lf - p) > n && p[n] == '=' && same_name(p, names[expected]))
+    if ((size_t)(lf - p) > n && p[n] == '=' && memcmp(p, names[expected].p, n) == 0)
         return p + n;
     eq = memchr(p, '=', (size_t)(lf - p));
     if (eq == NULL || eq == p)
@@ -182,8 +165,9 @@ static bool ends_with_empty_line(span in)
     return in.n >= 2 && in.p[in.n - 1] == '\n' && in.p[in.n - 2] == '\n';
 }
 
-enum policy_status policy_parse_to(struct policy_parser *p, span in, size_t max, const char *at, struct policy_request *out, size_t *used_out)
+enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, const char *at, struct policy_request *out, size_t *used_out)
 {
+    struct policy_request q;
     size_t from = p->at, end = 0;
     enum policy_status status;
 
@@ -194,22 +178,18 @@ enum policy_status policy_parse_to(struct policy_parser *p, span in, size_t max,
         if (end == 0)
             return in.n >= max ? POLICY_E_SIZE : POLICY_MORE;
     }
-    memset(out, 0, sizeof(*out));
-    status = parse_lines(in, at, out, &end);
+    memset(&q, 0, sizeof(q));
+    status = parse_lines(in, at, &q, &end);
     if (status != POLICY_OK)
         return status;
     if (has_foreign_bytes(span_head(in, end)))
         return POLICY_E_SYNTAX;
     if (end > max)
         return POLICY_E_SIZE;
+    *out = q;
     *used_out = end;
     policy_parser_init(p);
     return POLICY_OK;
-}
-
-enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, struct policy_request *out, size_t *used_out)
-{
-    return policy_parse_to(p, in, max, in.p, out, used_out);
 }
 
 bool policy_append_attr(struct buf *to, span name, span value)

@@ -43,10 +43,9 @@ static inline void policy_parser_init(struct policy_parser *p)
 }
 
 /* Looks for a whole request at the head of `in` (which grows between calls and may have moved).  On POLICY_OK fills *out, sets *used_out
- * (with the empty line) and is ready for the next request; on any other result used_out keeps its old value, and nothing in *out counts. */
-enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, struct policy_request *out, size_t *used_out);
-/* The same for a request that will be copied to `at`: that is where the spans of *out point. */
-enum policy_status policy_parse_to(struct policy_parser *p, span in, size_t max, const char *at, struct policy_request *out, size_t *used_out);
+ * (with the empty line) and is ready for the next request; on any other result out and used_out keep their old value.  `at`: where the
+ * spans of *out are to point, in.p, or the place that the request's bytes will be copied to. */
+enum policy_status policy_parse(struct policy_parser *p, span in, size_t max, const char *at, struct policy_request *out, size_t *used_out);
 const char *policy_attr_name(enum policy_attr a);
 /* POLICY_ATTRS when the name is not known. */
 enum policy_attr policy_attr_find(span name);

@@ -94,7 +94,7 @@ static void on_drained(struct stream *st, void *arg)
         stream_close(&s);
 }
 
-static struct stream_handler handler = { on_input, on_end, on_connected, on_drained, NULL, .read_all_first = false };
+static struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_connected = on_connected, .on_drained = on_drained };
 
 static int setup_kind(int domain, struct stream_limits limits)
 {
@@ -107,6 +107,13 @@ static int setup_kind(int domain, struct stream_limits limits)
     peer = p[1];
     s = stream_new(l, p[0], limits, &handler, &saw);
     return 0;
+}
+
+/* A second stream of the same owner: p[0] is its end, p[1] its peer's. */
+static struct stream *another(int p[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
+    return stream_new(l, p[0], (struct stream_limits){ 4096, 4096 }, &handler, &saw);
 }
 
 static int setup(void **state)
@@ -191,11 +198,9 @@ static void test_input_in_pieces(void **state)
 static void test_rest_of_the_input_is_kept(void **state)
 {
     int p[2];
+    struct stream *other = another(p);
 
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
-    struct stream *other = stream_new(l, p[0], (struct stream_limits){ 4096, 4096 }, &handler, &saw);
-
     saw.consume = 2;
     assert_int_equal(send(p[1], "UVWXYZ", 6, MSG_NOSIGNAL), 6);
     peer_says("abcdef");
@@ -213,11 +218,9 @@ static void test_rest_of_the_input_is_kept(void **state)
 static void test_all_is_read_before_any_is_given(void **state)
 {
     int p[2];
+    struct stream *other = another(p);
 
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
-    struct stream *other = stream_new(l, p[0], (struct stream_limits){ 4096, 4096 }, &handler, &saw);
-
     saw.consume = 100;
     saw.answer = "yes";
     saw.other_fd = p[0];
