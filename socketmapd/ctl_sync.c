@@ -51,8 +51,10 @@ static void sync_diff(struct sync *s, struct steering *t)
 
 static void accept_held(struct sync *s, struct steering *t)
 {
-    if (sync_accept(s)) {
-        ctl_print(t->q, "%s: accepted; what goes is still taken for sync.grace\n", sync_name(s));
+    uint64_t removed;
+
+    if (sync_accept(s, &removed)) {
+        ctl_print(t->q, "%s: accepted: %llu addresses go, each is still taken for sync.grace\n", sync_name(s), (unsigned long long)removed);
         return;
     }
     ctl_print(t->q, "%s: nothing is held\n", sync_name(s));

@@ -107,6 +107,7 @@ static bool held(struct merge *m)
                                   .removed = m->result->removed, .added = m->result->added, .has = m->result->has,
                                   .missing_canary = missing_canary(m) };
     struct errtext why = { "" };
+    const struct merge_word *word = &m->order->word;
     bool hold;
 
     m->list = xcalloc(map_count(m->domains) + 1, sizeof(*m->list));
@@ -114,7 +115,8 @@ static bool held(struct merge *m)
     c.domains = m->list;
     c.n_domains = m->n_list;
     m->result->drastic = plausible_is_drastic(&c);
-    hold = m->order->mode == MERGE_HOLD || (m->order->mode == MERGE_JUDGE && !plausible(&c, &m->order->limits, &why));
+    m->result->by_word = word->given && word->removed_digest == m->result->removed_digest;
+    hold = !m->result->by_word && (m->order->mode == MERGE_HOLD || !plausible(&c, &m->order->limits, &why));
     if (m->order->mode == MERGE_HOLD)
         errtext_set(&why, "held by gatepostctl recipient sync hold");
     snprintf(m->result->why, sizeof(m->result->why), "%s", hold ? why.text : "");

@@ -11,11 +11,15 @@
 #include "lib/base/buf.h"
 #include "socketmapd/plausible.h"
 
-enum merge_mode { MERGE_JUDGE, MERGE_ACCEPT, MERGE_HOLD };
+enum merge_mode { MERGE_JUDGE, MERGE_HOLD };
+
+/* Somebody's word for a removal that is held: for this very one, never for what has come since. */
+struct merge_word { bool given; uint64_t removed_digest; };
 
 struct merge_order {
     span set_path, proposal_path, diff_path;   /* NUL-terminated where they come from; a diff is written when the proposal is held */
     enum merge_mode mode;
+    struct merge_word word;                    /* what is removed so is taken, whatever the mode and the limits say */
     struct plausible_limits limits;
     int64_t now_ms;
     int64_t keep_missing_ms;                   /* a missing address is forgotten after so long */
@@ -24,6 +28,7 @@ struct merge_order {
 
 struct merge_result {
     bool ok, held, changed;                    /* changed: another set was written */
+    bool by_word;                              /* it is the removal that the word was given for */
     bool drastic;                              /* it takes everybody, or a whole domain */
     uint64_t generation;                       /* of the set now in force */
     uint64_t had, removed, added, has;

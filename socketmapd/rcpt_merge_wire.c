@@ -29,12 +29,31 @@ static bool take_percent(span *rest, double *out)
     return true;
 }
 
+/* Any 64 bits; a number here is smaller. */
+static void put_digest(struct buf *to, uint64_t digest)
+{
+    ldap_put_number(to, digest >> 32);
+    ldap_put_number(to, digest & UINT32_MAX);
+}
+
+static bool take_digest(span *rest, uint64_t *out)
+{
+    uint64_t high, low;
+
+    if (!ldap_take_number(rest, UINT32_MAX, &high) || !ldap_take_number(rest, UINT32_MAX, &low))
+        return false;
+    *out = high << 32 | low;
+    return true;
+}
+
 void merge_order_encode(const struct merge_order *o, struct buf *to)
 {
     ldap_put(to, o->set_path);
     ldap_put(to, o->proposal_path);
     ldap_put(to, o->diff_path);
     ldap_put_number(to, o->mode);
+    ldap_put_number(to, o->word.given);
+    put_digest(to, o->word.removed_digest);
     put_percent(to, o->limits.max_removed_percent);
     ldap_put_number(to, (uint64_t)o->limits.max_removed_least);
     put_percent(to, o->limits.max_domain_removed_percent);
@@ -46,14 +65,15 @@ void merge_order_encode(const struct merge_order *o, struct buf *to)
 bool merge_order_decode(span bytes, struct merge_order *out)
 {
     struct merge_order o = { .mode = MERGE_JUDGE };
-    uint64_t mode, least, now, keep;
+    uint64_t mode, given, least, now, keep;
 
     if (!ldap_take(&bytes, &o.set_path) || !ldap_take(&bytes, &o.proposal_path) || !ldap_take(&bytes, &o.diff_path) ||
-        !ldap_take_number(&bytes, MERGE_HOLD, &mode) || !take_percent(&bytes, &o.limits.max_removed_percent) ||
-        !ldap_take_number(&bytes, NUMBER_MAX, &least) || !take_percent(&bytes, &o.limits.max_domain_removed_percent) ||
+        !ldap_take_number(&bytes, MERGE_HOLD, &mode) || !ldap_take_number(&bytes, 1, &given) || !take_digest(&bytes, &o.word.removed_digest) ||
+        !take_percent(&bytes, &o.limits.max_removed_percent) || !ldap_take_number(&bytes, NUMBER_MAX, &least) || !take_percent(&bytes, &o.limits.max_domain_removed_percent) ||
         !ldap_take_number(&bytes, NUMBER_MAX, &now) || !ldap_take_number(&bytes, NUMBER_MAX, &keep) || !ldap_take(&bytes, &o.canaries) || bytes.n != 0)
         return false;
     o.mode = (enum merge_mode)mode;
+    o.word.given = given != 0;
     o.limits.max_removed_least = (int64_t)least;
     o.now_ms = (int64_t)now;
     o.keep_missing_ms = (int64_t)keep;
@@ -63,32 +83,32 @@ bool merge_order_decode(span bytes, struct merge_order *out)
 
 void merge_result_encode(const struct merge_result *r, struct buf *to)
 {
-    const uint64_t numbers[] = { r->ok, r->held, r->changed, r->drastic, r->generation, r->had, r->removed, r->added, r->has,
-                                 r->removed_digest >> 32, r->removed_digest & UINT32_MAX };
+    const uint64_t numbers[] = { r->ok, r->held, r->changed, r->by_word, r->drastic, r->generation, r->had, r->removed, r->added, r->has };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         ldap_put_number(to, numbers[i]);
+    put_digest(to, r->removed_digest);
     ldap_put(to, span_str(r->why));
 }
 
 bool merge_result_decode(span bytes, struct merge_result *out)
 {
     struct merge_result r = { .ok = false };
-    uint64_t ok, held, changed, drastic, high, low;
-    uint64_t *const numbers[] = { &ok, &held, &changed, &drastic, &r.generation, &r.had, &r.removed, &r.added, &r.has, &high, &low };
+    uint64_t ok, held, changed, by_word, drastic;
+    uint64_t *const numbers[] = { &ok, &held, &changed, &by_word, &drastic, &r.generation, &r.had, &r.removed, &r.added, &r.has };
     span why;
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (!ldap_take_number(&bytes, NUMBER_MAX, numbers[i]))
             return false;
     }
-    if (!ldap_take(&bytes, &why) || bytes.n != 0 || why.n >= sizeof(r.why))
+    if (!take_digest(&bytes, &r.removed_digest) || !ldap_take(&bytes, &why) || bytes.n != 0 || why.n >= sizeof(r.why))
         return false;
     r.ok = ok != 0;
     r.held = held != 0;
     r.changed = changed != 0;
+    r.by_word = by_word != 0;
     r.drastic = drastic != 0;
-    r.removed_digest = high << 32 | low;
     memcpy(r.why, why.p, why.n);
     *out = r;
     return true;

@@ -221,8 +221,7 @@ bool share_judge_again(struct share *h)
 {
     if (h == NULL || h->role != SHARE_FOLLOWS || h->proposed[0] == '\0')
         return false;
-    sync_judge(h->sync, (struct sync_upto){ SYNC_BY_TIME, loop_now_ms(h->loop) - (h->now.confirmed_age_ms >= 0 ? h->now.confirmed_age_ms : 0) },
-               h->sync->hold_all ? MERGE_HOLD : MERGE_JUDGE);
+    sync_judge(h->sync, (struct sync_upto){ SYNC_BY_TIME, loop_now_ms(h->loop) - (h->now.confirmed_age_ms >= 0 ? h->now.confirmed_age_ms : 0) });
     return true;
 }
 

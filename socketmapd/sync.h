@@ -58,7 +58,7 @@ const char *sync_name(const struct sync *s);
 /* Addresses whose text begins with or ends in `part` (empty: all), a line each. */
 void sync_list(const struct sync *s, span part, size_t limit, struct buf *to);
 bool sync_read_now(struct sync *s);                  /* false: no process is there, one is started */
-bool sync_accept(struct sync *s);                    /* false: nothing is held */
+bool sync_accept(struct sync *s, uint64_t *removed_out);   /* what is held now, and nothing that comes later; false: nothing is held */
 void sync_hold(struct sync *s, bool hold);           /* until it is taken back: proposals remove nothing */
 const char *sync_diff_path(const struct sync *s);    /* NULL: nothing is held */
 

@@ -105,6 +105,25 @@ static void take_over(struct sync *s, struct sync_upto upto)
         look_again_at_missing(s);
 }
 
+/* The word is for what is held now: a proposal that comes before it is judged with is another one. */
+static void accept_held(struct sync *s)
+{
+    s->word = (struct merge_word){ true, s->held_digest };
+    sync_judge(s, s->merging_upto);
+}
+
+/* Others whose word counts as a person's here. */
+static void look_for_a_word(struct sync *s)
+{
+    if (released_by_itself(s)) {
+        log_warning("recipients source %s: the held reading has been the same %u times: it is accepted (sync.accept_after)", s->set->name, s->held_times);
+        accept_held(s);
+    } else if (!s->hold_all && share_accepted_there(s->share, s->held_digest)) {
+        log_warning("recipients source %s: this very removal was accepted at the host that leads: it is accepted here too", s->set->name);
+        accept_held(s);
+    }
+}
+
 static void on_merged(enum child_outcome outcome, span reply, const int *fds, size_t nfds, void *arg)
 {
     struct sync *s = arg;
@@ -117,27 +136,26 @@ static void on_merged(enum child_outcome outcome, span reply, const int *fds, si
         log_error("recipients source %s: a reading could not be put in force: %s; the set in force answers on", s->set->name,
                   outcome == CHILD_ANSWERED ? r.why : "the judging process ended or took too long");
         snprintf(s->trouble, sizeof(s->trouble), "%s", outcome == CHILD_ANSWERED ? r.why : "the judging process failed");
+        if (!s->word.given)
+            s->word = s->merging_word;       /* it is not lost */
     } else {
         s->last = r;
+        if (s->merging_word.given && !r.by_word)
+            log_warning("recipients source %s: what was accepted is not what is proposed any more: that is judged anew", s->set->name);
         if (r.held)
             hold(s);
         else
             settle(s);
         take_over(s, s->merging_upto);
-        if (r.held && released_by_itself(s)) {
-            log_warning("recipients source %s: the held reading has been the same %u times: it is accepted (sync.accept_after)", s->set->name, s->held_times);
-            sync_judge(s, s->merging_upto, MERGE_ACCEPT);
-        } else if (r.held && !s->hold_all && share_accepted_there(s->share, r.removed_digest)) {
-            log_warning("recipients source %s: this very removal was accepted at the host that leads: it is accepted here too", s->set->name);
-            sync_judge(s, s->merging_upto, MERGE_ACCEPT);
-        }
-        if (!r.held && r.removed > 0)
-            share_removed(s->share, r.removed_digest, s->merging_mode == MERGE_ACCEPT);
+        if (r.held)
+            look_for_a_word(s);
+        else if (r.removed > 0)
+            share_removed(s->share, r.removed_digest, r.by_word);
         share_judged(s->share, !r.held);
     }
     if (s->proposal_waits && s->merging == NULL) {
         s->proposal_waits = false;
-        sync_judge(s, s->waiting_upto, s->waiting_mode);
+        sync_judge(s, s->waiting_upto);
     }
 }
 
@@ -152,7 +170,7 @@ static void append_canaries(const struct sync *s, struct buf *to)
 static const struct child_pool_spec pool_spec = { .workers = 1, .recycle_after_jobs = 1, .restart_delay_ms = 1000, .on_note = pool_note };
 static const struct child_spec process = { .role = "rcpt-merge" };
 
-void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode)
+void sync_judge(struct sync *s, struct sync_upto upto)
 {
     const struct set_sync *set = &s->set->sync;
     struct child_pool_spec spec = pool_spec;
@@ -160,7 +178,6 @@ void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode)
     struct merge_order o;
 
     if (s->merging != NULL) {
-        s->waiting_mode = s->proposal_waits && s->waiting_mode == MERGE_ACCEPT ? MERGE_ACCEPT : mode;     /* a person's word is not lost */
         s->proposal_waits = true;
         s->waiting_upto = upto;
         return;
@@ -173,11 +190,12 @@ void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode)
     buf_init(&msg, CHILD_MESSAGE_MAX);
     append_canaries(s, &canaries);
     o = (struct merge_order){ .set_path = span_str(s->set_path), .proposal_path = span_str(s->proposal_path), .diff_path = span_str(s->diff_path),
-                              .mode = mode, .now_ms = loop_wall_ms(s->loop), .keep_missing_ms = KEEP_MISSING_MS, .canaries = buf_span(&canaries),
+                              .mode = s->hold_all ? MERGE_HOLD : MERGE_JUDGE, .word = s->word, .now_ms = loop_wall_ms(s->loop), .keep_missing_ms = KEEP_MISSING_MS, .canaries = buf_span(&canaries),
                               .limits = { set->max_removed, set->max_removed_least, set->max_domain_removed } };
     merge_order_encode(&o, &msg);
     s->merging_upto = upto;
-    s->merging_mode = mode;
+    s->merging_word = s->word;
+    s->word.given = false;
     s->merging = child_pool_submit(s->merger, buf_span(&msg), NULL, 0, MERGE_MS, on_merged, s);
     buf_free(&msg);
     buf_free(&canaries);
@@ -193,11 +211,12 @@ void sync_judge_stop(struct sync *s)
 
 /* ---- a person's word ---- */
 
-bool sync_accept(struct sync *s)
+bool sync_accept(struct sync *s, uint64_t *removed_out)
 {
     if (!s->held)
         return false;
-    sync_judge(s, s->merging_upto, MERGE_ACCEPT);
+    *removed_out = s->last.removed;
+    accept_held(s);
     return true;
 }
 

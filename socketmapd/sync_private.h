@@ -49,12 +49,13 @@ struct sync {
     uint64_t entries;                 /* read so far */
     char way[32], trouble[512];
     bool reading;
+    bool read_asked;                  /* the child was told to read all, and has not proposed since */
     /* the judging process */
     struct child_pool *merger;
     struct child_job *merging;
     struct sync_upto merging_upto, waiting_upto;
     bool proposal_waits;
-    enum merge_mode waiting_mode;
+    struct merge_word word, merging_word;      /* given, and not yet judged with; the one that is being judged with */
     /* a held proposal */
     bool held, hold_all;
     struct merge_result last;
@@ -64,7 +65,6 @@ struct sync {
     unsigned held_times;
     uint32_t held_servers;            /* bit set */
     size_t proposed_by;
-    enum merge_mode merging_mode;
     struct share *share;              /* NULL: every host reads for itself */
 };
 
@@ -79,7 +79,7 @@ void sync_reader_start(struct sync *s, int64_t delay_ms);
 void sync_reader_stop(struct sync *s);
 bool sync_reader_say(struct sync *s, const char *word);
 /* sync_judge.c */
-void sync_judge(struct sync *s, struct sync_upto upto, enum merge_mode mode);
+void sync_judge(struct sync *s, struct sync_upto upto);
 void sync_judge_stop(struct sync *s);
 
 #endif

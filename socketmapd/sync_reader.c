@@ -38,7 +38,8 @@ static void failed(struct sync *s, const char *why)
     snprintf(s->trouble, sizeof(s->trouble), "%s", why);
     loop_timer_stop(&s->stall);
     loop_timer_stop(&s->again);
-    sync_reader_start(s, pause_ms(s));
+    sync_reader_start(s, s->read_asked ? 0 : pause_ms(s));      /* who asked for a reading gets one, though the child was about to end */
+    s->read_asked = false;
 }
 
 static void on_stall(void *arg)
@@ -63,9 +64,9 @@ static void on_proposal(struct sync *s, const struct sync_note *n)
         log_info("recipients source %s can be read again", s->set->name);
     s->failures = 0;
     s->trouble[0] = '\0';
-    s->reading = false;
+    s->reading = s->read_asked = false;
     s->first_server = s->proposed_by = n->server;
-    sync_judge(s, (struct sync_upto){ n->serial, loop_now_ms(s->loop) - (int64_t)n->behind_ms }, s->hold_all ? MERGE_HOLD : MERGE_JUDGE);
+    sync_judge(s, (struct sync_upto){ n->serial, loop_now_ms(s->loop) - (int64_t)n->behind_ms });
 }
 
 static void on_note(struct sync *s, const struct sync_note *n)
@@ -196,6 +197,7 @@ void sync_reader_stop(struct sync *s)
     loop_timer_stop(&s->stall);
     loop_timer_stop(&s->again);
     child_free(&s->child);
+    s->read_asked = false;
 }
 
 bool sync_reader_say(struct sync *s, const char *word)
@@ -211,8 +213,10 @@ void sync_nudge(struct sync *s)
 
 bool sync_read_now(struct sync *s)
 {
-    if (sync_reader_say(s, SYNC_READ_ALL))
+    if (sync_reader_say(s, SYNC_READ_ALL)) {
+        s->read_asked = true;
         return true;
+    }
     if (share_follows(s->share))
         share_look_now(s->share);
     else if (s->serving && s->child == NULL)

@@ -89,8 +89,8 @@ void sync_describe(const struct sync *s, struct buf *to)
     describe_reading(s, to);
     share_describe(s->share, to);
     if (s->held)
-        buf_printf(to, "  held: %s (%u readings, %llds; `recipient sync diff` shows it, `recipient sync accept` takes it)\n", s->held_why, s->held_times,
-                   (long long)((loop_now_ms(s->loop) - s->held_since_ms) / 1000));
+        buf_printf(to, "  held: %s (%llu addresses in all, %u readings, %llds; `recipient sync diff` shows it, `recipient sync accept` takes it)\n",
+                   s->held_why, (unsigned long long)s->last.removed, s->held_times, (long long)((loop_now_ms(s->loop) - s->held_since_ms) / 1000));
     if (s->hold_all)
         buf_append_str(to, "  removals are held until `recipient sync hold off`\n");
 }

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """
 import os
+import re
 import signal
 import socket
 import threading
@@ -253,7 +254,7 @@ class Faults(MapTest):
             self.directory.fault, self.directory.delay = "", 0.0
             self.directory.cut()
             self.host.ctl("sync", "now")
-            self.eventually("a fresh set", lambda: "FRESH\n" in self.host.status(), 30)
+            self.eventually("a fresh set", self.is_well, 30)
             self.eventually("a full no", lambda: self.host.ask(f"x{time.time()}@example.com") == "NOTFOUND ", 10)
         self.assertEqual(load.wrong, [])
         self.assertGreater(load.n, 5)
@@ -274,6 +275,26 @@ class Faults(MapTest):
                 answer = self.through(fault, self.trouble(text), cut=True)
                 if fault not in ("size-limit", "cookie-forgotten"):
                     self.assertTrue(answer.startswith("TEMP "), (fault, answer))
+
+    def test_a_reading_that_was_asked_for_is_not_lost(self):
+        """The process that was told so ends before it comes to it, at a time when the next try is a minute away."""
+        self.directory.fault = "busy"
+        for n in range(4):
+            self.directory.cut()
+            self.host.ctl("sync", "now")
+            self.eventually("one more failure", lambda n=n: self.failures() > n)
+        self.directory.fault, self.directory.delay = "", 0.02
+        before = self.directory.asked
+        self.host.ctl("sync", "now")
+        self.eventually("a reading", lambda: self.directory.asked > before)
+        self.assertIn("is read now", self.host.ctl("sync", "now").stdout)
+        self.directory.delay = 0.0
+        self.directory.cut()
+        self.eventually("another reading", self.is_well, 20)
+
+    def failures(self):
+        found = re.search(r"\((\d+) times\)", self.host.status())
+        return int(found.group(1)) if found else 0
 
     def test_reset_in_the_middle_of_a_page(self):
         self.through("reset", self.trouble("search"))

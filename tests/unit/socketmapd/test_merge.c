@@ -71,10 +71,10 @@ static void propose(struct people p)
 
 static const struct people whole = { 0, 1000, 0, 100, false, NULL, NULL };
 
-static struct merge_result merge_at(enum merge_mode mode, int64_t now_ms, const char *canaries)
+static struct merge_result merge_with(struct merge_word word, enum merge_mode mode, int64_t now_ms, const char *canaries)
 {
     struct merge_order o = { .set_path = span_str(set_path), .proposal_path = span_str(proposal_path), .diff_path = span_str(diff_path),
-                             .mode = mode, .now_ms = now_ms, .keep_missing_ms = DAYS(7), .canaries = span_str(canaries), .limits = { 5, 50, 20 } };
+                             .mode = mode, .word = word, .now_ms = now_ms, .keep_missing_ms = DAYS(7), .canaries = span_str(canaries), .limits = { 5, 50, 20 } };
     struct merge_result r, told;
     struct merge_order read;
     struct buf wire;
@@ -90,8 +90,14 @@ static struct merge_result merge_at(enum merge_mode mode, int64_t now_ms, const 
     assert_int_equal(told.removed, r.removed);
     assert_string_equal(told.why, r.why);
     assert_int_equal(told.drastic, r.drastic);
+    assert_int_equal(told.by_word, r.by_word);
     buf_free(&wire);
     return told;
+}
+
+static struct merge_result merge_at(enum merge_mode mode, int64_t now_ms, const char *canaries)
+{
+    return merge_with((struct merge_word){ false, 0 }, mode, now_ms, canaries);
 }
 
 static struct merge_result merge(struct people p, enum merge_mode mode)
@@ -215,11 +221,35 @@ static void test_a_held_one_adds_and_is_accepted(void **state)
     assert_true(in_set("u0@one.example", &e));
     assert_int_equal(e.flags, 0);
     assert_int_equal(merge_at(MERGE_JUDGE, 3000, "").removed_digest, r.removed_digest);
-    r = merge_at(MERGE_ACCEPT, 4000, "");
+    r = merge_with((struct merge_word){ true, r.removed_digest }, MERGE_JUDGE, 4000, "");
     assert_false(r.held);
+    assert_true(r.by_word);
     assert_true(in_set("u0@one.example", &e));
     assert_int_equal(e.flags, RCPT_SET_MISSING);
     assert_int_not_equal(access(diff_path, F_OK), 0);
+}
+
+/* More has gone since the person looked: that she has not seen. */
+static void test_the_word_is_for_what_was_shown(void **state)
+{
+    struct people fewer = { 500, 1000, 0, 100, false, NULL, NULL }, nobody = { 0, 0, 0, 0, false, NULL, NULL };
+    struct merge_word word = { true, 0 };
+    struct rcpt_set_entry e;
+    struct merge_result r;
+
+    (void)state;
+    merge(whole, MERGE_JUDGE);
+    word.removed_digest = merge(fewer, MERGE_JUDGE).removed_digest;
+    propose(nobody);
+    r = merge_with(word, MERGE_JUDGE, 3000, "");
+    assert_true(r.ok && r.held && !r.by_word);
+    assert_true(in_set("u0@one.example", &e));
+    assert_int_equal(e.flags, 0);
+    propose(fewer);
+    r = merge_with(word, MERGE_HOLD, 4000, "");
+    assert_true(r.by_word && !r.held);
+    assert_true(in_set("u0@one.example", &e));
+    assert_int_equal(e.flags, RCPT_SET_MISSING);
 }
 
 static void test_a_person_holds_everything(void **state)
@@ -268,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test_setup(test_what_goes_is_missing_and_may_come_back, empty_folder),
         cmocka_unit_test_setup(test_a_held_one_adds_and_is_accepted, empty_folder),
+        cmocka_unit_test_setup(test_the_word_is_for_what_was_shown, empty_folder),
         cmocka_unit_test_setup(test_a_person_holds_everything, empty_folder),
         cmocka_unit_test_setup(test_an_empty_first_reading_makes_no_set, empty_folder),
         cmocka_unit_test_setup(test_a_broken_proposal_changes_nothing, empty_folder),
