@@ -6,7 +6,6 @@
 #include "cfilter/failed_writes.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,6 +17,8 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "cfilter/interpose.h"
 
 enum { DEPTH_MAX = 50, BLOCK_BYTES = 512 };
 
@@ -101,20 +102,6 @@ struct failed_writes failed_writes_end(void)
 }
 
 /* ---- the calls ---- */
-
-/* What would have been called: the C library's, or a sanitizer's before it. */
-static void *next_of(const char *name, void **kept)
-{
-    if (*kept == NULL)
-        *kept = dlsym(RTLD_NEXT, name);
-    return *kept;
-}
-
-/* A pointer to a function out of one to an object, as POSIX has dlsym(3) and ISO C has not. */
-#define NEXT(name, next)                                                                                                                  \
-    static void *kept_##next;                                                                                                             \
-    void *found_##next = next_of(name, &kept_##next);                                                                                     \
-    memcpy(&(next), &found_##next, sizeof(next))
 
 static long noted(long result)
 {

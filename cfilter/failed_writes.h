@@ -1,9 +1,9 @@
 /* failed_writes.h - whether a library could not write its temporary files.
  *
  * libclamav tells nobody when there is no room: what it could not unpack it does not look at, and calls the message clean.  Small parts of mail it
- * writes through stdio and does not look at what fclose(3) says.  So the calls are looked at here, on their way to the C library: an executable's
- * own write(2), fclose(3), open(2), mkdir(2) come before those of libraries.  Linked into what scans; for one thread, one message at a time.
- * Source:    libclamav 1.4, fileblob.c, unzip.c; ld.so(8), on the order in which symbols are looked up.
+ * writes through stdio and does not look at what fclose(3) says.  So the calls are looked at here, on their way to the C library (interpose.h).
+ * Linked into what scans; for one thread, one message at a time.
+ * Source:    libclamav 1.4, fileblob.c, unzip.c.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 #ifndef GATEPOST_CFILTER_FAILED_WRITES_H

@@ -1,6 +1,6 @@
-/* loaded.h - a message in a worker's memory: a small one is read into a buffer that stays, a large one is mapped.
+/* loaded.h - a message in a worker's memory: one of ordinary size is read into a buffer that stays, a large one is mapped.
  *
- * Mapping, faulting and unmapping cost more than copying a few pages do.  Before the message there is room that may be written.
+ * Mapping and unmapping cost more than copying a few dozen pages does: unmapping interrupts every processor that the process has been on.  Before the message there is room that may be written.
  * Copies of a message's bytes on their way: the front decodes what it received into the spool (one), the worker reads a small one from there (one more)
  * or maps it (none), and what goes on is sent from the spool.
  * Units:     bytes.
@@ -12,7 +12,7 @@
 
 #include "lib/base/span.h"
 
-enum { LOADED_ROOM = 512, LOADED_SMALL_BYTES = 32 * 1024 };
+enum { LOADED_ROOM = 512, LOADED_SMALL_BYTES = 256 * 1024 };
 
 struct loaded {
     span bytes;                    /* LOADED_ROOM writable bytes stand before it */

@@ -80,7 +80,7 @@ static int start(struct daemon *d, struct errtext *err)
     d->state = f;
     f->daemon = d;
     f->split = split_memory_new();
-    f->blocks = spool_blocks_new((uint64_t)d->settings->filter.spool_memory_shared_bytes);
+    f->blocks = spool_blocks_new(d->loop, (uint64_t)d->settings->filter.spool_memory_shared_bytes);
     make_counters(f, d->stats);
     load_key(f, d->settings, d->serving);
     if (front_make_spool(f, d->settings, err) != 0)

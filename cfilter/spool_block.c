@@ -4,6 +4,7 @@
 #include "cfilter/spool_block.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -11,11 +12,17 @@
 
 enum { LINK_BYTES = 64 * 1024 };      /* holds the link, whatever a page's size; not the kernel's to take */
 
-struct kept { struct kept *next; };
+struct kept {
+    struct kept *next;
+    int64_t since_ms;
+    bool offered;                     /* to the kernel */
+};
 
 struct spool_blocks {
+    struct loop *loop;
     size_t limit, out, n_kept;
-    struct kept *kept;
+    struct kept *kept;                /* the last one given first */
+    struct loop_timer idle;           /* active while one is to be offered */
 };
 
 static void unmap_kept(struct spool_blocks *b)
@@ -27,10 +34,11 @@ static void unmap_kept(struct spool_blocks *b)
     munmap(k, SPOOL_BLOCK_BYTES);
 }
 
-struct spool_blocks *spool_blocks_new(uint64_t limit_bytes)
+struct spool_blocks *spool_blocks_new(struct loop *l, uint64_t limit_bytes)
 {
     struct spool_blocks *b = xcalloc(1, sizeof(*b));
 
+    b->loop = l;
     spool_blocks_limit(b, limit_bytes);
     return b;
 }
@@ -41,6 +49,7 @@ void spool_blocks_free(struct spool_blocks **b)
         return;
     assert((*b)->out == 0);
     spool_blocks_limit(*b, 0);
+    loop_timer_stop(&(*b)->idle);
     free(*b);
     *b = NULL;
 }
@@ -70,6 +79,25 @@ char *spool_block_take(struct spool_blocks *b)
     return block;
 }
 
+/* Those that were taken least lie last. */
+static void on_idle(void *arg)
+{
+    struct spool_blocks *b = arg;
+    int64_t now_ms = loop_now_ms(b->loop);
+    bool wait = false;
+
+    for (struct kept *k = b->kept; k != NULL; k = k->next) {
+        if (k->offered)
+            continue;
+        k->offered = now_ms - k->since_ms >= SPOOL_BLOCK_IDLE_MS;
+        wait = wait || !k->offered;
+        if (k->offered)
+            (void)madvise((char *)k + LINK_BYTES, SPOOL_BLOCK_BYTES - LINK_BYTES, MADV_FREE);   /* advice: where it is not taken, it stays ours */
+    }
+    if (wait)
+        loop_timer_start(b->loop, &b->idle, SPOOL_BLOCK_IDLE_MS, on_idle, b);
+}
+
 void spool_block_give(struct spool_blocks *b, char *block)
 {
     struct kept *k = (struct kept *)(void *)block;
@@ -79,8 +107,9 @@ void spool_block_give(struct spool_blocks *b, char *block)
         munmap(block, SPOOL_BLOCK_BYTES);
         return;
     }
-    (void)madvise(block + LINK_BYTES, SPOOL_BLOCK_BYTES - LINK_BYTES, MADV_FREE);   /* advice: where it is not taken, the memory stays ours */
-    k->next = b->kept;
+    *k = (struct kept){ b->kept, loop_now_ms(b->loop), false };
     b->kept = k;
     b->n_kept++;
+    if (!loop_timer_active(&b->idle))
+        loop_timer_start(b->loop, &b->idle, SPOOL_BLOCK_IDLE_MS, on_idle, b);
 }

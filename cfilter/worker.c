@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,13 @@
 #include "cfilter/cage.h"
 #include "cfilter/clamav.h"
 #include "cfilter/failed_writes.h"
+#include "cfilter/kept_maps.h"
 #include "cfilter/scan_wire.h"
 #include "lib/base/alloc.h"
 
-enum { TRIM_ABOVE_BYTES = 1024 * 1024 };   /* such a message leaves megabytes of free heap behind */
+enum { LARGE_BYTES = 1024 * 1024,        /* such a message leaves megabytes of free memory behind ... */
+       IDLE_MS = 1000,                   /* ... which a busy worker would only fetch again, page by page */
+       HEAP_MAX = 128 * 1024 * 1024 };   /* more than that is given back between two messages */
 
 int worker_prepare(const struct settings *set, struct errtext *err)
 {
@@ -85,13 +89,37 @@ void worker_scan(const struct worker *w, const struct scan_message *m, struct fa
     f->took_us = now_us() - start_us;
 }
 
-static void tidy(const struct worker *w, uint64_t size)
+/* ---- memory between messages ---- */
+
+static void give_back(struct worker *w)
+{
+    malloc_trim(0);
+    kept_maps_trim();
+    w->holds_much = false;
+}
+
+static bool heap_is_large(const struct worker *w)
+{
+    return (const char *)sbrk(0) - w->heap_start > HEAP_MAX;
+}
+
+static bool idle(const struct worker *w)
+{
+    struct pollfd next = { .fd = w->sock, .events = POLLIN };
+
+    return poll(&next, 1, IDLE_MS) == 0;
+}
+
+static void tidy(struct worker *w, uint64_t size)
 {
     if (!scratch_looks_empty(&w->scratch_look))
         scratch_remove(w->scratch, true);
-    if (size > TRIM_ABOVE_BYTES)
-        malloc_trim(0);
+    w->holds_much = w->holds_much || size > LARGE_BYTES;
+    if (heap_is_large(w) || (w->holds_much && idle(w)))
+        give_back(w);
 }
+
+/* ---- one message after the other ---- */
 
 static bool answer(const struct worker *w, const struct facts *f)
 {
@@ -104,7 +132,7 @@ static bool answer(const struct worker *w, const struct facts *f)
     return sent;
 }
 
-static void serve(const struct worker *w)
+static void serve(struct worker *w)
 {
     char *record = xmalloc(CHILD_MESSAGE_MAX);
     struct facts *f = xmalloc(sizeof *f);
@@ -132,6 +160,8 @@ _Noreturn void worker_run(struct worker *w)
     w->buffer = loaded_buffer_new();
     scratch_look(w->scratch, &w->scratch_look);
 
+    kept_maps_begin();
+    w->heap_start = sbrk(0);
     signal(SIGXFSZ, SIG_IGN);          /* a file that grows too large is an error of write(2) */
     if (w->engine != NULL) {
         clamav_use_scratch(w->engine, w->scratch);

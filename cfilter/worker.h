@@ -18,6 +18,8 @@ struct worker {
     const char *scratch;           /* own folder, empty */
     struct scratch_look scratch_look;
     struct loaded_buffer *buffer;  /* loaded.h; NULL: none */
+    const char *heap_start;        /* when it was forked, it ended here */
+    bool holds_much;               /* memory that it could give back */
 };
 
 /* Runs the holder_init of every scanner: in the process that forks, before it does. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cfilter/clamav.h"
+#include "cfilter/kept_maps.h"
 #include "cfilter/loaded.h"
 #include "cfilter/scratch.h"
 #include "lib/base/alloc.h"
@@ -731,6 +732,28 @@ static void test_bytecode_modes(void **state)
     }
 }
 
+/* libclamav's own mappings come to kept_maps.c, and all of them go back. */
+static void test_memory_of_files_is_kept(void **state)
+{
+    static const char text[] = HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+                               "text\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                               "dGhlIG9uZSB0aGF0IGlzIGZvdW5k\r\n--b--\r\n";
+    struct clamav *c = loaded();
+    size_t kept = 0;
+
+    (void)state;
+    kept_maps_begin();
+    for (int i = 0; i < 3; i++) {
+        scan_message(c, span_str(text));
+        assert_true(found("Test.Found"));
+        assert_true(kept_maps_bytes() > 0 && (i == 0 || kept_maps_bytes() == kept));
+        kept = kept_maps_bytes();
+    }
+    kept_maps_trim();
+    assert_int_equal(kept_maps_bytes(), 0);
+    clamav_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -750,6 +773,7 @@ int main(void)
         cmocka_unit_test_setup(test_parsers, fresh),
         cmocka_unit_test_setup(test_heuristics, fresh),
         cmocka_unit_test_setup(test_bytecode_modes, fresh),
+        cmocka_unit_test_setup(test_memory_of_files_is_kept, fresh),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

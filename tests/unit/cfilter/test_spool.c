@@ -92,7 +92,8 @@ static void sizes(void **state)
 static void blocks(void **state)
 {
     enum { BIG = 3 * 1024 * 1024, STEP = 4096 };
-    struct spool_blocks *b = spool_blocks_new(SPOOL_BLOCK_BYTES + 1);
+    struct loop *l = loop_new_fake(1000, 1000);
+    struct spool_blocks *b = spool_blocks_new(l, SPOOL_BLOCK_BYTES + 1);
     struct spool_limits lim = { 10000, 20 * 1024 * 1024, dir, b };
     struct spool *first = spool_new(&lim), *second = spool_new(&lim);
     char *block;
@@ -132,11 +133,58 @@ static void blocks(void **state)
     spool_free(&first);
     spool_blocks_free(&b);
     assert_null(b);
+    loop_free(&l);
+}
+
+/* How many blocks the kernel may take back (proc(5), smaps_rollup): all of each but its first pages. */
+static unsigned long offered(void)
+{
+    FILE *f = fopen("/proc/self/smaps_rollup", "re");
+    unsigned long kb = 0;
+    char line[400];
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL)
+        sscanf(line, "LazyFree: %lu kB", &kb);
+    fclose(f);
+    return (kb * 1024 + SPOOL_BLOCK_BYTES / 2) / SPOOL_BLOCK_BYTES;
+}
+
+/* A block in use all the time stays as it is; one that is idle is the kernel's when it needs it. */
+static void idle_blocks(void **state)
+{
+    enum { SECOND_MS = 1000 };
+    struct loop *l = loop_new_fake(1000, 1000);
+    struct spool_blocks *b = spool_blocks_new(l, 2 * SPOOL_BLOCK_BYTES);
+    char *often = spool_block_take(b), *once = spool_block_take(b);
+
+    (void)state;
+    memset(often, 'x', SPOOL_BLOCK_BYTES);
+    memset(once, 'x', SPOOL_BLOCK_BYTES);
+    spool_block_give(b, once);
+    spool_block_give(b, often);
+    for (int i = 0; i < 2 * SPOOL_BLOCK_IDLE_MS / SECOND_MS; i++) {
+        loop_fake_advance(l, SECOND_MS);
+        loop_turn(l, 0);
+        assert_ptr_equal(spool_block_take(b), often);
+        spool_block_give(b, often);
+    }
+    assert_int_equal(offered(), 1);
+    loop_fake_advance(l, 2 * SPOOL_BLOCK_IDLE_MS);
+    loop_turn(l, 0);
+    assert_int_equal(offered(), 2);
+    assert_ptr_equal(spool_block_take(b), often);    /* and is given out all the same */
+    memset(often, 'y', SPOOL_BLOCK_BYTES);
+    assert_int_equal(offered(), 1);
+    spool_block_give(b, often);
+    spool_blocks_free(&b);
+    loop_free(&l);
 }
 
 static void too_big_for_a_block(void **state)
 {
-    struct spool_blocks *b = spool_blocks_new(SPOOL_BLOCK_BYTES);
+    struct loop *l = loop_new_fake(1000, 1000);
+    struct spool_blocks *b = spool_blocks_new(l, SPOOL_BLOCK_BYTES);
     struct spool_limits lim = { 100, 1000, dir, b };
     struct spool *sp = spool_new(&lim);
     char *block;
@@ -148,6 +196,7 @@ static void too_big_for_a_block(void **state)
     spool_block_give(b, block);
     spool_free(&sp);
     spool_blocks_free(&b);
+    loop_free(&l);
 }
 
 static void too_big(void **state)
@@ -237,7 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),        cmocka_unit_test(too_big),       cmocka_unit_test(read_only),
-        cmocka_unit_test(no_directory), cmocka_unit_test(write_refused), cmocka_unit_test(blocks), cmocka_unit_test(too_big_for_a_block),
+        cmocka_unit_test(no_directory), cmocka_unit_test(write_refused), cmocka_unit_test(blocks), cmocka_unit_test(idle_blocks), cmocka_unit_test(too_big_for_a_block),
     };
 
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
