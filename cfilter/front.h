@@ -12,6 +12,7 @@
 
 struct session;
 struct poison;
+struct relay_keep;
 struct split_memory;
 struct fate;
 
@@ -26,6 +27,7 @@ struct front {                        /* the daemon's state */
     bool have_key;
     struct split_memory *split;       /* split.h */
     struct spool_blocks *blocks;      /* of all large messages */
+    struct relay_keep *relays;        /* relay_keep.h */
     struct session *sessions;
     size_t n_sessions, busy;
     uint64_t *messages, *accepted, *tagged, *rejected, *deferred, *observed;

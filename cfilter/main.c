@@ -7,6 +7,7 @@
 #include "cfilter/ctl_scan.h"
 #include "cfilter/fate.h"
 #include "cfilter/front.h"
+#include "cfilter/relay_keep.h"
 #include "cfilter/session.h"
 #include "cfilter/split.h"
 #include "cfilter/unscannable.h"
@@ -81,6 +82,7 @@ static int start(struct daemon *d, struct errtext *err)
     f->daemon = d;
     f->split = split_memory_new();
     f->blocks = spool_blocks_new(d->loop, (uint64_t)d->settings->filter.spool_memory_shared_bytes);
+    f->relays = relay_keep_new();
     make_counters(f, d->stats);
     load_key(f, d->settings, d->serving);
     if (front_make_spool(f, d->settings, err) != 0)
@@ -146,6 +148,7 @@ static void stop(struct daemon *d)
     store_watch_close(&f->watch);
     poison_free(&f->poison);
     split_memory_free(&f->split);
+    relay_keep_free(&f->relays);
     spool_blocks_free(&f->blocks);
     explicit_bzero(&f->key, sizeof(f->key));
     free(f);

@@ -16,6 +16,8 @@ enum {
     IN_LIMIT = 16 * 1024,
     OUT_LIMIT = 1024 * 1024,
     OUT_HIGH = 256 * 1024,          /* more waits for the next hop to read */
+    LINE_LIMIT = 16 * 1024,
+    REUSE_MS = 300 * 1000,          /* a connection ends some day, as a reload of the server wants it */
 };
 
 enum relay_phase {
@@ -25,6 +27,7 @@ enum relay_phase {
     PH_DATA,          /* 354 was said, nothing sent */
     PH_BODY,
     PH_END,           /* the end of data was sent */
+    PH_KEPT,          /* between two messages; nobody has the relay */
     PH_LOST,
 };
 
@@ -32,20 +35,28 @@ struct relay {
     struct loop *loop;
     struct stream *stream;
     enum relay_phase phase;
-    bool opening;                   /* the opening's deadline still runs */
+    bool opening;                   /* the first command is not answered: the opening's deadline still runs */
+    bool reused;                    /* and the connection was another message's before */
+    bool refused;                   /* anything, since the connection is there */
+    bool taken;                     /* the message */
     bool committed;
     bool data_asked;                /* the command under way is DATA */
-    int64_t timeout_ms;
-    char *hostname;
+    int64_t timeout_ms, keep_ms, connected_ms;
+    char *address, *hostname;
+    struct relay_keep *keep;
+    struct relay_kept kept;
+    unsigned offered;               /* XFORWARD attributes */
     struct smtp_reply_parser parser;
     size_t telling;                 /* bytes of the input that are the reply being told */
     relay_fn *fn;                   /* waits for a reply or the loss */
     void *arg;
     struct xforward *xforward;
     struct buf lines;               /* XFORWARD commands not yet sent */
+    struct buf first;               /* the first command, while it may have to be said again */
     struct deliver *deliver;
     bool (*may_commit)(void *arg);
     struct loop_timer next_step;    /* of the body */
+    struct loop_timer idle;         /* while it is kept */
     char why[160];                  /* PH_LOST */
     struct loop_task tell;          /* a loss that is told at the end of the turn */
 };
@@ -77,11 +88,23 @@ static void cut(struct relay *r, enum relay_phase phase)
     stream_close(&r->stream);
 }
 
+static void start_again(struct relay *r);
+static void end_kept(struct relay *r, bool polite);
+static void discard(struct relay *r, bool polite);
+
 /* The connection is of no more use.  The waiting side hears it at the end of the turn, so that it may be found out anywhere. */
 static void lose(struct relay *r, const char *what)
 {
     if (r->phase == PH_LOST)
         return;
+    if (r->phase == PH_KEPT) {
+        end_kept(r, false);
+        return;
+    }
+    if (r->opening && r->reused) {
+        start_again(r);
+        return;
+    }
     snprintf(r->why, sizeof(r->why), "%s", what);
     if (r->stream != NULL)
         cut(r, r->phase);
@@ -107,6 +130,10 @@ static void send_line(struct relay *r, span line, enum relay_phase next)
 
 static void opened(struct relay *r, const struct smtp_reply *last)
 {
+    if (r->first.len > 0) {
+        send_line(r, buf_span(&r->first), PH_COMMAND);
+        return;
+    }
     r->phase = PH_READY;
     answer(r, last, "");
 }
@@ -118,7 +145,6 @@ static void next_xforward(struct relay *r, const struct smtp_reply *last)
     size_t end = span_find(all, '\n');
 
     if (all.n == 0) {
-        buf_free(&r->lines);
         opened(r, last);
         return;
     }
@@ -128,18 +154,25 @@ static void next_xforward(struct relay *r, const struct smtp_reply *last)
     buf_consume(&r->lines, end + 1);
 }
 
+static bool fill_xforward(struct relay *r)
+{
+    buf_reset(&r->lines);
+    if (r->xforward == NULL || r->offered == 0 || xforward_append(&r->lines, r->xforward, r->offered) >= 0)
+        return true;
+    r->reused = false;                      /* it would not fit there either */
+    lose(r, "XFORWARD attributes do not fit");
+    return false;
+}
+
 static void on_ehlo_reply(struct relay *r, const struct smtp_reply *reply)
 {
     span rest = reply->raw, text;
-    unsigned offered = 0;
 
+    r->offered = 0;
     while (smtp_reply_next_line(&rest, &text))
-        offered |= xforward_offered(text);
-    if (r->xforward != NULL && offered != 0 && xforward_append(&r->lines, r->xforward, offered) < 0) {
-        lose(r, "XFORWARD attributes do not fit");
-        return;
-    }
-    next_xforward(r, reply);
+        r->offered |= xforward_offered(text);
+    if (fill_xforward(r))
+        next_xforward(r, reply);
 }
 
 /* In the body, a refusal ahead of time is the answer to the message; anything friendlier is nonsense. */
@@ -187,9 +220,15 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
             lose_with(r, "answered nonsense", reply);
             return;
         }
+        if (!ok && r->opening && r->reused) {
+            start_again(r);
+            return;
+        }
+        r->refused = r->refused || reply->code >= 400;
         r->phase = reply->code == 354 ? PH_DATA : PH_READY;
         stream_deadline(r->stream, -1);
         r->opening = false;
+        buf_reset(&r->first);
         answer(r, reply, "");
         return;
     case PH_BODY:
@@ -201,8 +240,12 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
             return;
         }
         r->phase = PH_READY;
+        r->taken = ok;
         stream_deadline(r->stream, -1);
         answer(r, reply, "");
+        return;
+    case PH_KEPT:
+        end_kept(r, false);
         return;
     case PH_READY:
     case PH_DATA:
@@ -232,7 +275,7 @@ static void on_input(struct stream *s, void *arg)
 
         /* What came along with a reply was said before we said anything more: taken for the answer to our next command, it could
          * be a 250 for a message that nobody has.  After the last command it does not matter. */
-        if (st == SMTP_REPLY_OK && stream_in(s).n > used && r->phase != PH_END)
+        if (st == SMTP_REPLY_OK && stream_in(s).n > used && r->phase != PH_END && r->phase != PH_KEPT)
             lose(r, "two replies to one command");
         else if (st == SMTP_REPLY_OK)
             tell(r, &reply, used);
@@ -258,6 +301,7 @@ static void on_end(struct stream *s, enum stream_end end, const char *why, void 
         lose(r, "connection closed");
         return;
     case STREAM_TIMEOUT:
+        r->reused = false;                  /* there is no time for another one */
         lose(r, "no reply in time");
         return;
     case STREAM_CONNECT_FAILED:
@@ -346,31 +390,98 @@ static void on_drained(struct stream *s, void *arg)
 
 static const struct stream_handler handler = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
 
-struct relay *relay_open(struct loop *l, const struct relay_settings *set, const struct xforward *x, relay_fn *ready, void *arg)
+/* ---- opening ---- */
+
+static void connect_to(struct relay *r)
 {
-    struct relay *r = xcalloc(1, sizeof(*r));
     struct stream_limits limits = { IN_LIMIT, OUT_LIMIT };
     struct errtext err = { "" };
 
-    r->loop = l;
-    r->timeout_ms = set->timeout_ms;
-    r->hostname = xstrdup(set->hostname);
-    r->fn = ready;
-    r->arg = arg;
-    r->opening = true;
-    buf_init(&r->lines, 8 * 1024);
+    r->reused = r->refused = false;
+    r->connected_ms = loop_now_ms(r->loop);
     smtp_reply_parser_init(&r->parser);
-    if (x != NULL) {
-        r->xforward = xmalloc(sizeof(*x));
-        *r->xforward = *x;
-    }
-    r->stream = stream_connect(l, set->address, limits, &handler, r, &err);
+    r->phase = PH_GREETING;
+    r->stream = stream_connect(r->loop, r->address, limits, &handler, r, &err);
     if (r->stream == NULL)
         lose(r, err.text);
     else
         stream_deadline(r->stream, r->timeout_ms);
+}
+
+/* The server had closed it meanwhile, or takes no more on it: as if it had never been. */
+static void start_again(struct relay *r)
+{
+    stream_close(&r->stream);
+    connect_to(r);
+}
+
+/* The end of the message before has reset what was handed on with it (Postfix, XFORWARD_README), so all of it is said anew. */
+static void go_on(struct relay *r)
+{
+    r->reused = true;
+    loop_timer_stop(&r->idle);
+    stream_deadline(r->stream, r->timeout_ms);
+    if (!fill_xforward(r))
+        return;
+    if (r->lines.len > 0)
+        next_xforward(r, NULL);
+    else
+        send_line(r, SPAN("RSET"), PH_XFORWARD);
+}
+
+static struct relay *relay_new(struct loop *l, const struct relay_settings *set)
+{
+    struct relay *r = xcalloc(1, sizeof(*r));
+
+    r->loop = l;
+    r->address = xstrdup(set->address);
+    r->hostname = xstrdup(set->hostname);
+    buf_init(&r->lines, 8 * 1024);
+    buf_init(&r->first, LINE_LIMIT);
     return r;
 }
+
+/* One whose server has said nothing since. */
+static struct relay *take_kept(const struct relay_settings *set)
+{
+    struct relay *r;
+
+    while (set->keep != NULL && set->keep_ms > 0 && (r = relay_keep_take(set->keep, set->address, set->hostname)) != NULL) {
+        if (stream_in(r->stream).n == r->telling)
+            return r;
+        discard(r, false);
+    }
+    return NULL;
+}
+
+struct relay *relay_open(struct loop *l, const struct relay_settings *set, const struct xforward *x, relay_fn *ready, void *arg)
+{
+    struct relay *r = take_kept(set);
+    bool kept = r != NULL;
+
+    if (!kept)
+        r = relay_new(l, set);
+    r->timeout_ms = set->timeout_ms;
+    r->keep = set->keep;
+    r->keep_ms = set->keep_ms;
+    r->fn = ready;
+    r->arg = arg;
+    r->opening = true;
+    r->committed = r->data_asked = r->taken = false;
+    free(r->xforward);
+    r->xforward = NULL;
+    if (x != NULL) {
+        r->xforward = xmalloc(sizeof(*x));
+        *r->xforward = *x;
+    }
+    if (kept)
+        go_on(r);
+    else
+        connect_to(r);
+    return r;
+}
+
+/* ---- the transaction ---- */
 
 static void expect(struct relay *r, relay_fn *fn, void *arg)
 {
@@ -387,6 +498,8 @@ void relay_command(struct relay *r, span line, relay_fn *fn, void *arg)
     if (r->phase == PH_LOST)
         return;
     assert(r->phase == PH_READY);
+    if (r->opening && r->reused)
+        buf_append(&r->first, line);
     send_line(r, line, PH_COMMAND);
     if (!r->opening)
         stream_deadline(r->stream, r->timeout_ms);
@@ -431,9 +544,54 @@ static void release(void *arg)
     struct relay *r = arg;
 
     buf_free(&r->lines);
+    buf_free(&r->first);
     free(r->xforward);
+    free(r->address);
     free(r->hostname);
     free(r);
+}
+
+/* ---- between two messages ---- */
+
+static bool may_be_kept(const struct relay *r)
+{
+    return r->stream != NULL && r->phase == PH_READY && r->taken && !r->refused && r->keep != NULL && r->keep_ms > 0 &&
+           loop_now_ms(r->loop) - r->connected_ms < REUSE_MS && relay_keep_has_room(r->keep);
+}
+
+static void on_idle(void *arg)
+{
+    end_kept(arg, true);
+}
+
+static void keep(struct relay *r)
+{
+    r->phase = PH_KEPT;
+    r->deliver = NULL;
+    r->kept = (struct relay_kept){ .relay = r, .address = r->address, .hostname = r->hostname };
+    relay_keep_put(r->keep, &r->kept);
+    loop_timer_start(r->loop, &r->idle, r->keep_ms, on_idle, r);
+}
+
+static void discard(struct relay *r, bool polite)
+{
+    loop_timer_stop(&r->idle);
+    if (polite)
+        stream_write(r->stream, SPAN("QUIT\r\n"));
+    stream_close(&r->stream);
+    r->phase = PH_LOST;
+    loop_defer(r->loop, &r->tell, release, r);
+}
+
+static void end_kept(struct relay *r, bool polite)
+{
+    relay_keep_remove(r->keep, &r->kept);
+    discard(r, polite);
+}
+
+void relay_end_kept(struct relay *r)
+{
+    end_kept(r, true);
 }
 
 void relay_close(struct relay **rp)
@@ -444,6 +602,10 @@ void relay_close(struct relay **rp)
         return;
     *rp = NULL;
     r->fn = NULL;
+    if (may_be_kept(r)) {
+        keep(r);
+        return;
+    }
     if (r->stream != NULL && r->phase == PH_READY) {
         /* As Postfix' smtpd does it: nobody waits for the answer to QUIT, nor needs it. */
         stream_write(r->stream, SPAN("QUIT\r\n"));

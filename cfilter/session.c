@@ -243,6 +243,14 @@ static void on_relay_ready(const struct smtp_reply *reply, const char *why, void
         relay_command(s->t->relay, s->t->mail_line, on_mail_reply, s);
 }
 
+struct relay_settings session_relay_settings(const struct session *s, int64_t timeout_ms)
+{
+    const struct settings *set = s->t->set;
+
+    return (struct relay_settings){ .address = set->filter.reinject, .hostname = set->hostname, .timeout_ms = timeout_ms,
+                                    .keep = s->front->relays, .keep_ms = set->filter.reinject_keep_ms };
+}
+
 static void take_mail(struct session *s, const struct smtp_cmd *c)
 {
     struct smtp_mail_params params;
@@ -265,7 +273,7 @@ static void take_mail(struct session *s, const struct smtp_cmd *c)
     transaction_new(s);
     s->t->reverse_path = arena_span(s->t->arena, path.mailbox);
     s->t->mail_line = arena_span(s->t->arena, c->line);
-    rs = (struct relay_settings){ s->t->set->filter.reinject, s->t->set->hostname, s->t->set->filter.reinject_timeout_ms };
+    rs = session_relay_settings(s, s->t->set->filter.reinject_timeout_ms);
     s->waiting = true;
     s->front->busy++;
     s->t->relay = relay_open(s->front->daemon->loop, &rs, &s->xforward, on_relay_ready, s);

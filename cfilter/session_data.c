@@ -251,7 +251,7 @@ static void on_replay_open(const struct smtp_reply *reply, const char *why, void
 static void replay(struct session *s)
 {
     struct transaction *t = s->t;
-    struct relay_settings rs = { t->set->filter.reinject, t->set->hostname, time_left(s) };
+    struct relay_settings rs = session_relay_settings(s, time_left(s));
 
     relay_close(&t->relay);
     t->relay = relay_open(s->front->daemon->loop, &rs, &s->xforward, on_replay_open, s);

@@ -78,6 +78,7 @@ void session_enter(struct session *s, enum session_state next);
 void session_reply(struct session *s, int code, const char *enhanced, const char *text);
 /* Passes the next hop's words on; behind a 421 the session ends, as that says. */
 void session_relay_reply(struct session *s, const struct smtp_reply *reply);
+struct relay_settings session_relay_settings(const struct session *s, int64_t timeout_ms);
 /* Bytes of the front wait that nobody has looked at. */
 bool session_input_waits(const struct session *s);
 void session_end_transaction(struct session *s);

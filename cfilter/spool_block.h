@@ -14,7 +14,7 @@
 
 #include "lib/net/loop.h"
 
-enum { SPOOL_BLOCK_BYTES = 8 * 1024 * 1024, SPOOL_BLOCK_IDLE_MS = 10000 };
+enum { SPOOL_BLOCK_BYTES = 8 * 1024 * 1024, SPOOL_BLOCK_IDLE_MS = 60000 };
 
 struct spool_blocks;
 

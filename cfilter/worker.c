@@ -22,7 +22,7 @@
 #include "lib/base/alloc.h"
 
 enum { LARGE_BYTES = 1024 * 1024,        /* such a message leaves megabytes of free memory behind ... */
-       IDLE_MS = 1000,                   /* ... which a busy worker would only fetch again, page by page */
+       IDLE_MS = 10000,                  /* ... which a busy worker would only fetch again, page by page */
        HEAP_MAX = 128 * 1024 * 1024 };   /* more than that is given back between two messages */
 
 int worker_prepare(const struct settings *set, struct errtext *err)

@@ -341,6 +341,7 @@ struct set_filter {
     const char *spool_directory;     /* "" : state_directory/spool */
     int64_t scan_timeout_ms;         /* 45 s */
     int64_t reinject_timeout_ms;     /* of one reply: 60 s */
+    int64_t reinject_keep_ms;        /* a connection waits for its next message: 2 s */
     int64_t idle_timeout_ms;         /* of the front's next command: 310 s */
     const char *workers;             /* "auto" (one a core) or a number; 0: scan in the front, for debuggers only */
     int64_t worker_memory_bytes;     /* beyond the engine: 512 MB */

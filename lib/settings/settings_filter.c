@@ -133,6 +133,8 @@ const struct conf_key filter_rows[] = {
       "A whole scan; then the message is put off (451). Postfix gives the filter 100 s unless smtpd_proxy_timeout says otherwise." },
     { "reinject_timeout", CONF_DURATION, AT(reinject_timeout_ms), SECONDS(1), SECONDS(600), "60s", APPLY_LIVE,
       "Wait for one reply of the re-injection server." },
+    { "reinject_keep", CONF_DURATION, AT(reinject_keep_ms), 0, SECONDS(60), "2s", APPLY_LIVE,
+      "A connection that has taken a message waits so long for the next one; 0s: each message has its own." },
     { "idle_timeout", CONF_DURATION, AT(idle_timeout_ms), SECONDS(1), HOURS(1), "310s", APPLY_LIVE, "Wait for the next command of Postfix." },
     { "workers", CONF_STRING, AT(workers), 0, 0, "auto", APPLY_RESTART,
       "Scan processes: auto is one a core; 0 scans without a cage in the daemon itself, for debuggers only.", .check = check_workers },

@@ -31,12 +31,14 @@ def process_name(pid):
 
 
 class Alone:
-    def __init__(self, place, filter="", virus="{database: db, trusted_databases: [demo.ndb]}", more=""):
+    """keep: most scripts of the next hop are for a connection with one message."""
+
+    def __init__(self, place, filter="", keep="0s", virus="{database: db, trusted_databases: [demo.ndb]}", more=""):
         self.place = place
         self.port, self.made = place.port(), 0
         self.hop = NextHop(place)
         place.write("db/demo.ndb", mails.signature_database())
-        self.parts = {"filter": filter, "virus": virus, "more": more}
+        self.parts = {"filter": filter, "keep": keep, "virus": virus, "more": more}
         self.gatepost = Gatepost(place, self.yaml())
 
     def yaml(self, **changes):
@@ -45,7 +47,7 @@ class Alone:
 mode: enforce
 process: {{user: nobody, run_directory: run, state_directory: state, hostname: mx.example.com}}
 listen: {{filter: "127.0.0.1:{self.port}"}}
-filter: {{reinject: "127.0.0.1:{self.hop.port}", virus: {p['virus']}{p['filter']}}}
+filter: {{reinject: "127.0.0.1:{self.hop.port}", reinject_keep: {p['keep']}, virus: {p['virus']}{p['filter']}}}
 log: {{level: debug}}
 {p['more']}
 """

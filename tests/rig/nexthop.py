@@ -8,9 +8,9 @@ import struct
 import threading
 import time
 
-PHASES = ("greeting", "ehlo", "xforward", "mail", "rcpt", "data", "body", "dot", "quit")
+PHASES = ("greeting", "ehlo", "xforward", "rset", "mail", "rcpt", "data", "body", "dot", "quit")
 NORMAL = {
-    "greeting": b"220 next.example.com ESMTP\r\n", "xforward": b"250 2.0.0 Ok\r\n", "mail": b"250 2.1.0 Ok\r\n", "rcpt": b"250 2.1.5 Ok\r\n",
+    "greeting": b"220 next.example.com ESMTP\r\n", "xforward": b"250 2.0.0 Ok\r\n", "rset": b"250 2.0.0 Ok\r\n", "mail": b"250 2.1.0 Ok\r\n", "rcpt": b"250 2.1.5 Ok\r\n",
     "ehlo": b"250-next.example.com\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n",
     "data": b"354 go on\r\n", "body": b"", "dot": b"250 2.0.0 Ok: queued as NEXT\r\n",
     "quit": b"221 2.0.0 Bye\r\n",
@@ -201,7 +201,7 @@ class _Session(threading.Thread):
             elif verb == "XFORWARD":
                 self.answer("xforward")
             elif verb == "MAIL":
-                sender = text
+                sender, recipients = text, []
                 self.answer("mail")
             elif verb == "RCPT":
                 if self.answer("rcpt"):
@@ -210,6 +210,9 @@ class _Session(threading.Thread):
                 if self.answer("data"):
                     self.take(sender, recipients)
                     self.answer("dot")
+            elif verb == "RSET":
+                sender, recipients = None, []
+                self.answer("rset")
             elif verb == "QUIT":
                 self.answer("quit")
                 return
