@@ -194,7 +194,7 @@ static bool have_lookup_message(struct assess *a, struct errtext *err)
 {
     if (a->lookup_message.size > 0)
         return true;
-    if (a->msg.strays && (a->washed_fd = washed_open(a->msg.bytes, err)) < 0)
+    if ((a->msg.strays || a->msg.fd < 0) && (a->washed_fd = washed_open(a->msg.bytes, err)) < 0)
         return false;
     a->lookup_message = a->scan_message;
     if (a->washed_fd >= 0)
@@ -211,7 +211,7 @@ static void start_lookups(struct assess *a)
         const struct scanner *s = scanners[i];
         struct pending *p = &a->pending[a->n_pending];
 
-        if (s->lookup == NULL || !(s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam))
+        if (s->lookup == NULL || (s->lookup_wanted != NULL && !s->lookup_wanted(a->set)) || !(s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam))
             continue;
         if (!have_lookup_message(a, &err)) {
             lookup_failed(a, s, err.text);
@@ -287,7 +287,7 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     a->washed_fd = -1;
     a->lookups = facts_new();
     take_classes(a);
-    a->scan_message = (struct scan_message){ .fd = m->fd, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
+    a->scan_message = (struct scan_message){ .fd = m->fd, .bytes = m->fd < 0 ? m->bytes : SPAN(""), .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
                                              .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,
                                              .want_virus = mixed_wants_virus(set, m->classes, m->n_classes),
                                              .want_spam = mixed_wants_spam(set, m->classes, m->n_classes, m->trusted, m->bytes.n) };

@@ -27,7 +27,7 @@ struct assess_result {
 typedef void assess_fn(const struct assess_result *r, void *arg);
 
 struct assess_message {
-    int fd;
+    int fd;                           /* -1: small enough for scan.h to do without */
     span bytes;                       /* the same, mapped; stays until fn or cancel */
     const char *id;
     const char *client_address, *client_name, *helo, *reverse_path;

@@ -12,11 +12,9 @@
 
 #include "lib/base/alloc.h"
 
-enum { ZEROS = 64 };               /* behind the message, as at the end of a mapped page: not the message before it */
-
 struct loaded_buffer {
     char room[LOADED_ROOM];
-    char bytes[LOADED_SMALL_BYTES + ZEROS];
+    char bytes[LOADED_SMALL_BYTES + LOADED_ZEROS];
 };
 
 static const char wrong_size[] = "the message is not as long as was said";
@@ -44,7 +42,7 @@ static const char *read_small(struct loaded *l, struct loaded_buffer *b, int fd,
         return "the message cannot be read";
     if ((size_t)n != size)
         return wrong_size;
-    memset(b->bytes + size, 0, ZEROS);
+    memset(b->bytes + size, 0, LOADED_ZEROS);
     l->bytes = span_of(b->bytes, size);
     return NULL;
 }

@@ -12,7 +12,8 @@
 
 #include "lib/base/span.h"
 
-enum { LOADED_ROOM = 512, LOADED_SMALL_BYTES = 256 * 1024 };
+enum { LOADED_ROOM = 512, LOADED_SMALL_BYTES = 256 * 1024,
+       LOADED_ZEROS = 64 };           /* behind the message, as at the end of a mapped page: not the message before it */
 
 struct loaded {
     span bytes;                    /* LOADED_ROOM writable bytes stand before it */

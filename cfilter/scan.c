@@ -3,6 +3,7 @@
  * Messages go to the generation in use.  What has an answer already (no engine, workers: 0) is kept in late_jobs until the next turn.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -140,6 +141,7 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
     struct generation *g = s->current;
     struct buf record;
 
+    assert(m->fd >= 0 || (m->bytes.n == m->size && m->size <= SCAN_ALONG_BYTES));
     j->scan = s;
     j->given_ms = deadline_ms;
     j->fn = fn;
@@ -156,7 +158,7 @@ struct scan_job *scan_submit(struct scan *s, const struct scan_message *m, int64
         j->gen = g;
         j->pool = m->apart ? scan_job_apart_begin(g) : g->pool;
         scan_job_link(&g->jobs, j);
-        j->child = child_pool_submit(j->pool, buf_span(&record), &m->fd, 1, deadline_ms, scan_job_on_child, j);
+        j->child = child_pool_submit(j->pool, buf_span(&record), &m->fd, m->fd >= 0, deadline_ms, scan_job_on_child, j);
     }
     buf_free(&record);
     return j;

@@ -27,8 +27,13 @@ enum scan_outcome {
 };
 const char *scan_outcome_name(enum scan_outcome o);
 
+/* So many bytes go along with the order: a memory file costs more than the copy. */
+enum { SCAN_ALONG_BYTES = 32 * 1024 };
+
+/* As it came: lines end at CR LF, strays are kept; no dot-stuffing. */
 struct scan_message {
-    int fd;                       /* memfd (sealed) or a file opened read-only; stays the caller's; as it came: lines end at CR LF, strays are kept; no dot-stuffing */
+    int fd;                       /* memfd (sealed) or a file opened read-only; stays the caller's; -1: it is in bytes */
+    span bytes;                   /* with fd -1: all of it, SCAN_ALONG_BYTES at most; copied */
     uint64_t size;
     const char *id;               /* decision id */
     /* The envelope, for scanners that look at it; may be NULL. */

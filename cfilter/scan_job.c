@@ -35,6 +35,7 @@ void scan_job_free(struct scan_job *j)
     if (j->here != NULL && j->here->m.fd >= 0)
         close(j->here->m.fd);
     free(j->here);
+    free(j->here_record);
     free(j);
 }
 

@@ -51,6 +51,7 @@ struct scan_job {
     struct loop_task late;
     enum scan_outcome late_outcome;
     struct scan_wire_job *here;    /* workers: 0 */
+    char *here_record;             /* that it was read from */
     int64_t given_ms;
     scan_fn *fn;
     void *arg;

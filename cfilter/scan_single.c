@@ -80,8 +80,10 @@ void scan_single_submit(struct scan_job *j, span record, int fd)
     if (!scan_single_ready(s) && clamav_database_stamp(&s->set->filter.virus) != s->single->stamp)
         scan_single_load(s);
     j->here = xcalloc(1, sizeof *j->here);
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (!scan_wire_get_job(record, own, j->here) || own < 0)
+    j->here_record = xcalloc(1, LOADED_ROOM + record.n + LOADED_ZEROS);
+    memcpy(j->here_record + LOADED_ROOM, record.p, record.n);
+    int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (!scan_wire_get_job(span_of(j->here_record + LOADED_ROOM, record.n), own, j->here) || (fd >= 0 && own < 0))
         scan_job_later(j, SCAN_BUSY);
     else if (!scan_single_ready(s))
         scan_job_later(j, SCAN_NO_ENGINE);

@@ -182,14 +182,17 @@ static void write_head(struct lookup *l, const struct lookup_context *c)
     snprintf(l->head + n, sizeof(l->head) - (size_t)n, "\r\n%s", c->received_line);
 }
 
+static bool spamd_wanted(const struct settings *set)
+{
+    return set->filter.spam.spamd.server != NULL && set->filter.spam.spamd.server[0] != '\0';
+}
+
 static struct lookup *spamd_lookup(const struct lookup_context *c, struct facts *f, int64_t deadline_ms, lookup_fn *fn, void *arg)
 {
     const struct set_spamd *set = &c->set->filter.spam.spamd;
     struct errtext err;
     struct lookup *l;
 
-    if (set->server == NULL || set->server[0] == '\0')
-        return NULL;
     l = xcalloc(1, sizeof(*l));
     *l = (struct lookup){ .facts = f, .weight = set->weight, .fd = c->msg->fd, .size = c->msg->size, .fn = fn, .arg = arg };
     write_head(l, c);
@@ -212,4 +215,4 @@ static void spamd_cancel(struct lookup **l)
     *l = NULL;
 }
 
-const struct scanner scanner_spamd = { .name = "spamd", .is_virus = false, .lookup = spamd_lookup, .lookup_cancel = spamd_cancel };
+const struct scanner scanner_spamd = { .name = "spamd", .is_virus = false, .lookup_wanted = spamd_wanted, .lookup = spamd_lookup, .lookup_cancel = spamd_cancel };

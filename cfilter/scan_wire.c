@@ -120,7 +120,7 @@ void scan_wire_free_config(struct settings **set)
 
 /* ---- jobs ---- */
 
-enum { WANT_VIRUS = 1, WANT_SPAM = 2 };
+enum { WANT_VIRUS = 1, WANT_SPAM = 2, ALONG = 4 };
 
 static void put_envelope(struct buf *to, const char *s)
 {
@@ -130,12 +130,14 @@ static void put_envelope(struct buf *to, const char *s)
 void scan_wire_put_job(const struct scan_message *m, struct buf *to)
 {
     wire_put_u64(to, m->size);
-    wire_put_u8(to, (uint8_t)((m->want_virus ? WANT_VIRUS : 0) | (m->want_spam ? WANT_SPAM : 0)));
+    wire_put_u8(to, (uint8_t)((m->want_virus ? WANT_VIRUS : 0) | (m->want_spam ? WANT_SPAM : 0) | (m->fd < 0 ? ALONG : 0)));
     wire_put_u32(to, (uint32_t)m->n_rcpt);
     put_envelope(to, m->id);
     put_envelope(to, m->client_address);
     put_envelope(to, m->helo);
     put_envelope(to, m->reverse_path);
+    if (m->fd < 0)
+        buf_append(to, m->bytes);
 }
 
 /* NULL and "" cross as the same thing: "". */
@@ -167,5 +169,7 @@ bool scan_wire_get_job(span record, int fd, struct scan_wire_job *out)
     out->m.client_address = get_envelope(&in, &room);
     out->m.helo = get_envelope(&in, &room);
     out->m.reverse_path = get_envelope(&in, &room);
-    return !in.bad && in.rest.n == 0;
+    bool along = (want & ALONG) != 0;
+    out->m.bytes = along ? in.rest : span_of(NULL, 0);
+    return !in.bad && along == (fd < 0) && in.rest.n == (along ? out->m.size : 0);
 }

@@ -31,9 +31,9 @@ void scan_wire_put_config(const struct settings *set, uint32_t generation, struc
 struct settings *scan_wire_get_config(span record, uint32_t *generation_out);
 void scan_wire_free_config(struct settings **set);
 
-/* One message for a worker.  The strings point into an own copy. */
+/* One message for a worker.  The strings point into an own copy, the bytes of a message without a descriptor into the record. */
 struct scan_wire_job {
-    struct scan_message m;    /* fd is the one that came along */
+    struct scan_message m;    /* fd is the one that came along, or -1 */
     char text[4 * 1024];
 };
 void scan_wire_put_job(const struct scan_message *m, struct buf *to);

@@ -44,6 +44,7 @@ struct scanner {
     /* Extra start-up in the holder before workers are forked, may be NULL. */
     int (*holder_init)(const struct settings *set, struct errtext *err);
     void (*extract)(struct view *v, struct facts *f);
+    bool (*lookup_wanted)(const struct settings *set);     /* NULL: always */
     /* NULL result: not wanted for this message (fn does not run). Facts go into f, which outlives the lookup. */
     struct lookup *(*lookup)(const struct lookup_context *c, struct facts *f, int64_t deadline_ms, lookup_fn *fn, void *arg);
     void (*lookup_cancel)(struct lookup **l);

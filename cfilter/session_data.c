@@ -349,14 +349,17 @@ static void take_classes(struct transaction *t)
         class_share_add(t->classes, &t->n_classes, given != NULL ? given : t->rcpt_classes[i]);
 }
 
-/* Whoever scans gets a descriptor; without a scan none is made. */
+/* Whoever scans gets a descriptor of a large message; without a scan none is made. */
 static bool open_for_scan(struct transaction *t, int *fd_out, struct errtext *err)
 {
     bool scanned = mixed_wants_virus(t->set, t->classes, t->n_classes) ||
                    mixed_wants_spam(t->set, t->classes, t->n_classes, t->context.trusted, spool_size(t->spool));
 
-    *fd_out = scanned ? spool_fd(t->spool, err) : -1;
-    return !scanned || *fd_out >= 0;
+    *fd_out = -1;
+    if (!scanned || spool_size(t->spool) <= SCAN_ALONG_BYTES)
+        return true;
+    *fd_out = spool_fd(t->spool, err);
+    return *fd_out >= 0;
 }
 
 static void assess_message(struct session *s, int fd)

@@ -71,12 +71,12 @@ static void take_failed_writes(struct facts *f)
 void worker_scan(const struct worker *w, const struct scan_message *m, struct facts *f)
 {
     struct view v = { .msg = m, .fd = m->fd, .tmp_dir = w->scratch, .set = w->set, .engine = w->engine };
-    struct loaded message;
+    struct loaded message = { .bytes = m->bytes };
     int64_t start_us = now_us();
 
     facts_init(f);
     f->generation = w->generation;
-    const char *why = loaded_open(&message, w->buffer, m->fd, m->size);
+    const char *why = m->fd >= 0 ? loaded_open(&message, w->buffer, m->fd, m->size) : NULL;
     if (why == NULL) {
         v.bytes = message.bytes;
         failed_writes_begin(w->scratch);
@@ -121,6 +121,11 @@ static void tidy(struct worker *w, uint64_t size)
 
 /* ---- one message after the other ---- */
 
+struct order {
+    char room[LOADED_ROOM];
+    char record[CHILD_MESSAGE_MAX + LOADED_ZEROS];
+};
+
 static bool answer(const struct worker *w, const struct facts *f)
 {
     struct buf reply;
@@ -132,20 +137,29 @@ static bool answer(const struct worker *w, const struct facts *f)
     return sent;
 }
 
+/* Where it is, it has all that loaded.h promises. */
+static bool take_job(const struct worker *w, struct order *o, struct scan_wire_job *job)
+{
+    size_t nfds = 1;
+    int fd = -1;
+    long n = child_recv_blocking(w->sock, o->record, CHILD_MESSAGE_MAX, &fd, &nfds);
+
+    if (n <= 0)
+        return false;
+    memset(o->record + n, 0, LOADED_ZEROS);
+    return scan_wire_get_job(span_of(o->record, (size_t)n), nfds == 1 ? fd : -1, job);
+}
+
 static void serve(struct worker *w)
 {
-    char *record = xmalloc(CHILD_MESSAGE_MAX);
+    struct order *order = xcalloc(1, sizeof *order);
     struct facts *f = xmalloc(sizeof *f);
     struct scan_wire_job *job = xmalloc(sizeof *job);
 
-    for (;;) {
-        int fd = -1;
-        size_t nfds = 1;
-        long n = child_recv_blocking(w->sock, record, CHILD_MESSAGE_MAX, &fd, &nfds);
-        if (n <= 0 || nfds != 1 || !scan_wire_get_job(span_of(record, (size_t)n), fd, job))
-            break;
+    while (take_job(w, order, job)) {
         worker_scan(w, &job->m, f);
-        close(fd);
+        if (job->m.fd >= 0)
+            close(job->m.fd);
         bool sent = answer(w, f);      /* first the answer, then the housekeeping */
         tidy(w, job->m.size);
         if (!sent)

@@ -24,7 +24,7 @@ struct worker {
 
 /* Runs the holder_init of every scanner: in the process that forks, before it does. */
 int worker_prepare(const struct settings *set, struct errtext *err);
-/* Runs every wanted scanner's extract over one message. */
+/* Runs every wanted scanner's extract over one message.  One without a descriptor has LOADED_ROOM writable bytes before it, LOADED_ZEROS behind. */
 void worker_scan(const struct worker *w, const struct scan_message *m, struct facts *f);
 /* Locks itself in and answers messages until the socket closes.  For a forked process: never returns. */
 _Noreturn void worker_run(struct worker *w);

@@ -150,17 +150,27 @@ static void on_result(enum scan_outcome outcome, const struct facts *facts, cons
     snprintf(r->why, sizeof r->why, "%s", why != NULL ? why : "");
 }
 
-__attribute__((unused)) static struct result *submit_bytes(struct scan *s, const char *bytes, size_t n, int64_t deadline_ms)
+/* along: with the order, as the front does it with small messages. */
+__attribute__((unused)) static struct result *submit_as(struct scan *s, bool along, const char *bytes, size_t n, int64_t deadline_ms)
 {
     struct result *r = xcalloc(1, sizeof *r);
-    struct scan_message m = {
-        .fd = message_fd(bytes, n), .size = n, .id = "0123456789ABC", .client_address = "192.0.2.1", .want_virus = true, .want_spam = true,
-    };
+    struct scan_message m = { .fd = -1, .bytes = span_of(bytes, n), .size = n, .id = "0123456789ABC", .client_address = "192.0.2.1",
+                              .want_virus = true, .want_spam = true };
 
+    if (!along) {
+        m.fd = message_fd(bytes, n);
+        m.bytes = SPAN("");
+    }
     r->job = scan_submit(s, &m, deadline_ms, on_result, r);
     assert_int_equal(r->calls, 0);
-    close(m.fd);
+    if (!along)
+        close(m.fd);
     return r;
+}
+
+__attribute__((unused)) static struct result *submit_bytes(struct scan *s, const char *bytes, size_t n, int64_t deadline_ms)
+{
+    return submit_as(s, n <= SCAN_ALONG_BYTES, bytes, n, deadline_ms);
 }
 
 __attribute__((unused)) static struct result *submit(struct scan *s, const char *text, int64_t deadline_ms)

@@ -232,6 +232,33 @@ static void test_odd_sizes(void **state)
     free(big);
 }
 
+/* With the order up to a size, in a file above it: a virus at the very end is found either way. */
+static void test_along_and_in_a_file(void **state)
+{
+    static const size_t sizes[] = { 200, SCAN_ALONG_BYTES - 1, SCAN_ALONG_BYTES, SCAN_ALONG_BYTES + 1, 300000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *text = xmalloc(sizes[i]);
+
+        memset(text, 'a', sizes[i]);
+        memcpy(text, HEAD "\r\n", sizeof HEAD + 1);
+        for (size_t at = sizeof HEAD + 60; at + sizeof EICAR + 80 < sizes[i]; at += 70)
+            memcpy(text + at, "\r\n", 2);
+        memcpy(text + sizes[i] - sizeof EICAR - 3, "\r\n" EICAR "\r\n", sizeof EICAR + 3);
+        for (int along = 0; along <= (sizes[i] <= SCAN_ALONG_BYTES); along++) {
+            struct result *r = submit_as(scan, along, text, sizes[i], 20000);
+
+            UNTIL(r->calls == 1);
+            assert_int_equal(r->outcome, SCAN_DONE);
+            assert_true(r->facts.complete);
+            assert_non_null(fact_of(r, FACT_VIRUS));
+            free(r);
+        }
+        free(text);
+    }
+}
+
 static void test_shorter_than_announced_is_not_clean(void **state)
 {
     struct result *r = xcalloc(1, sizeof *r);
@@ -272,6 +299,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wants),
         cmocka_unit_test(test_too_much_is_told),
         cmocka_unit_test(test_odd_sizes),
+        cmocka_unit_test(test_along_and_in_a_file),
         cmocka_unit_test(test_shorter_than_announced_is_not_clean),
     };
     return cmocka_run_group_tests(tests, start, stop);

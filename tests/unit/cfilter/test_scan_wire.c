@@ -73,13 +73,45 @@ static void test_job(void **state)
     assert_true(job->m.want_virus && !job->m.want_spam);
     for (size_t cut = 0; cut < b.len; cut++)
         assert_false(scan_wire_get_job(span_of(b.base, cut), 9, job));
+    assert_false(scan_wire_get_job(buf_span(&b), -1, job));      /* its descriptor did not come along */
     buf_free(&b);
     free(job);
     free(long_path);
 }
 
+/* A message that comes with the order: all of it, or nothing is scanned. */
+static void test_along(void **state)
+{
+    static const char text[] = "Subject: x\r\n\r\nbody\r\n";
+    struct scan_wire_job *job = xcalloc(1, sizeof *job);
+    struct scan_message m = { .fd = -1, .bytes = span_of(text, sizeof text - 1), .size = sizeof text - 1, .id = "ID", .want_spam = true };
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, CHILD_MESSAGE_MAX);
+    scan_wire_put_job(&m, &b);
+    assert_true(scan_wire_get_job(buf_span(&b), -1, job));
+    assert_int_equal(job->m.fd, -1);
+    assert_int_equal(job->m.bytes.n, sizeof text - 1);
+    assert_memory_equal(job->m.bytes.p, text, sizeof text - 1);
+    assert_true(job->m.want_spam && !job->m.want_virus);
+    assert_false(scan_wire_get_job(buf_span(&b), 9, job));
+    for (size_t cut = 0; cut < b.len; cut++)
+        assert_false(scan_wire_get_job(span_of(b.base, cut), -1, job));
+    buf_append_char(&b, 'x');
+    assert_false(scan_wire_get_job(buf_span(&b), -1, job));
+    buf_reset(&b);
+    m.size = 0;
+    m.bytes = SPAN("");
+    scan_wire_put_job(&m, &b);
+    assert_true(scan_wire_get_job(buf_span(&b), -1, job));
+    assert_int_equal(job->m.bytes.n, 0);
+    buf_free(&b);
+    free(job);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_settings), cmocka_unit_test(test_job) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_settings), cmocka_unit_test(test_job), cmocka_unit_test(test_along) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
