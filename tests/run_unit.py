@@ -59,7 +59,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
         results = list(pool.map(run, found))
     if "-v" in sys.argv:
-        for _, _, seconds, program in sorted(results, key=lambda r: -r[2])[:20]:
+        for _, _, seconds, program, _ in sorted(results, key=lambda r: -r[2])[:20]:
             print(f"{seconds:6.2f} s  {program}")
     failures = [line for r in results for line in r[4]]
     if failures:
