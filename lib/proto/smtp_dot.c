@@ -53,6 +53,31 @@ static char *put_run(char *out, const char *p, size_t n, struct smtp_dot_stray *
 typedef uint8_t lanes __attribute__((vector_size(16)));
 enum { LANE_MAX = 255 };            /* so often a lane can be counted up */
 
+static size_t sum(lanes counts)
+{
+    size_t all = 0;
+
+    for (size_t i = 0; i < sizeof(lanes); i++)
+        all += counts[i];
+    return all;
+}
+
+static lanes load(const char *p)
+{
+    lanes bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+}
+
+static bool any(lanes set)
+{
+    uint64_t halves[2];
+
+    memcpy(halves, &set, sizeof(halves));
+    return (halves[0] | halves[1]) != 0;
+}
+
 /* A mail is counted through for stray bytes from its first to its last one: sixteen at a time. */
 static size_t count_byte(const char *p, size_t n, char c)
 {
@@ -60,15 +85,12 @@ static size_t count_byte(const char *p, size_t n, char c)
 
     while (n >= sizeof(lanes)) {
         size_t rounds = n / sizeof(lanes) < LANE_MAX ? n / sizeof(lanes) : LANE_MAX;
-        lanes counts = { 0 }, bytes;
+        lanes counts = { 0 };
 
         n -= rounds * sizeof(lanes);
-        for (; rounds > 0; rounds--, p += sizeof(lanes)) {
-            memcpy(&bytes, p, sizeof(bytes));
-            counts -= (lanes)(bytes == (uint8_t)c);          /* equal is -1 */
-        }
-        for (size_t i = 0; i < sizeof(lanes); i++)
-            found += counts[i];
+        for (; rounds > 0; rounds--, p += sizeof(lanes))
+            counts -= (lanes)(load(p) == (uint8_t)c);        /* equal is -1 */
+        found += sum(counts);
     }
     for (; n > 0; n--)
         found += *p++ == c;
@@ -143,6 +165,30 @@ static char *decode_byte(struct smtp_dot_decoder *d, char c, char *out, bool *en
     return keep_run(out, &c, 1, 0, &d->stray);
 }
 
+/* How far, in whole steps, each CR is half of a CR LF that no dot follows; adds how many there are. */
+static size_t plain_steps(const char *p, size_t n, size_t *pairs)
+{
+    enum { AHEAD = 2 };                 /* what the last byte of a step may need to see */
+    size_t at = 0;
+
+    while (n - at >= sizeof(lanes) + AHEAD) {
+        size_t rounds = (n - at - AHEAD) / sizeof(lanes) < LANE_MAX ? (n - at - AHEAD) / sizeof(lanes) : LANE_MAX;
+        lanes counts = { 0 }, cr, odd;
+
+        for (; rounds > 0; rounds--, at += sizeof(lanes)) {
+            cr = (lanes)(load(p + at) == (uint8_t)'\r');
+            odd = cr & (lanes)((load(p + at + 1) != (uint8_t)'\n') | (load(p + at + 2) == (uint8_t)'.'));
+            if (any(odd))
+                break;
+            counts -= cr;
+        }
+        *pairs += sum(counts);
+        if (rounds > 0)
+            break;
+    }
+    return at;
+}
+
 /* From inside a line, or from the start of one that does not begin with a dot: how far bytes just stay what they are, be it over many
  * lines.  Stops before a dot at the start of a line, or a CR that is not seen to be half of a CR LF. */
 static const char *end_of_run(struct smtp_dot_decoder *d, const char *p, const char *end, size_t *pairs_out)
@@ -151,6 +197,7 @@ static const char *end_of_run(struct smtp_dot_decoder *d, const char *p, const c
     const char *cr;
 
     d->state = IN_TEXT;
+    p += plain_steps(p, (size_t)(end - p), &pairs);
     while ((cr = memchr(p, '\r', (size_t)(end - p))) != NULL) {
         p = cr;
         if (end - p < 2 || p[1] != '\n')

@@ -116,6 +116,44 @@ static void test_encode(void **state)
     }
 }
 
+/* Many bytes are looked at together: what is special is seen wherever it stands among them, as it is when bytes come one by one. */
+static void test_wherever_it_stands(void **state)
+{
+    enum { LONGEST = 600, BEFORE_MOST = 300 };
+    static const span special[] = { SPAN("\r\n.\r\n"), SPAN("\r\n..\r\n"), SPAN("\r\n.x"), SPAN("\r\n.\n"), SPAN("\r\n.\r\r\n"), SPAN("\n.\r\n"), SPAN("\r.\r\n"),
+                                    SPAN("\rx"), SPAN("\nx"), SPAN("\r\r\n"), SPAN("\n\n"), SPAN("\0"), SPAN("\r\n\r\n"), SPAN("\r\n"), SPAN("\r\0\n.\r\n") };
+    static const char *const filling[] = { "x", "\r\n", "a line\r\n", "." };
+    struct buf whole, single;
+    char text[LONGEST];
+
+    (void)state;
+    buf_init(&whole, 2000);
+    buf_init(&single, 2000);
+    for (size_t f = 0; f < sizeof(filling) / sizeof(filling[0]); f++) {
+        size_t period = strlen(filling[f]);
+
+        for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+            for (size_t before = 0; before < BEFORE_MOST; before += before < 70 ? 1 : 13) {
+                for (size_t at = 0; at < LONGEST; at++)
+                    text[at] = filling[f][at % period];
+                memcpy(text + before, special[i].p, special[i].n);
+                struct outcome a = decode(span_of(text, LONGEST), LONGEST, &whole), b = decode(span_of(text, LONGEST), 1, &single);
+
+                assert_int_equal(a.status, b.status);
+                assert_int_equal(a.used, b.used);
+                assert_int_equal(a.d.state, b.d.state);
+                assert_int_equal(a.d.dot_lines, b.d.dot_lines);
+                assert_memory_equal(&a.d.stray, &b.d.stray, sizeof(a.d.stray));
+                assert_span(filling[f], buf_span(&whole), buf_span(&single));
+                buf_reset(&whole);
+                buf_reset(&single);
+            }
+        }
+    }
+    buf_free(&whole);
+    buf_free(&single);
+}
+
 static void test_no_room(void **state)
 {
     struct smtp_dot_decoder d;
@@ -178,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wash),
         cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_wherever_it_stands),
         cmocka_unit_test(test_encode),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_room),
