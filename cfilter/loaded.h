@@ -1,8 +1,9 @@
 /* loaded.h - a message in a worker's memory: one of ordinary size is read into a buffer that stays, a large one is mapped.
  *
  * Mapping and unmapping cost more than copying a few dozen pages does: unmapping interrupts every processor that the process has been on.  Before the message there is room that may be written.
- * Copies of a message's bytes on their way: the front decodes what it received into the spool (one), the worker reads a small one from there (one more)
- * or maps it (none), and what goes on is sent from the spool.
+ * Copies of a message's bytes on their way: the front decodes what it received into the spool (one).  Up to SCAN_ALONG_BYTES go to the worker with
+ * its order (into the datagram, out of the socket); more goes into a memory file, unless the spool is one (one), which the worker reads (one) or
+ * maps (none).  What goes on is sent from the spool.
  * Units:     bytes.
  * Errors:    a descriptor that does not hold what was announced is refused: less would be a SIGBUS later, more would not be looked at.
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception

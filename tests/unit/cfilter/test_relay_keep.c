@@ -141,11 +141,40 @@ static void test_the_end_of_all(void **state)
     stop();
 }
 
+/* The list by itself: who came last is taken first, of the same address and name, and there is an end. */
+static void test_the_list(void **state)
+{
+    static struct relay_kept n[RELAY_KEEP_MAX];
+    struct relay_keep *k = relay_keep_new();
+
+    (void)state;
+    for (size_t i = 0; i < RELAY_KEEP_MAX; i++) {
+        assert_true(relay_keep_has_room(k));
+        n[i] = (struct relay_kept){ .relay = (struct relay *)(void *)&n[i], .address = i % 2 == 0 ? "even" : "odd", .hostname = i < 4 ? "old" : "new" };
+        relay_keep_put(k, &n[i]);
+    }
+    assert_false(relay_keep_has_room(k));
+    assert_null(relay_keep_take(k, "even", "other"));
+    assert_null(relay_keep_take(k, "other", "new"));
+    assert_ptr_equal(relay_keep_take(k, "even", "new"), &n[RELAY_KEEP_MAX - 2]);
+    assert_true(relay_keep_has_room(k));
+    assert_ptr_equal(relay_keep_take(k, "even", "new"), &n[RELAY_KEEP_MAX - 4]);
+    assert_ptr_equal(relay_keep_take(k, "odd", "old"), &n[3]);
+    relay_keep_remove(k, &n[2]);
+    assert_ptr_equal(relay_keep_take(k, "even", "old"), &n[0]);
+    assert_null(relay_keep_take(k, "even", "old"));
+    for (size_t i = 0; i < RELAY_KEEP_MAX; i++)
+        if (n[i].link != NULL)
+            relay_keep_remove(k, &n[i]);
+    relay_keep_free(&k);
+    assert_null(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows), cmocka_unit_test(test_another_name), cmocka_unit_test(test_not_wanted),
-        cmocka_unit_test(test_an_end_some_day), cmocka_unit_test(test_the_end_of_all),
+        cmocka_unit_test(test_an_end_some_day), cmocka_unit_test(test_the_end_of_all), cmocka_unit_test(test_the_list),
     };
 
     return cmocka_run_group_tests_name("relay_keep", tests, NULL, NULL);
