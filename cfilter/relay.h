@@ -44,6 +44,5 @@ bool relay_committed(const struct relay *r);      /* the end of data may have re
 bool relay_lost(const struct relay *r);
 /* The connection is kept, or gets a QUIT where the dialogue allows one, else it is cut: an open DATA never gets an end. */
 void relay_close(struct relay **r);
-void relay_end_kept(struct relay *r);             /* for relay_keep.c: a kept one says QUIT */
 
 #endif

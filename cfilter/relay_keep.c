@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cfilter/relay.h"
+#include "cfilter/relay_private.h"
 #include "lib/base/alloc.h"
 
 struct relay_keep {
@@ -25,7 +25,7 @@ void relay_keep_free(struct relay_keep **k)
     if (*k == NULL)
         return;
     while ((*k)->first != NULL)
-        relay_end_kept((*k)->first->relay);
+        relay_end_kept((*k)->first->relay, true);
     free(*k);
     *k = NULL;
 }
