@@ -64,17 +64,16 @@ static int memory_file(const struct message *m)
 static void submit(struct load *l)
 {
     struct one *o = malloc(sizeof(*o));
-    bool along = l->message.n <= SCAN_ALONG_BYTES;
     int fd;
 
     if (o == NULL)
         err(1, "memory");
     *o = (struct one){ l, local_now_us() };
     message_number(&l->message, l->next++);
-    fd = along ? -1 : memory_file(&l->message);
+    fd = l->message.n <= SCAN_ALONG_BYTES ? -1 : memory_file(&l->message);
     l->left--;
     l->unfinished++;
-    scan_submit(l->scan, &(struct scan_message){ .fd = fd, .bytes = along ? span_of(l->message.bytes, l->message.n) : SPAN(""), .size = l->message.n,
+    scan_submit(l->scan, &(struct scan_message){ .fd = fd, .bytes = span_of(l->message.bytes, l->message.n), .size = l->message.n,
                                                  .id = "0BENCH0000000", .want_virus = true },
                 DEADLINE_MS, on_scanned, o);
     if (fd >= 0)

@@ -202,6 +202,12 @@ static bool have_lookup_message(struct assess *a, struct errtext *err)
     return true;
 }
 
+static bool wants_lookup(const struct assess *a, const struct scanner *s)
+{
+    return s->lookup != NULL && (s->lookup_wanted == NULL || s->lookup_wanted(a->set)) &&
+           (s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam);
+}
+
 static void start_lookups(struct assess *a)
 {
     struct lookup_context c = { a->front->daemon->loop, a->set, &a->lookup_message, a->received };
@@ -211,7 +217,7 @@ static void start_lookups(struct assess *a)
         const struct scanner *s = scanners[i];
         struct pending *p = &a->pending[a->n_pending];
 
-        if (s->lookup == NULL || (s->lookup_wanted != NULL && !s->lookup_wanted(a->set)) || !(s->is_virus ? a->scan_message.want_virus : a->scan_message.want_spam))
+        if (!wants_lookup(a, s))
             continue;
         if (!have_lookup_message(a, &err)) {
             lookup_failed(a, s, err.text);
@@ -287,7 +293,7 @@ struct assess *assess_start(struct front *f, const struct settings *set, const s
     a->washed_fd = -1;
     a->lookups = facts_new();
     take_classes(a);
-    a->scan_message = (struct scan_message){ .fd = m->fd, .bytes = m->fd < 0 ? m->bytes : SPAN(""), .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
+    a->scan_message = (struct scan_message){ .fd = m->fd, .bytes = m->bytes, .size = m->bytes.n, .id = m->id, .client_address = m->client_address,
                                              .helo = m->helo, .reverse_path = m->reverse_path, .n_rcpt = m->n_rcpt,
                                              .want_virus = mixed_wants_virus(set, m->classes, m->n_classes),
                                              .want_spam = mixed_wants_spam(set, m->classes, m->n_classes, m->trusted, m->bytes.n) };

@@ -24,8 +24,6 @@ static void tell_loss(void *arg)
     relay_answer(r, NULL, r->why);
 }
 
-/* Half a message is on its way: a plain close would leave the kernel sending the rest of it, megabytes, to a next hop that may have stopped
- * to read. */
 void relay_cut(struct relay *r, enum relay_phase phase)
 {
     const struct linger reset = { .l_onoff = 1 };
@@ -35,7 +33,6 @@ void relay_cut(struct relay *r, enum relay_phase phase)
     stream_close(&r->stream);
 }
 
-/* The connection is of no more use.  The waiting side hears it at the end of the turn, so that it may be found out anywhere. */
 void relay_lose(struct relay *r, const char *what)
 {
     if (r->phase == PH_LOST)
@@ -44,7 +41,7 @@ void relay_lose(struct relay *r, const char *what)
         relay_end_kept(r, false);
         return;
     }
-    if (r->opening && r->reused) {
+    if (r->reused) {
         relay_start_again(r);
         return;
     }
@@ -87,14 +84,14 @@ static void on_reply(struct relay *r, const struct smtp_reply *reply)
             relay_lose_with(r, "answered nonsense", reply);
             return;
         }
-        if (!ok && r->opening && r->reused) {
+        if (!ok && r->reused) {
             relay_start_again(r);
             return;
         }
         r->refused = r->refused || reply->code >= 400;
         r->phase = reply->code == 354 ? PH_DATA : PH_READY;
         stream_deadline(r->stream, -1);
-        r->opening = false;
+        r->opening = r->reused = false;
         buf_reset(&r->first);
         relay_answer(r, reply, "");
         return;
@@ -141,7 +138,7 @@ static void on_input(struct stream *s, void *arg)
         enum smtp_reply_status st = smtp_reply_parse(&r->parser, stream_in(s), &reply, &used);
 
         /* What came along with a reply was said before we said anything more: taken for the answer to our next command, it could
-         * be a 250 for a message that nobody has.  After the last command it does not matter. */
+         * be a 250 for a message that nobody has.  After the end of data it costs the connection alone, which is not kept then. */
         if (st == SMTP_REPLY_OK && stream_in(s).n > used && r->phase != PH_END && r->phase != PH_KEPT)
             relay_lose(r, "two replies to one command");
         else if (st == SMTP_REPLY_OK)
@@ -200,7 +197,7 @@ void relay_command(struct relay *r, span line, relay_fn *fn, void *arg)
     if (r->phase == PH_LOST)
         return;
     assert(r->phase == PH_READY);
-    if (r->opening && r->reused)
+    if (r->reused)
         buf_append(&r->first, line);
     relay_send_line(r, line, PH_COMMAND);
     if (!r->opening)

@@ -23,7 +23,7 @@ struct relay {
     struct stream *stream;
     enum relay_phase phase;
     bool opening;                   /* the first command is not answered: the opening's deadline still runs */
-    bool reused;                    /* and the connection was another message's before */
+    bool reused;                    /* opening, and the connection was another message's before */
     bool refused;                   /* anything, since the connection is there */
     bool taken;                     /* the message */
     bool committed;

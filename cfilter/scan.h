@@ -33,7 +33,7 @@ enum { SCAN_ALONG_BYTES = 32 * 1024 };
 /* As it came: lines end at CR LF, strays are kept; no dot-stuffing. */
 struct scan_message {
     int fd;                       /* memfd (sealed) or a file opened read-only; stays the caller's; -1: it is in bytes */
-    span bytes;                   /* with fd -1: all of it, SCAN_ALONG_BYTES at most; copied */
+    span bytes;                   /* looked at with fd -1 alone: all of it, SCAN_ALONG_BYTES at most; copied */
     uint64_t size;
     const char *id;               /* decision id */
     /* The envelope, for scanners that look at it; may be NULL. */

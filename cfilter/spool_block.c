@@ -79,7 +79,6 @@ char *spool_block_take(struct spool_blocks *b)
     return block;
 }
 
-/* Those that were taken least lie last. */
 static void on_idle(void *arg)
 {
     struct spool_blocks *b = arg;
